@@ -1,0 +1,1 @@
+//! Words to values and back: arguments, terminals, hints, exit codes.

@@ -1,0 +1,1 @@
+//! Adapter: the Kubernetes API server.

@@ -1,0 +1,1 @@
+//! Adapter: Git's object database, references, fetch and push.

@@ -1,0 +1,1 @@
+//! Image references, tags, digests, tag policies and version ranges. Pure.

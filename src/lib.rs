@@ -1,0 +1,23 @@
+//! The house of `kubectl-gitops`, room by room.
+//!
+//! Words come in at [`cli`]; an operation in [`ops`] gathers facts through the
+//! adapters ([`git`], [`registry`], [`cluster`], [`schema`]), plans on pure
+//! domain values ([`repo`], [`yaml`], [`image`], [`product`], [`resource`],
+//! [`template`], [`check`], [`config`]) and leaves through one writer,
+//! `ops::publish`. [`report`] turns values into bytes.
+
+pub mod check;
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod git;
+pub mod image;
+pub mod ops;
+pub mod product;
+pub mod registry;
+pub mod repo;
+pub mod report;
+pub mod resource;
+pub mod schema;
+pub mod template;
+pub mod yaml;

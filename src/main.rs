@@ -1,0 +1,2 @@
+//! The executable: hands the command line to the library.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Operations: gather (read-only), plan (pure), publish (the only writer).

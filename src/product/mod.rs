@@ -1,0 +1,1 @@
+//! What a GitOps repository says: products, components, environments, templates, pins. Pure.

@@ -1,0 +1,1 @@
+//! Adapter: OCI registries and image layout directories.

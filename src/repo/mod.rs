@@ -1,0 +1,1 @@
+//! What Git stores, without Git: ids, paths, snapshots, change sets, commit messages.

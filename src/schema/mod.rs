@@ -1,0 +1,1 @@
+//! Adapter: embedded and user-supplied schemas.

@@ -1,0 +1,1 @@
+//! Rendering: products, environments and templates to resources. Pure.
