@@ -1,0 +1,272 @@
+//! Paths inside a repository and places in its files. Refuses everything that
+//! could lead out of the tree or into `.git`, on any file system.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+/// A path relative to the root of a repository: segments joined by `/`,
+/// already normalised. The root itself is the empty path.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RepoPath(Box<str>);
+
+/// Why a text is not a path inside a repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path:?} is not a path inside the repository: {reason}")]
+pub struct RepoPathError {
+    /// What was read.
+    pub path: String,
+    /// The rule that it breaks.
+    pub reason: &'static str,
+}
+
+impl RepoPath {
+    /// The repository's root: the empty path.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Whether this is the repository's root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The path as text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The parts between the slashes; none for the root.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// This path with a relative path of one or more segments behind it.
+    pub fn join(&self, relative: &str) -> Result<Self, RepoPathError> {
+        let tail: Self = relative.parse()?;
+        Ok(self.join_path(&tail))
+    }
+
+    /// This path with another one behind it.
+    pub fn join_path(&self, tail: &Self) -> Self {
+        match (self.is_root(), tail.is_root()) {
+            (true, _) => tail.clone(),
+            (_, true) => self.clone(),
+            _ => Self(format!("{}/{}", self.0, tail.0).into_boxed_str()),
+        }
+    }
+
+    /// The folder that holds this path; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(Self(match self.0.rfind('/') {
+            Some(slash) => self.0[..slash].into(),
+            None => "".into(),
+        }))
+    }
+
+    /// The last segment; `None` for the root.
+    pub fn file_name(&self) -> Option<&str> {
+        self.segments().next_back()
+    }
+
+    /// Whether this path is `folder` or stands below it, by whole segments.
+    pub fn starts_with(&self, folder: &Self) -> bool {
+        self.strip_prefix(folder).is_some()
+    }
+
+    /// What remains below `folder`; the root when both are equal.
+    pub fn strip_prefix(&self, folder: &Self) -> Option<Self> {
+        if folder.is_root() {
+            return Some(self.clone());
+        }
+        let rest = self.0.strip_prefix(&*folder.0)?;
+        if rest.is_empty() {
+            return Some(Self::root());
+        }
+        rest.strip_prefix('/').map(|rest| Self(rest.into()))
+    }
+}
+
+/// Spellings of `.git` that some file system resolves to it: any case, the
+/// short name that Windows gives it, trailing dots and blanks, a stream.
+fn reads_as_dot_git(segment: &str) -> bool {
+    let visible: String = segment
+        .chars()
+        .filter(|c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'))
+        .collect();
+    let stem = visible.split(':').next().unwrap_or_default();
+    let stem = stem.trim_end_matches(['.', ' ']);
+    stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
+}
+
+fn broken_rule(path: &str) -> Option<&'static str> {
+    if path.starts_with('/') {
+        return Some("it is absolute");
+    }
+    if path.contains('\\') {
+        return Some("it contains a backslash");
+    }
+    if path.chars().any(char::is_control) {
+        return Some("it contains a control character");
+    }
+    for segment in path.split('/') {
+        match segment {
+            "" => return Some("a part between slashes is empty"),
+            "." | ".." => return Some("it contains '.' or '..'"),
+            _ if reads_as_dot_git(segment) => return Some("it leads into .git"),
+            _ => {}
+        }
+    }
+    None
+}
+
+impl FromStr for RepoPath {
+    type Err = RepoPathError;
+
+    /// Reads a normalised path; the empty text is the root.
+    fn from_str(path: &str) -> Result<Self, RepoPathError> {
+        if path.is_empty() {
+            return Ok(Self::root());
+        }
+        match broken_rule(path) {
+            None => Ok(Self(path.into())),
+            Some(reason) => Err(RepoPathError {
+                path: path.to_owned(),
+                reason,
+            }),
+        }
+    }
+}
+
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RepoPath({})", self.0)
+    }
+}
+
+impl serde::Serialize for RepoPath {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+/// A place in a file. Lines and columns count from 1; columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Location {
+    /// The file, from the repository's root.
+    pub path: RepoPath,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl Location {
+    /// A place in a file.
+    pub fn new(path: RepoPath, line: u32, column: u32) -> Self {
+        Self { path, line, column }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+impl serde::Serialize for Location {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = to.serialize_struct("Location", 3)?;
+        fields.serialize_field("path", &self.path)?;
+        fields.serialize_field("line", &self.line)?;
+        fields.serialize_field("column", &self.column)?;
+        fields.end()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn paths_that_lead_out_or_into_dot_git_are_refused() {
+        for bad in [
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "./a",
+            "a//b",
+            "a/",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            ".git",
+            ".GIT/config",
+            "a/.git/hooks/post-checkout",
+            "git~1/config",
+            ".git . ",
+            ".git::$INDEX_ALLOCATION",
+            ".g\u{200c}it/config",
+        ] {
+            assert!(bad.parse::<RepoPath>().is_err(), "{bad:?}");
+        }
+        for good in [
+            ".gitops/promoted/product.yaml",
+            ".gitignore",
+            ".github/x",
+            "a b/ü",
+            "..a",
+        ] {
+            assert_eq!(path(good).as_str(), good);
+        }
+    }
+
+    #[test]
+    fn prefixes_are_whole_segments() {
+        let file = path("env/prod/product.yaml");
+        assert!(file.starts_with(&path("env/prod")));
+        assert!(file.starts_with(&RepoPath::root()));
+        assert!(!file.starts_with(&path("env/pro")));
+        assert_eq!(
+            file.strip_prefix(&path("env")),
+            Some(path("prod/product.yaml"))
+        );
+        assert_eq!(file.strip_prefix(&file), Some(RepoPath::root()));
+        assert_eq!(file.parent(), Some(path("env/prod")));
+        assert_eq!(path("a").parent(), Some(RepoPath::root()));
+        assert_eq!(RepoPath::root().parent(), None);
+        assert_eq!(file.file_name(), Some("product.yaml"));
+        assert_eq!(RepoPath::root().join("a/b").unwrap(), path("a/b"));
+        assert_eq!(path("a").join_path(&RepoPath::root()), path("a"));
+        assert!(path("a").join("../b").is_err());
+    }
+
+    #[test]
+    fn a_location_reads_as_compilers_print_it() {
+        assert_eq!(
+            Location::new(path("gitops.yaml"), 14, 7).to_string(),
+            "gitops.yaml:14:7"
+        );
+    }
+}

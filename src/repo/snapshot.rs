@@ -1,0 +1,357 @@
+//! The files of one commit, or of the work tree, as a value. It keeps «this
+//! path is proven absent» apart from «nobody looked»: what was not read is an
+//! error, never an empty answer.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::{BlobId, CommitId, RepoPath, blob_id};
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// An ordinary file.
+    File,
+    /// A file that may be executed.
+    Executable,
+    /// A symbolic link; never followed.
+    Symlink,
+    /// Another repository's commit; never entered.
+    Submodule,
+}
+
+/// One path of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The content's id; a submodule's commit for a submodule.
+    pub id: BlobId,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its size in bytes, where it was looked at.
+    pub size: Option<u64>,
+}
+
+/// Why a file of a snapshot cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The path, or a folder above it, is a symbolic link.
+    #[error("{path} is a symbolic link, which is not followed")]
+    Symlink {
+        /// The link.
+        path: RepoPath,
+    },
+    /// The path, or a folder above it, is a submodule.
+    #[error("{path} is a submodule, which is not entered")]
+    Submodule {
+        /// The submodule.
+        path: RepoPath,
+    },
+    /// The file is larger than what is read.
+    #[error("{path} has {size} bytes; files over {limit} bytes are not read")]
+    TooLarge {
+        /// The file.
+        path: RepoPath,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file's content was not asked for when the snapshot was taken.
+    #[error("{path} was not read")]
+    NotLoaded {
+        /// The file.
+        path: RepoPath,
+    },
+    /// The file is not text.
+    #[error("{path}:{line}:{column}: not UTF-8 text")]
+    NotUtf8 {
+        /// The file.
+        path: RepoPath,
+        /// The line of the first wrong byte, from 1.
+        line: u32,
+        /// The column of the first wrong byte in characters, from 1.
+        column: u32,
+    },
+}
+
+/// What is known of a file's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The bytes.
+    Loaded(Arc<[u8]>),
+    /// Not asked for.
+    NotLoaded,
+    /// Larger than this limit, in bytes, and so not read.
+    TooLarge(u64),
+}
+
+/// The files of one commit or of the work tree, by path.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    commit: Option<CommitId>,
+    roots: Vec<RepoPath>,
+    entries: BTreeMap<RepoPath, (Entry, Content)>,
+}
+
+impl Snapshot {
+    /// The commit that the files were read from; `None` for a work tree.
+    pub fn commit(&self) -> Option<&CommitId> {
+        self.commit.as_ref()
+    }
+
+    /// What stands at this path, if something does.
+    pub fn entry(&self, path: &RepoPath) -> Option<&Entry> {
+        self.entries.get(path).map(|(entry, _)| entry)
+    }
+
+    /// All files, in the order of their paths.
+    pub fn entries(&self) -> impl Iterator<Item = (&RepoPath, &Entry)> {
+        self.entries.iter().map(|(path, (entry, _))| (path, entry))
+    }
+
+    /// All files below a folder; the file itself when `dir` is one.
+    pub fn under(&self, dir: &RepoPath) -> impl Iterator<Item = (&RepoPath, &Entry)> {
+        let prefix = if dir.is_root() {
+            String::new()
+        } else {
+            format!("{dir}/")
+        };
+        let own = self.entries.get_key_value(dir);
+        let below = self
+            .entries
+            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+            .take_while(move |(path, _)| path.as_str().starts_with(&prefix));
+        own.into_iter()
+            .chain(below)
+            .map(|(path, (entry, _))| (path, entry))
+    }
+
+    /// A file's content; `Ok(None)` when the path is proven absent.
+    pub fn bytes(&self, path: &RepoPath) -> Result<Option<&[u8]>, SnapshotError> {
+        let Some((entry, content)) = self.entries.get(path) else {
+            return self.absent(path).map(|()| None);
+        };
+        match entry.kind {
+            EntryKind::Symlink => return Err(SnapshotError::Symlink { path: path.clone() }),
+            EntryKind::Submodule => return Err(SnapshotError::Submodule { path: path.clone() }),
+            EntryKind::File | EntryKind::Executable => {}
+        }
+        match content {
+            Content::Loaded(bytes) => Ok(Some(bytes)),
+            Content::NotLoaded => Err(SnapshotError::NotLoaded { path: path.clone() }),
+            Content::TooLarge(limit) => Err(SnapshotError::TooLarge {
+                path: path.clone(),
+                size: entry.size.unwrap_or_default(),
+                limit: *limit,
+            }),
+        }
+    }
+
+    /// A file's content as text; `Ok(None)` when the path is proven absent.
+    pub fn text(&self, path: &RepoPath) -> Result<Option<&str>, SnapshotError> {
+        let Some(bytes) = self.bytes(path)? else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) => {
+                let good = &bytes[..error.valid_up_to()];
+                let good = std::str::from_utf8(good).unwrap_or_default();
+                let line = good.matches('\n').count() + 1;
+                let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                Err(SnapshotError::NotUtf8 {
+                    path: path.clone(),
+                    line: u32::try_from(line).unwrap_or(u32::MAX),
+                    column: u32::try_from(column).unwrap_or(u32::MAX),
+                })
+            }
+        }
+    }
+
+    /// Whether nothing stands at this path, proven.
+    fn absent(&self, path: &RepoPath) -> Result<(), SnapshotError> {
+        let mut folder = path.parent();
+        while let Some(above) = folder {
+            match self.entry(&above).map(|entry| entry.kind) {
+                Some(EntryKind::Symlink) => return Err(SnapshotError::Symlink { path: above }),
+                Some(EntryKind::Submodule) => return Err(SnapshotError::Submodule { path: above }),
+                _ => folder = above.parent(),
+            }
+        }
+        if self.roots.iter().any(|root| path.starts_with(root)) {
+            Ok(())
+        } else {
+            Err(SnapshotError::NotLoaded { path: path.clone() })
+        }
+    }
+
+    /// A snapshot of literal files, whole and loaded. The ids are those that
+    /// Git would give the contents.
+    pub fn from_files<I>(commit: Option<CommitId>, files: I) -> Self
+    where
+        I: IntoIterator<Item = (RepoPath, Vec<u8>)>,
+    {
+        let mut builder = SnapshotBuilder::new(commit, vec![RepoPath::root()]);
+        for (path, bytes) in files {
+            let entry = Entry {
+                id: blob_id(&bytes),
+                kind: EntryKind::File,
+                size: Some(bytes.len() as u64),
+            };
+            builder.insert(path, entry, Content::Loaded(bytes.into()));
+        }
+        builder.finish()
+    }
+}
+
+/// Collects the files of a snapshot, for the adapter that reads them.
+#[derive(Debug)]
+pub struct SnapshotBuilder(Snapshot);
+
+impl SnapshotBuilder {
+    /// Starts a snapshot that will hold everything below these folders.
+    pub fn new(commit: Option<CommitId>, roots: Vec<RepoPath>) -> Self {
+        Self(Snapshot {
+            commit,
+            roots,
+            entries: BTreeMap::new(),
+        })
+    }
+
+    /// Adds one path.
+    pub fn insert(&mut self, path: RepoPath, entry: Entry, content: Content) {
+        self.0.entries.insert(path, (entry, content));
+    }
+
+    /// The snapshot.
+    pub fn finish(self) -> Snapshot {
+        self.0
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        text.parse().unwrap()
+    }
+
+    fn files(list: &[(&str, &[u8])]) -> Snapshot {
+        Snapshot::from_files(
+            None,
+            list.iter()
+                .map(|(name, bytes)| (path(name), bytes.to_vec())),
+        )
+    }
+
+    #[test]
+    fn a_folder_holds_its_files_and_not_its_neighbours() {
+        let snapshot = files(&[
+            ("a-b/x", b"1"),
+            ("a.b", b"2"),
+            ("a/x", b"3"),
+            ("a/y/z", b"4"),
+            ("a0", b"5"),
+        ]);
+        let names: Vec<_> = snapshot
+            .under(&path("a"))
+            .map(|(path, _)| path.to_string())
+            .collect();
+        assert_eq!(names, ["a/x", "a/y/z"]);
+        assert_eq!(snapshot.under(&RepoPath::root()).count(), 5);
+        assert_eq!(snapshot.under(&path("a.b")).count(), 1);
+    }
+
+    #[test]
+    fn absence_is_only_claimed_where_somebody_looked() {
+        let entry = |kind| Entry {
+            id: blob_id(b""),
+            kind,
+            size: None,
+        };
+        let mut builder = SnapshotBuilder::new(None, vec![path("env/prod")]);
+        builder.insert(
+            path("env/prod/link"),
+            entry(EntryKind::Symlink),
+            Content::NotLoaded,
+        );
+        builder.insert(
+            path("env/prod/sub"),
+            entry(EntryKind::Submodule),
+            Content::NotLoaded,
+        );
+        builder.insert(
+            path("env/prod/lazy"),
+            entry(EntryKind::File),
+            Content::NotLoaded,
+        );
+        builder.insert(
+            path("env/prod/big"),
+            Entry {
+                size: Some(99),
+                ..entry(EntryKind::File)
+            },
+            Content::TooLarge(10),
+        );
+        let snapshot = builder.finish();
+        assert_eq!(snapshot.bytes(&path("env/prod/none")), Ok(None));
+        for (asked, wanted) in [
+            (
+                "env/dev/x",
+                SnapshotError::NotLoaded {
+                    path: path("env/dev/x"),
+                },
+            ),
+            (
+                "env/prod/lazy",
+                SnapshotError::NotLoaded {
+                    path: path("env/prod/lazy"),
+                },
+            ),
+            (
+                "env/prod/link",
+                SnapshotError::Symlink {
+                    path: path("env/prod/link"),
+                },
+            ),
+            (
+                "env/prod/link/x",
+                SnapshotError::Symlink {
+                    path: path("env/prod/link"),
+                },
+            ),
+            (
+                "env/prod/sub/x",
+                SnapshotError::Submodule {
+                    path: path("env/prod/sub"),
+                },
+            ),
+            (
+                "env/prod/big",
+                SnapshotError::TooLarge {
+                    path: path("env/prod/big"),
+                    size: 99,
+                    limit: 10,
+                },
+            ),
+        ] {
+            assert_eq!(snapshot.bytes(&path(asked)), Err(wanted));
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_names_the_place() {
+        let snapshot = files(&[
+            ("x", "ok\nä \u{fc}".as_bytes()),
+            ("y", b"ok\n\xc3\xa4 \xff"),
+        ]);
+        assert!(snapshot.text(&path("x")).unwrap().is_some());
+        assert_eq!(
+            snapshot.text(&path("y")).unwrap_err().to_string(),
+            "y:2:3: not UTF-8 text"
+        );
+    }
+}
