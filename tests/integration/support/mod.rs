@@ -1,0 +1,8 @@
+//! What the tests stand on: real components, started and ended by the test binary.
+
+pub mod apiserver;
+pub mod faults;
+pub mod githttp;
+pub mod http;
+pub mod process;
+pub mod registry;
