@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{BlobId, CommitId, RepoPath, blob_id};
+use super::{BlobId, CommitId, Edit, ObjectFormat, RepoPath, blob_id, blob_id_in};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,67 @@ impl Snapshot {
         }
     }
 
+    /// These files with changes applied. Content that an edit reuses is looked
+    /// up here, then in `elsewhere`; content that is in neither is not loaded.
+    pub fn with_edits(
+        &self,
+        edits: &BTreeMap<RepoPath, Edit>,
+        elsewhere: Option<&Snapshot>,
+    ) -> Snapshot {
+        let mut changed = self.clone();
+        changed.commit = None;
+        let reuses = edits
+            .values()
+            .any(|edit| matches!(edit, Edit::Reuse { .. }));
+        let mut known: BTreeMap<&BlobId, &(Entry, Content)> = BTreeMap::new();
+        if reuses {
+            let all = elsewhere.into_iter().chain([self]);
+            known = all
+                .flat_map(|snapshot| snapshot.entries.values())
+                .map(|file| (&file.0.id, file))
+                .collect();
+        }
+        let format = self
+            .entries
+            .values()
+            .next()
+            .map_or(ObjectFormat::Sha1, |(entry, _)| entry.id.format());
+        for (path, edit) in edits {
+            let kind = |executable: bool| match executable {
+                true => EntryKind::Executable,
+                false => EntryKind::File,
+            };
+            let file = match edit {
+                Edit::Delete => {
+                    changed.entries.remove(path);
+                    continue;
+                }
+                Edit::Write { bytes, executable } => (
+                    Entry {
+                        id: blob_id_in(format, bytes),
+                        kind: kind(*executable),
+                        size: Some(bytes.len() as u64),
+                    },
+                    Content::Loaded(bytes.as_slice().into()),
+                ),
+                Edit::Reuse { id, executable } => {
+                    let found = known.get(id);
+                    let entry = Entry {
+                        id: id.clone(),
+                        kind: kind(*executable),
+                        size: found.and_then(|file| file.0.size),
+                    };
+                    (
+                        entry,
+                        found.map_or(Content::NotLoaded, |file| file.1.clone()),
+                    )
+                }
+            };
+            changed.entries.insert(path.clone(), file);
+        }
+        changed
+    }
+
     /// A snapshot of literal files, whole and loaded. The ids are those that
     /// Git would give the contents.
     pub fn from_files<I>(commit: Option<CommitId>, files: I) -> Self
@@ -340,6 +401,39 @@ mod tests {
         ] {
             assert_eq!(snapshot.bytes(&path(asked)), Err(wanted));
         }
+    }
+
+    #[test]
+    fn edits_write_reuse_and_delete() {
+        let here = files(&[("a", b"1"), ("b", b"2")]);
+        let there = files(&[("x", b"3")]);
+        let edits = BTreeMap::from([
+            (path("a"), Edit::Delete),
+            (path("b"), Edit::write("4")),
+            (
+                path("c"),
+                Edit::Reuse {
+                    id: blob_id(b"3"),
+                    executable: false,
+                },
+            ),
+            (
+                path("d"),
+                Edit::Reuse {
+                    id: blob_id(b"?"),
+                    executable: false,
+                },
+            ),
+        ]);
+        let after = here.with_edits(&edits, Some(&there));
+        assert_eq!(after.bytes(&path("a")), Ok(None));
+        assert_eq!(after.bytes(&path("b")), Ok(Some(&b"4"[..])));
+        assert_eq!(after.entry(&path("b")).unwrap().id, blob_id(b"4"));
+        assert_eq!(after.bytes(&path("c")), Ok(Some(&b"3"[..])));
+        assert_eq!(
+            after.bytes(&path("d")),
+            Err(SnapshotError::NotLoaded { path: path("d") })
+        );
     }
 
     #[test]
