@@ -3,8 +3,16 @@
 //! Owns what a reference means and which tag a policy chooses. Refuses to ask
 //! anybody: the tags, digests and dates that a policy looks at are handed in.
 
+mod platform;
+mod policy;
 mod reference;
+mod selection;
 mod tag;
+mod version;
 
+pub use platform::{Platform, PlatformError};
+pub use policy::{Direction, FilterSpec, Order, PolicyError, PolicySpec, TagPolicy};
 pub use reference::{Reference, ReferenceError, Repository};
+pub use selection::{Candidate, SelectError, Selection, Step, Verdict, Why, select};
 pub use tag::{Digest, DigestError, Tag, TagError};
+pub use version::{RangeError, VersionRange, coerce};

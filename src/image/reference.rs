@@ -462,7 +462,7 @@ mod tests {
         #[test]
         fn well_formed_references_are_taken(
             host in "([a-z][a-z0-9]{0,5}\\.[a-z]{2,3}(:[1-9][0-9]{0,3})?/)?",
-            path in "[a-z0-9]{1,8}([._/-][a-z0-9]{1,8}){0,3}",
+            path in "[a-z0-9]{1,8}(/[a-z0-9]{1,8}([._-][a-z0-9]{1,8}){0,2}){0,3}",
             tag in "(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,12})?",
             digest in "(@sha256:[0-9a-f]{64})?",
         ) {
