@@ -1,1 +1,5 @@
-//! Kubernetes objects as they stand in files. Pure.
+//! Kubernetes objects as they stand in files: their identity, and finding them.
+
+mod id;
+
+pub use id::ResourceId;

@@ -192,7 +192,7 @@ func short(reference string) string {
 // What the generated definitions leave to hand-written decoding.
 func patch(definitions object) {
 	const resource = "io.k8s.apimachinery.pkg.api.resource."
-	definitions[resource+"Quantity"] = object{"format": "quantity", "x-kubernetes-int-or-string": true}
+	definitions[resource+"Quantity"] = object{"format": "quantity", "type": []string{"number", "string"}}
 	for _, open := range []string{
 		"io.k8s.apimachinery.pkg.runtime.RawExtension",
 		"io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
