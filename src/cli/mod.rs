@@ -1,1 +1,85 @@
 //! Words to values and back: arguments, terminals, hints, exit codes.
+//!
+//! Only this room knows clap, dialoguer and the terminal, reads the
+//! environment and the clock, and turns errors into exit codes. It decides
+//! nothing about repositories: every command is its `Args` and a short `run`
+//! that calls an operation and hands the result to [`crate::report`].
+
+mod args;
+mod complete;
+mod completion;
+mod context;
+mod failure;
+mod program;
+mod ui;
+mod version;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::{FromArgMatches, Subcommand};
+
+use args::{GlobalArgs, parser};
+use context::Context;
+use failure::{Exit, Failure};
+use program::Program;
+use ui::Ui;
+
+/// Every command, in the order of the help text.
+#[derive(Subcommand)]
+enum Command {
+    Completion(completion::Args),
+    Version(version::Args),
+}
+
+impl Command {
+    fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Command::Completion(args) => completion::run(args, context),
+            Command::Version(args) => version::run(args, context),
+        }
+    }
+}
+
+/// Runs one command line, its first word being the program's own name, and
+/// returns the exit code: 0 done, 1 the answer is no, 2 wrong usage, 3 refused,
+/// 4 the branch kept moving, 5 something outside failed, 101 a bug.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    failure::report_panics();
+    catch_unwind(AssertUnwindSafe(|| start(argv))).unwrap_or(failure::BUG)
+}
+
+fn start(argv: Vec<OsString>) -> u8 {
+    let program = Program::of(argv.first());
+    if program.answers_completion() {
+        return complete::for_kubectl(&argv);
+    }
+    if let Some(code) = complete::for_shell(&argv) {
+        return code;
+    }
+    let ui = Ui::new(program, args::color_choice(&argv));
+    let mut parser = parser(program, ui.clap_color());
+    let arguments = if argv.len() < 2 {
+        // As kubectl does, a lone name shows what there is.
+        vec![argv.first().cloned().unwrap_or_default(), "-h".into()]
+    } else {
+        argv
+    };
+    let parsed = parser
+        .try_get_matches_from_mut(arguments)
+        .and_then(|words| {
+            let global = GlobalArgs::from_arg_matches(&words)?;
+            Ok((global, Command::from_arg_matches(&words)?))
+        });
+    let (global, command) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return ui.usage(&error),
+    };
+    let context = Context::new(global, ui);
+    let outcome = command.run(&context);
+    context.ui.detail(1, || {
+        format!("took {:.1} ms", context.elapsed().as_secs_f64() * 1000.0)
+    });
+    context.ui.close(outcome)
+}

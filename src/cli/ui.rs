@@ -1,0 +1,305 @@
+//! The person and the streams: standard output carries the answer and nothing
+//! else, standard error the rest; questions are asked on a terminal only.
+//!
+//! A reader that went away (`… | head`) changes neither what is done nor how
+//! it ends; an answer that could not be written for another reason is a
+//! failure.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Once;
+use std::time::Duration;
+
+use clap::ColorChoice;
+use dialoguer::theme::SimpleTheme;
+use serde::Serialize;
+
+use super::context::{now, variable};
+use super::failure::{Exit, Failure, FailureKind};
+use super::program::Program;
+use crate::report::{self, Format, Style, Tone};
+
+/// `--color`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Color {
+    // No documentation here: it would stretch the list of options.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    fn wanted(self, terminal: bool) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal
+                    && variable("NO_COLOR").is_none()
+                    && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+            }
+        }
+    }
+}
+
+/// The streams of one run and the manner in which they are written.
+pub(super) struct Ui {
+    /// How the person calls this tool.
+    pub(super) program: Program,
+    color: Color,
+    out: Style,
+    err: Style,
+    interactive: bool,
+    verbosity: Cell<u8>,
+    lost: RefCell<Option<io::Error>>,
+}
+
+impl Ui {
+    pub(super) fn new(program: Program, color: Color) -> Self {
+        let style = |terminal: bool, width: Option<usize>| Style {
+            color: color.wanted(terminal),
+            width,
+            now: now(),
+            program: program.name(),
+        };
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let columns =
+            |terminal: console::Term| terminal.size_checked().map(|(_, columns)| columns.into());
+        Self {
+            program,
+            color,
+            out: style(out, out.then(console::Term::stdout).and_then(columns)),
+            err: style(err, err.then(console::Term::stderr).and_then(columns)),
+            interactive: err && io::stdin().is_terminal(),
+            verbosity: Cell::new(0),
+            lost: RefCell::new(None),
+        }
+    }
+
+    /// The colour setting for the parser's own messages.
+    pub(super) fn clap_color(&self) -> ColorChoice {
+        match self.color {
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+            Color::Auto if self.out.color || self.err.color => ColorChoice::Auto,
+            Color::Auto => ColorChoice::Never,
+        }
+    }
+
+    pub(super) fn set_verbosity(&self, level: u8) {
+        self.verbosity.set(level);
+    }
+
+    /// How reports for standard output are to be written.
+    pub(super) fn style(&self) -> &Style {
+        &self.out
+    }
+
+    /// How plans and remarks for standard error are to be written.
+    pub(super) fn error_style(&self) -> &Style {
+        &self.err
+    }
+
+    /// Whether a person can be asked.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Writes the answer, or a part of it, to standard output.
+    pub(super) fn answer(&self, text: &str) {
+        if text.is_empty() || self.lost.borrow().is_some() {
+            return;
+        }
+        let mut stream = io::stdout().lock();
+        let newline: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+        let written = stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.write_all(newline))
+            .and_then(|()| stream.flush());
+        if let Err(error) = written {
+            *self.lost.borrow_mut() = Some(error);
+        }
+    }
+
+    /// Answers with `value`: as a versioned document of `kind`, or as the text
+    /// that `text` makes of it.
+    pub(super) fn report<T: Serialize>(
+        &self,
+        format: Format,
+        kind: &str,
+        value: &T,
+        text: impl FnOnce(&T, &Style) -> String,
+    ) -> Result<(), Failure> {
+        if format == Format::Text {
+            self.answer(&text(value, &self.out));
+            return Ok(());
+        }
+        let document =
+            report::document(kind, value).map_err(|error| Failure::new(FailureKind::Bug, error))?;
+        self.answer(&match format {
+            Format::Yaml => report::yaml(&document),
+            _ => report::json(&document),
+        });
+        Ok(())
+    }
+
+    /// Says on standard error what was done or found on the way.
+    pub(super) fn note(&self, text: &str) {
+        self.say(&report::clean_lines(text));
+    }
+
+    /// Says on standard error what deserves a look.
+    pub(super) fn warn(&self, text: &str) {
+        let label = self.err.paint(Tone::Warning, "warning:");
+        self.say(&format!("{label} {}", report::clean_lines(text)));
+    }
+
+    /// Says on standard error what to type next; commands in `text` begin with
+    /// `kubectl gitops` and are spelled as the person typed them.
+    pub(super) fn hint(&self, text: &str) {
+        self.note(&self.program.spell(text));
+    }
+
+    /// Says something on standard error when `-v` asks for that much.
+    pub(super) fn detail(&self, level: u8, text: impl FnOnce() -> String) {
+        if self.verbosity.get() >= level {
+            let text = text();
+            let text = report::clean_lines(&text);
+            self.say(&self.err.paint(Tone::Faint, &text));
+        }
+    }
+
+    /// Asks a yes-or-no question whose default is no. Without a terminal it is
+    /// a failure that names the options which answer it.
+    pub(super) fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        self.require_person(question)?;
+        dialoguer::Confirm::with_theme(&SimpleTheme)
+            .with_prompt(report::clean(question))
+            .default(false)
+            .wait_for_newline(true)
+            .interact()
+            .map_err(unanswered)
+    }
+
+    /// Prepares for questions to a person: fails without a terminal, and makes
+    /// Ctrl-C give the cursor back that a prompt hides.
+    pub(super) fn require_person(&self, question: &str) -> Result<(), Failure> {
+        if !self.interactive {
+            return Err(Failure::usage(format!(
+                "{}: nobody can be asked without a terminal",
+                question.trim_end_matches('?')
+            ))
+            .hint("answer beforehand with --yes, or look at the plan with --dry-run"));
+        }
+        restore_cursor_on_interrupt();
+        Ok(())
+    }
+
+    /// Shows that something takes its time, on a terminal only, until the
+    /// returned value is dropped.
+    pub(super) fn waiting(&self, what: &str) -> Waiting {
+        if !self.err.color && !self.interactive {
+            return Waiting(None);
+        }
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.set_message(report::clean(what).into_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Waiting(Some(bar))
+    }
+
+    /// Prints what the parser has to say and returns the exit code for it.
+    pub(super) fn usage(&self, error: &clap::Error) -> u8 {
+        let colored = if error.use_stderr() {
+            self.err.color
+        } else {
+            self.out.color
+        };
+        let text = if colored {
+            error.render().ansi().to_string()
+        } else {
+            error.render().to_string()
+        };
+        if error.use_stderr() {
+            self.say(text.trim_end());
+            return Failure::usage("").code();
+        }
+        self.answer(&text);
+        self.close(Ok(Exit::Ok))
+    }
+
+    /// Ends the run: prints a failure, and returns the exit code.
+    pub(super) fn close(&self, outcome: Result<Exit, Failure>) -> u8 {
+        let outcome = outcome.and_then(|exit| match self.lost.take() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let error = anyhow::Error::new(error).context("the answer could not be written");
+                Err(Failure::new(FailureKind::Unreachable, error))
+            }
+            _ => Ok(exit),
+        });
+        match outcome {
+            Ok(Exit::Ok) => 0,
+            Ok(Exit::No) => 1,
+            Err(mut failure) => {
+                for hint in &mut failure.hints {
+                    *hint = self.program.spell(hint);
+                }
+                self.say(failure.text(&self.err).trim_end());
+                failure.code()
+            }
+        }
+    }
+
+    fn say(&self, text: &str) {
+        // Nobody can be told that standard error is gone.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+/// A spinner that disappears when this is dropped.
+pub(super) struct Waiting(Option<indicatif::ProgressBar>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A question that got no answer.
+pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
+    let dialoguer::Error::IO(error) = error;
+    let error = anyhow::Error::new(error).context("the question got no answer");
+    Failure::new(FailureKind::Usage, error)
+}
+
+/// Prompts hide the cursor and the terminal library raises SIGINT on Ctrl-C,
+/// which by default would end the process with the cursor still hidden.
+fn restore_cursor_on_interrupt() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // A failure to prepare leaves things as they are without this.
+        let _ = std::thread::Builder::new()
+            .name("interrupt".to_owned())
+            .spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_io()
+                    .build()?;
+                runtime.block_on(tokio::signal::ctrl_c())?;
+                let _ = console::Term::stderr().show_cursor();
+                let _ = writeln!(io::stderr());
+                end_interrupted()
+            });
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "a signal ends the process, whatever its other threads wait for"
+)]
+fn end_interrupted() -> io::Result<()> {
+    // 128 + SIGINT, as shells report it.
+    std::process::exit(130)
+}
