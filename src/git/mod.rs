@@ -1,1 +1,25 @@
-//! Adapter: Git's object database, references, fetch and push.
+//! The adapter to Git. Objects, trees and references are read and written
+//! through libgit2; fetch, push, identity, signing and anything that touches
+//! a work tree goes through the `git` program, because that is where the
+//! user's credentials, configuration and filters live.
+//!
+//! It refuses to follow symbolic links, to enter submodules, to read files
+//! over a limit and to pass on names that lead out of the tree. It never asks
+//! the user, decides nothing about products, and moves references only by
+//! compare-and-swap.
+
+mod command;
+mod error;
+mod fetch;
+mod history;
+mod masking;
+mod open;
+mod read;
+mod refs;
+mod work_tree;
+
+pub use error::GitError;
+pub use history::FileVersion;
+pub use open::{Git, Head};
+pub use read::{DEFAULT_MAX_BYTES, Selection};
+pub use refs::Remote;

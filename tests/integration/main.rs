@@ -1,5 +1,7 @@
 //! Behaviour as a person at a terminal would notice it, against real components.
+#![allow(dead_code, reason = "what the tests stand on grows ahead of them")]
 #![allow(unreachable_pub, reason = "a test binary has no other crate to reach")]
 
 mod components;
+mod git;
 mod support;

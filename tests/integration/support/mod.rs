@@ -1,8 +1,13 @@
 //! What the tests stand on: real components, started and ended by the test binary.
 
 pub mod apiserver;
+pub mod env;
 pub mod faults;
 pub mod githttp;
 pub mod http;
 pub mod process;
 pub mod registry;
+pub mod repo;
+
+pub use env::Env;
+pub use repo::Fixture;

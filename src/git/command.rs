@@ -1,0 +1,152 @@
+//! The only place that starts the `git` program. It runs on this repository
+//! whatever `GIT_DIR` says, never waits for a password unless a person is
+//! there, and hands back cleaned text.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use super::masking::presentable;
+use super::{Git, GitError};
+
+/// Variables that would point the program at another repository than ours,
+/// set when we are called from a hook.
+const FOREIGN: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+];
+
+/// What the program left behind.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// The exit code; `None` when a signal ended it.
+    pub(super) code: Option<i32>,
+    /// Its answer, as it came.
+    pub(super) stdout: String,
+    /// Its messages, cleaned and masked.
+    pub(super) stderr: String,
+}
+
+impl Output {
+    pub(super) fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// One call of the program.
+pub(super) struct Call {
+    command: Command,
+    name: String,
+    input: Option<Vec<u8>>,
+}
+
+impl Call {
+    pub(super) fn args<I>(mut self, args: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<std::ffi::OsStr>,
+    {
+        self.command.args(args);
+        self
+    }
+
+    pub(super) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(super) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// Runs it to its end, whatever the end is.
+    pub(super) fn run(mut self) -> Result<Output, GitError> {
+        let stdin = match self.input {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        };
+        let mut child = self
+            .command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(GitError::NoProgram)?;
+        if let (Some(bytes), Some(mut pipe)) = (self.input.take(), child.stdin.take()) {
+            // A program that ends early closes the pipe; its exit code tells.
+            let _ = pipe.write_all(&bytes);
+        }
+        let output = child.wait_with_output().map_err(GitError::NoProgram)?;
+        Ok(Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: presentable(&String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+
+    /// Runs it; anything but success is an error with its messages.
+    pub(super) fn success(self) -> Result<String, GitError> {
+        let command = self.name.clone();
+        let output = self.run()?;
+        if output.ok() {
+            Ok(output.stdout)
+        } else {
+            Err(GitError::Program {
+                command,
+                message: output.stderr,
+            })
+        }
+    }
+}
+
+impl Git {
+    /// A call of `git <name>` on this repository.
+    pub(super) fn call(&self, name: &str) -> Call {
+        self.call_with(&[], name)
+    }
+
+    /// A call of `git -c … <name>` on this repository.
+    pub(super) fn call_with(&self, settings: &[&str], name: &str) -> Call {
+        self.call_at(self.git_dir(), self.work_tree(), settings, name)
+    }
+
+    /// A call on one of this repository's work trees.
+    pub(super) fn call_at(
+        &self,
+        git_dir: &std::path::Path,
+        work_tree: Option<&std::path::Path>,
+        settings: &[&str],
+        name: &str,
+    ) -> Call {
+        let mut command = Command::new("git");
+        for variable in FOREIGN {
+            command.env_remove(variable);
+        }
+        // Only the language of messages: their text is shown, never parsed.
+        command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+        if !self.interactive() {
+            command.env("GIT_TERMINAL_PROMPT", "0");
+        }
+        command.arg("--git-dir").arg(git_dir);
+        if let Some(work_tree) = work_tree {
+            command.arg("--work-tree").arg(work_tree);
+        }
+        command.current_dir(work_tree.unwrap_or(git_dir));
+        for setting in settings {
+            command.arg("-c").arg(setting);
+        }
+        command.arg(name);
+        Call {
+            command,
+            name: name.to_owned(),
+            input: None,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What can go wrong between this tool and a repository. Facts only; messages
+//! from outside are cleaned and masked before they get in here.
+
+use std::path::PathBuf;
+
+use crate::repo::{BranchName, RepoPath};
+
+/// Why Git could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// There is no repository at or above this folder.
+    #[error("{} is not inside a Git repository", .dir.display())]
+    NotARepository {
+        /// Where the search began.
+        dir: PathBuf,
+    },
+    /// The repository belongs to somebody else and is not marked as safe.
+    #[error("the repository at {} belongs to another user ({message})", .dir.display())]
+    ForeignOwner {
+        /// The repository.
+        dir: PathBuf,
+        /// What the library said.
+        message: String,
+    },
+    /// The repository keeps its references in a format that cannot be read.
+    #[error(
+        "the repository at {} stores its references as reftable, which cannot be read; \
+         `git refs migrate --ref-format=files` converts it", .dir.display()
+    )]
+    Reftable {
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// The repository uses a feature that is not known here.
+    #[error("the repository at {} cannot be opened: {message}", .dir.display())]
+    Unsupported {
+        /// The repository.
+        dir: PathBuf,
+        /// What the library said.
+        message: String,
+    },
+    /// A remote was named that does not exist.
+    #[error("there is no remote {name:?}{}", existing_remotes(.existing))]
+    NoSuchRemote {
+        /// The name.
+        name: String,
+        /// The remotes that exist.
+        existing: Vec<String>,
+    },
+    /// There are several remotes, none is called origin and none was named.
+    #[error("there are several remotes ({}) and none is called origin", .existing.join(", "))]
+    SeveralRemotes {
+        /// The remotes that exist.
+        existing: Vec<String>,
+    },
+    /// The remote does not say which branch is its default one.
+    #[error("{remote} has no default branch")]
+    NoDefaultBranch {
+        /// The remote.
+        remote: String,
+    },
+    /// A revision names nothing.
+    #[error("{rev:?} names no commit in this repository")]
+    UnknownRevision {
+        /// What was asked for.
+        rev: String,
+    },
+    /// A revision fits several objects.
+    #[error("{rev:?} is ambiguous: it fits several objects")]
+    AmbiguousRevision {
+        /// What was asked for.
+        rev: String,
+    },
+    /// A name in a tree could lead out of it.
+    #[error("the tree of {commit} holds the name {path:?}: {reason}")]
+    HostilePath {
+        /// The commit, or «the work tree».
+        commit: String,
+        /// The path.
+        path: String,
+        /// Why it is refused.
+        reason: String,
+    },
+    /// A file is larger than what is read.
+    #[error("{what} has {size} bytes; more than {limit} are not read")]
+    TooLarge {
+        /// The object.
+        what: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An object is not here: a damaged repository, or a partial or shallow clone.
+    #[error("object {id} is missing from this clone")]
+    MissingObject {
+        /// The object.
+        id: String,
+    },
+    /// History ends at a shallow clone's boundary before the answer was found.
+    #[error("this clone is shallow: its history ends before the answer")]
+    HistoryCut,
+    /// A path is written where a file, link or submodule stands.
+    #[error("{path} cannot be written: {reason}")]
+    Blocked {
+        /// The path.
+        path: RepoPath,
+        /// What stands there.
+        reason: String,
+    },
+    /// This needs a work tree and the repository is bare.
+    #[error("the repository at {} has no work tree", .dir.display())]
+    Bare {
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// The `git` program could not be started.
+    #[error("the git program could not be started")]
+    NoProgram(#[source] std::io::Error),
+    /// Git does not know who the user is.
+    #[error("Git does not know who you are: {message}")]
+    NoIdentity {
+        /// What the program said.
+        message: String,
+    },
+    /// The commit should be signed and could not be.
+    #[error("the commit could not be signed: {message}")]
+    Signing {
+        /// What the program said.
+        message: String,
+    },
+    /// The remote could not be reached, or refused the credentials.
+    #[error("{remote} could not be reached: {message}")]
+    Unreachable {
+        /// The remote.
+        remote: String,
+        /// What the program said.
+        message: String,
+    },
+    /// The connection was lost during a push and the remote does not answer.
+    #[error(
+        "the connection to {remote} was lost during the push, and it no longer answers; \
+         whether the push arrived is not known: {message}"
+    )]
+    OutcomeUnknown {
+        /// The remote.
+        remote: String,
+        /// What the program said.
+        message: String,
+    },
+    /// A local branch is not where it was expected.
+    #[error("the local branch {branch} moved")]
+    LocalMoved {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// A branch is checked out with changes that are not committed.
+    #[error("{branch} is checked out in {} with uncommitted changes", .work_tree.display())]
+    DirtyWorkTree {
+        /// The branch.
+        branch: BranchName,
+        /// The work tree.
+        work_tree: PathBuf,
+    },
+    /// The `git` program failed.
+    #[error("git {command} failed: {message}")]
+    Program {
+        /// The subcommand.
+        command: String,
+        /// What it said.
+        message: String,
+    },
+    /// libgit2 failed.
+    #[error("the repository could not be read or written: {message}")]
+    Library {
+        /// What it said.
+        message: String,
+    },
+    /// A file of the work tree could not be read.
+    #[error("{} could not be read", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn existing_remotes(existing: &[String]) -> String {
+    if existing.is_empty() {
+        "; this repository has none".to_owned()
+    } else {
+        format!("; there is {}", existing.join(", "))
+    }
+}
+
+impl From<git2::Error> for GitError {
+    fn from(error: git2::Error) -> Self {
+        let message = super::masking::presentable(error.message());
+        if error.class() == git2::ErrorClass::Odb && error.code() == git2::ErrorCode::NotFound {
+            let id = message
+                .split(|c: char| !c.is_ascii_hexdigit())
+                .find(|word| word.len() >= 40);
+            if let Some(id) = id {
+                return Self::MissingObject { id: id.to_owned() };
+            }
+        }
+        Self::Library { message }
+    }
+}

@@ -1,0 +1,169 @@
+//! Asking the remote: fetching branches, single objects of a partial clone,
+//! and where its references stand. Everything runs through the `git` program;
+//! it writes remote-tracking references and objects and nothing else.
+
+use super::open::branch_name;
+use super::{Git, GitError, Remote};
+use crate::repo::{BranchName, CommitId};
+
+/// The quiet, narrow fetch: no tags, no `FETCH_HEAD`, no submodules, and no
+/// maintenance that would make the user wait.
+const NARROW: [&str; 6] = [
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--recurse-submodules=no",
+    "--no-auto-maintenance",
+    "--prune",
+];
+
+impl Git {
+    /// Brings the remote-tracking references of these branches up to date, in
+    /// one round trip. A branch that the remote does not have is no error: its
+    /// tracking reference goes away. In a shallow clone a branch that was
+    /// never fetched comes with its newest commit only.
+    pub fn fetch(&self, remote: &Remote, branches: &[BranchName]) -> Result<(), GitError> {
+        let mut known = Vec::new();
+        let mut new = Vec::new();
+        for branch in branches {
+            let cut = self.is_shallow() && self.tip(Some(remote), branch)?.is_none();
+            let list = if cut { &mut new } else { &mut known };
+            list.push(refspec(remote, branch));
+        }
+        // «--depth» also cuts what is already here, so it is given only for
+        // branches of which nothing is here.
+        if !known.is_empty() {
+            self.fetch_refs(remote, &[], &known)?;
+        }
+        if !new.is_empty() {
+            self.fetch_refs(remote, &["--depth=1"], &new)?;
+        }
+        Ok(())
+    }
+
+    fn fetch_refs(
+        &self,
+        remote: &Remote,
+        options: &[&str],
+        refspecs: &[String],
+    ) -> Result<(), GitError> {
+        let output = self
+            .call("fetch")
+            .args(NARROW)
+            .args(options)
+            .args(["--", remote.name()])
+            .args(refspecs)
+            .run()?;
+        if output.ok() {
+            Ok(())
+        } else {
+            Err(unreachable(remote, output.stderr))
+        }
+    }
+
+    /// Brings objects that a partial clone left out, in one round trip.
+    pub(super) fn fetch_objects(&self, ids: &[String]) -> Result<(), GitError> {
+        let missing = || GitError::MissingObject {
+            id: ids.first().cloned().unwrap_or_default(),
+        };
+        let Some(remote) = self.promisor()? else {
+            return Err(missing());
+        };
+        let output = self
+            .call_with(&["fetch.negotiationAlgorithm=noop"], "fetch")
+            .args(&NARROW[..5])
+            .args(["--filter=blob:none", "--stdin", "--", remote.name()])
+            .input(ids.join("\n") + "\n")
+            .run()?;
+        if output.ok() {
+            Ok(())
+        } else {
+            Err(unreachable(&remote, output.stderr))
+        }
+    }
+
+    /// The remote that promised the objects which are not here.
+    fn promisor(&self) -> Result<Option<Remote>, GitError> {
+        let config = self.library().config()?;
+        let names = self.library().remotes()?;
+        for name in &names {
+            let Some(name) = name? else { continue };
+            if config
+                .get_bool(&format!("remote.{name}.promisor"))
+                .unwrap_or(false)
+            {
+                return self.remote(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn ask_default_branch(&self, remote: &Remote) -> Result<BranchName, GitError> {
+        let answer = self.ls_remote(remote, &["--symref"], &["HEAD".to_owned()])?;
+        answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("ref: refs/heads/"))
+            .find_map(|line| line.strip_suffix("\tHEAD"))
+            .ok_or_else(|| GitError::NoDefaultBranch {
+                remote: remote.name().to_owned(),
+            })
+            .and_then(branch_name)
+    }
+
+    /// Where these branches stand on the remote itself, now.
+    pub(super) fn ask_tips(
+        &self,
+        remote: &Remote,
+        branches: &[BranchName],
+    ) -> Result<Vec<Option<CommitId>>, GitError> {
+        let names: Vec<String> = branches.iter().map(BranchName::reference).collect();
+        let answer = self.ls_remote(remote, &[], &names)?;
+        let find = |wanted: &String| {
+            answer
+                .lines()
+                .filter_map(|line| line.split_once('\t'))
+                .find(|(_, name)| name == wanted)
+                .and_then(|(id, _)| id.parse().ok())
+        };
+        Ok(names.iter().map(find).collect())
+    }
+
+    fn ls_remote(
+        &self,
+        remote: &Remote,
+        options: &[&str],
+        patterns: &[String],
+    ) -> Result<String, GitError> {
+        let output = self
+            .call("ls-remote")
+            .args(options)
+            .args(["--", remote.name()])
+            .args(patterns)
+            .run()?;
+        if output.ok() {
+            Ok(output.stdout)
+        } else {
+            Err(unreachable(remote, output.stderr))
+        }
+    }
+}
+
+pub(super) fn unreachable(remote: &Remote, message: String) -> GitError {
+    GitError::Unreachable {
+        remote: remote.name().to_owned(),
+        message,
+    }
+}
+
+/// A refspec with a pattern that only this branch fits in practice: a pattern
+/// that fits nothing is no error, while a plain name that is missing on the
+/// remote fails the whole fetch.
+fn refspec(remote: &Remote, branch: &BranchName) -> String {
+    let name = branch.as_str();
+    let last = name.char_indices().next_back().map_or(0, |(at, _)| at);
+    let (head, tail) = name.split_at(last);
+    format!(
+        "+refs/heads/{head}*{tail}:refs/remotes/{}/{head}*{tail}",
+        remote.name()
+    )
+}

@@ -1,0 +1,138 @@
+//! Finding and opening one repository, and where its `HEAD` stands. Refuses
+//! repositories that libgit2 would misread.
+
+use std::path::{Path, PathBuf};
+
+use super::GitError;
+use super::masking::presentable;
+use crate::repo::{BranchName, CommitId, ObjectFormat};
+
+/// One repository.
+pub struct Git {
+    repo: git2::Repository,
+    git_dir: PathBuf,
+    work_tree: Option<PathBuf>,
+    interactive: bool,
+}
+
+impl std::fmt::Debug for Git {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Git")
+            .field("git_dir", &self.git_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where `HEAD` stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// On a branch.
+    Branch {
+        /// The branch.
+        name: BranchName,
+        /// Its tip.
+        commit: CommitId,
+    },
+    /// On a branch that has no commit yet.
+    Unborn(BranchName),
+    /// On a commit, not on a branch.
+    Detached(CommitId),
+}
+
+impl Git {
+    /// Opens the repository that this folder is in: a work tree, a linked
+    /// work tree, or a bare repository.
+    pub fn discover(dir: &Path) -> Result<Self, GitError> {
+        let none: [&std::ffi::OsStr; 0] = [];
+        let flags = git2::RepositoryOpenFlags::empty();
+        let repo =
+            git2::Repository::open_ext(dir, flags, none).map_err(|error| refusal(dir, &error))?;
+        // A trailing slash would show up in every message.
+        let tidy = |path: &Path| path.components().collect::<PathBuf>();
+        Ok(Self {
+            git_dir: tidy(repo.path()),
+            work_tree: repo.workdir().map(tidy),
+            repo,
+            interactive: false,
+        })
+    }
+
+    /// Says whether a person is there to answer Git's questions for
+    /// credentials; nobody is, unless told.
+    pub fn set_interactive(&mut self, interactive: bool) {
+        self.interactive = interactive;
+    }
+
+    pub(super) fn interactive(&self) -> bool {
+        self.interactive
+    }
+
+    pub(super) fn library(&self) -> &git2::Repository {
+        &self.repo
+    }
+
+    /// The folder with the files; `None` in a bare repository.
+    pub fn work_tree(&self) -> Option<&Path> {
+        self.work_tree.as_deref()
+    }
+
+    /// The repository's own folder.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Whether history ends at a boundary that is not its beginning.
+    pub fn is_shallow(&self) -> bool {
+        self.repo.is_shallow()
+    }
+
+    /// The hash function of this repository's ids.
+    pub fn object_format(&self) -> ObjectFormat {
+        match self.repo.object_format() {
+            git2::ObjectFormat::Sha1 => ObjectFormat::Sha1,
+            git2::ObjectFormat::Sha256 => ObjectFormat::Sha256,
+        }
+    }
+
+    /// Where `HEAD` stands.
+    pub fn head(&self) -> Result<Head, GitError> {
+        let head = self.repo.find_reference("HEAD")?;
+        let Some(target) = head.symbolic_target()? else {
+            let commit = head.peel_to_commit()?;
+            return Ok(Head::Detached(commit_id(commit.id())?));
+        };
+        let short = target.strip_prefix("refs/heads/").unwrap_or(target);
+        let name = branch_name(short)?;
+        match self.repo.find_reference(target) {
+            Ok(branch) => Ok(Head::Branch {
+                name,
+                commit: commit_id(branch.peel_to_commit()?.id())?,
+            }),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(Head::Unborn(name)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn refusal(dir: &Path, error: &git2::Error) -> GitError {
+    let dir = dir.to_owned();
+    let message = presentable(error.message());
+    match (error.class(), error.code()) {
+        (_, git2::ErrorCode::Owner) => GitError::ForeignOwner { dir, message },
+        _ if message.to_ascii_lowercase().contains("refstorage") => GitError::Reftable { dir },
+        (_, git2::ErrorCode::NotFound) => GitError::NotARepository { dir },
+        _ => GitError::Unsupported { dir, message },
+    }
+}
+
+pub(super) fn commit_id(id: git2::Oid) -> Result<CommitId, GitError> {
+    id.to_string().parse().map_err(|error| GitError::Library {
+        message: format!("{error}"),
+    })
+}
+
+pub(super) fn branch_name(name: &str) -> Result<BranchName, GitError> {
+    name.parse().map_err(|error| GitError::Library {
+        message: format!("{error}"),
+    })
+}

@@ -1,0 +1,238 @@
+//! Reading the files of a commit, straight from the object database. A file's
+//! size is read from the object's header before its content; links and
+//! submodules are listed and never entered; a name that could lead out of the
+//! tree refuses the whole read.
+
+use git2::{ObjectType, Oid, Tree};
+
+use super::{Git, GitError};
+use crate::repo::{
+    BlobId, CommitId, Content, Entry, EntryKind, RepoPath, Snapshot, SnapshotBuilder,
+};
+
+/// Files larger than this are not read unless asked: 16 MiB.
+pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
+
+/// Which files of a tree are listed, and whose contents are loaded.
+pub struct Selection {
+    /// The folders (or files) that are listed; other paths stay unknown.
+    pub roots: Vec<RepoPath>,
+    /// Says whether a listed file's content is read too.
+    pub load: Box<dyn Fn(&RepoPath) -> bool>,
+    /// Files with more bytes are listed and not read.
+    pub max_bytes: u64,
+}
+
+impl Selection {
+    /// Every file, with its content.
+    pub fn everything() -> Self {
+        Self::under(vec![RepoPath::root()], |_| true)
+    }
+
+    /// The files below these folders, with the contents of those that `load` picks.
+    pub fn under(roots: Vec<RepoPath>, load: impl Fn(&RepoPath) -> bool + 'static) -> Self {
+        Self {
+            roots,
+            load: Box::new(load),
+            max_bytes: DEFAULT_MAX_BYTES,
+        }
+    }
+}
+
+impl std::fmt::Debug for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selection")
+            .field("roots", &self.roots)
+            .field("max_bytes", &self.max_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Walk<'a> {
+    repo: &'a git2::Repository,
+    odb: git2::Odb<'a>,
+    commit: &'a CommitId,
+    selection: &'a Selection,
+    builder: SnapshotBuilder,
+    /// Files whose content is wanted and not here: a partial clone.
+    missing: Vec<(RepoPath, EntryKind, Oid)>,
+}
+
+impl Git {
+    /// The files of a commit.
+    pub fn snapshot(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
+        let repo = self.library();
+        let tree = self.find_commit(commit)?.tree()?;
+        let mut walk = Walk {
+            repo,
+            odb: repo.odb()?,
+            commit,
+            selection,
+            builder: SnapshotBuilder::new(Some(commit.clone()), selection.roots.clone()),
+            missing: Vec::new(),
+        };
+        for root in &selection.roots {
+            walk.root(&tree, root)?;
+        }
+        if !walk.missing.is_empty() {
+            let missing = std::mem::take(&mut walk.missing);
+            let ids: Vec<String> = missing.iter().map(|(_, _, id)| id.to_string()).collect();
+            self.fetch_objects(&ids)?;
+            walk.odb.refresh()?;
+            for (path, kind, id) in missing {
+                walk.file(path, kind, id)?;
+            }
+            if let Some((_, _, id)) = walk.missing.first() {
+                return Err(GitError::MissingObject { id: id.to_string() });
+            }
+        }
+        Ok(walk.builder.finish())
+    }
+
+    /// The content of one file, by its id.
+    pub fn read(&self, id: &BlobId, max_bytes: u64) -> Result<Vec<u8>, GitError> {
+        let odb = self.library().odb()?;
+        let oid = object_id(id.as_str())?;
+        if !odb.exists(oid) {
+            self.fetch_objects(&[id.to_string()])?;
+            odb.refresh()?;
+        }
+        let (size, _) = odb.read_header(oid)?;
+        if size as u64 > max_bytes {
+            return Err(GitError::TooLarge {
+                what: format!("object {id}"),
+                size: size as u64,
+                limit: max_bytes,
+            });
+        }
+        Ok(odb.read(oid)?.data().to_vec())
+    }
+
+    pub(super) fn find_commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
+        self.library()
+            .find_commit(object_id(id.as_str())?)
+            .map_err(|error| match error.code() {
+                git2::ErrorCode::NotFound => GitError::MissingObject { id: id.to_string() },
+                _ => error.into(),
+            })
+    }
+}
+
+pub(super) fn object_id(id: &str) -> Result<Oid, GitError> {
+    let format = if id.len() == 64 {
+        git2::ObjectFormat::Sha256
+    } else {
+        git2::ObjectFormat::Sha1
+    };
+    Ok(Oid::from_str_ext(id, format)?)
+}
+
+pub(super) fn blob_id_of(id: Oid) -> Result<BlobId, GitError> {
+    id.to_string().parse().map_err(|error| GitError::Library {
+        message: format!("{error}"),
+    })
+}
+
+/// What a tree's mode stands for; `None` is a folder.
+pub(super) fn kind_of(mode: i32) -> Option<EntryKind> {
+    match mode {
+        0o040_000 => None,
+        0o120_000 => Some(EntryKind::Symlink),
+        0o160_000 => Some(EntryKind::Submodule),
+        mode if mode & 0o111 != 0 => Some(EntryKind::Executable),
+        _ => Some(EntryKind::File),
+    }
+}
+
+impl Walk<'_> {
+    /// Walks down to one root and lists what is below it.
+    fn root(&mut self, tree: &Tree<'_>, root: &RepoPath) -> Result<(), GitError> {
+        let mut current = tree.clone();
+        let mut path = RepoPath::root();
+        for segment in root.segments() {
+            path = self.child(&path, segment.as_bytes())?;
+            let Some(entry) = current.get_name(segment) else {
+                return Ok(());
+            };
+            let (id, mode) = (entry.id(), entry.filemode());
+            match kind_of(mode) {
+                // A link on the way is listed, so that asking below it is
+                // answered with «link» and not with «absent».
+                Some(kind) => return self.file(path, kind, id),
+                None => {
+                    let next = self.repo.find_tree(id)?;
+                    drop(entry);
+                    current = next;
+                }
+            }
+        }
+        self.folder(&current, &path, 0)
+    }
+
+    fn folder(&mut self, tree: &Tree<'_>, path: &RepoPath, depth: usize) -> Result<(), GitError> {
+        // Deeper than any file system allows: only made to exhaust the stack.
+        if depth > 512 {
+            return Err(self.hostile(path.as_str(), "it is nested too deeply"));
+        }
+        for entry in tree {
+            let child = self.child(path, entry.name_bytes())?;
+            match kind_of(entry.filemode()) {
+                Some(kind) => self.file(child, kind, entry.id())?,
+                None => self.folder(&self.repo.find_tree(entry.id())?, &child, depth + 1)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn child(&self, folder: &RepoPath, name: &[u8]) -> Result<RepoPath, GitError> {
+        let shown = || format!("{folder}/{}", String::from_utf8_lossy(name));
+        let name =
+            std::str::from_utf8(name).map_err(|_| self.hostile(&shown(), "it is not UTF-8"))?;
+        if name.is_empty() || name.contains('/') {
+            return Err(self.hostile(&shown(), "it is not one name"));
+        }
+        folder
+            .join(name)
+            .map_err(|error| self.hostile(&shown(), error.reason))
+    }
+
+    fn hostile(&self, path: &str, reason: &str) -> GitError {
+        GitError::HostilePath {
+            commit: self.commit.short().to_owned(),
+            path: path.trim_start_matches('/').to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn file(&mut self, path: RepoPath, kind: EntryKind, id: Oid) -> Result<(), GitError> {
+        let mut entry = Entry {
+            id: blob_id_of(id)?,
+            kind,
+            size: None,
+        };
+        let wanted =
+            matches!(kind, EntryKind::File | EntryKind::Executable) && (self.selection.load)(&path);
+        let mut content = Content::NotLoaded;
+        if wanted {
+            let (size, what) = match self.odb.read_header(id) {
+                Ok(header) => header,
+                Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                    self.missing.push((path, kind, id));
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if what != ObjectType::Blob {
+                return Err(self.hostile(path.as_str(), "it is no file"));
+            }
+            entry.size = Some(size as u64);
+            content = if size as u64 > self.selection.max_bytes {
+                Content::TooLarge(self.selection.max_bytes)
+            } else {
+                Content::Loaded(self.odb.read(id)?.data().into())
+            };
+        }
+        self.builder.insert(path, entry, content);
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Remotes, branches and revisions: what names point at. Reads only; moving a
+//! reference is `push` and `local`.
+
+use git2::ErrorCode;
+
+use super::masking::mask;
+use super::open::{branch_name, commit_id};
+use super::{Git, GitError, Head};
+use crate::repo::{BranchName, CommitId};
+
+/// A repository elsewhere that this one fetches from and pushes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    name: String,
+    url: String,
+}
+
+impl Remote {
+    /// The name in the repository's configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address, credentials masked: for people only.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The tracking reference of one of its branches.
+    pub(super) fn tracking(&self, branch: &BranchName) -> String {
+        format!("refs/remotes/{}/{branch}", self.name)
+    }
+}
+
+impl Git {
+    /// The remote to work with: the named one, else `origin`, else the only
+    /// one; `None` when there is none and none was named.
+    pub fn remote(&self, wanted: Option<&str>) -> Result<Option<Remote>, GitError> {
+        let names = self.library().remotes()?;
+        let mut existing = Vec::new();
+        for name in &names {
+            if let Some(name) = name? {
+                existing.push(name.to_owned());
+            }
+        }
+        let name = match wanted {
+            Some(name) if existing.iter().any(|known| known == name) => name.to_owned(),
+            Some(name) => {
+                return Err(GitError::NoSuchRemote {
+                    name: name.to_owned(),
+                    existing,
+                });
+            }
+            None => match existing.as_slice() {
+                [] => return Ok(None),
+                [only] => only.clone(),
+                several if several.iter().any(|name| name == "origin") => "origin".to_owned(),
+                _ => return Err(GitError::SeveralRemotes { existing }),
+            },
+        };
+        let url = self.library().find_remote(&name)?;
+        let url = mask(url.url().unwrap_or_default());
+        Ok(Some(Remote { name, url }))
+    }
+
+    /// The branch that the remote's `HEAD` names, asked of the remote when it
+    /// is not known here; without a remote the branch of this `HEAD`.
+    pub fn default_branch(&self, remote: Option<&Remote>) -> Result<BranchName, GitError> {
+        let Some(remote) = remote else {
+            return match self.head()? {
+                Head::Branch { name, .. } | Head::Unborn(name) => Ok(name),
+                Head::Detached(_) => self.only_main().ok_or(GitError::NoDefaultBranch {
+                    remote: "this repository".to_owned(),
+                }),
+            };
+        };
+        if let Some(known) = self.known_default_branch(remote)? {
+            return Ok(known);
+        }
+        self.ask_default_branch(remote)
+    }
+
+    /// The branch that `refs/remotes/<remote>/HEAD` names, if it is there.
+    pub fn known_default_branch(&self, remote: &Remote) -> Result<Option<BranchName>, GitError> {
+        let prefix = format!("refs/remotes/{}/", remote.name);
+        match self.library().find_reference(&format!("{prefix}HEAD")) {
+            Ok(head) => match head
+                .symbolic_target()?
+                .and_then(|to| to.strip_prefix(&prefix))
+            {
+                Some(name) => branch_name(name).map(Some),
+                None => Ok(None),
+            },
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn only_main(&self) -> Option<BranchName> {
+        ["main", "master"]
+            .into_iter()
+            .filter_map(|name| name.parse().ok())
+            .find(|name| matches!(self.tip(None, name), Ok(Some(_))))
+    }
+
+    /// The tip of a branch: of the remote's as last fetched, or of the local
+    /// one without a remote. `None` when there is no such branch.
+    pub fn tip(
+        &self,
+        remote: Option<&Remote>,
+        branch: &BranchName,
+    ) -> Result<Option<CommitId>, GitError> {
+        let name = match remote {
+            Some(remote) => remote.tracking(branch),
+            None => branch.reference(),
+        };
+        match self.library().find_reference(&name) {
+            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names of the remote's branches as last fetched, or of the local
+    /// ones without a remote, sorted. Names that Git itself would refuse
+    /// today are left out.
+    pub fn branches(&self, remote: Option<&Remote>) -> Result<Vec<BranchName>, GitError> {
+        let prefix = match remote {
+            Some(remote) => format!("refs/remotes/{}/", remote.name),
+            None => "refs/heads/".to_owned(),
+        };
+        let mut branches = Vec::new();
+        for reference in self.library().references_glob(&format!("{prefix}*"))? {
+            let reference = reference?;
+            let Ok(name) = reference.name() else { continue };
+            if let Some(Ok(name)) = name.strip_prefix(&prefix).map(str::parse) {
+                branches.push(name);
+            }
+        }
+        branches.sort();
+        Ok(branches)
+    }
+
+    /// The commit that a revision names: an id, an abbreviation, a branch, a
+    /// tag, `HEAD~2`.
+    pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        let unknown = || GitError::UnknownRevision {
+            rev: super::masking::presentable(rev),
+        };
+        match self.library().revparse_single(rev) {
+            Ok(object) => match object.peel_to_commit() {
+                Ok(commit) => commit_id(commit.id()),
+                Err(_) => Err(unknown()),
+            },
+            Err(error) => match error.code() {
+                ErrorCode::NotFound | ErrorCode::InvalidSpec => Err(unknown()),
+                ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision {
+                    rev: super::masking::presentable(rev),
+                }),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
