@@ -1,1 +1,24 @@
-//! The only YAML walker: documents with byte spans, scalars as Kubernetes reads them, proven edits.
+//! The only YAML walker: documents with byte spans, scalars as Kubernetes reads
+//! them, decoding of our own kinds, and edits that keep every other byte.
+//!
+//! Text is parsed once into a [`Stream`]; everything else points into it by
+//! byte [`Span`]. Values leave as [`serde_json::Value`]. Refused: files that are
+//! Go templates, keys that are not scalars, alias bombs, and nesting without end.
+
+mod decode;
+mod emit;
+mod error;
+mod node;
+mod parse;
+mod path;
+mod scalar;
+mod value;
+
+pub use decode::{DecodeError, Decoder, Field, Fields};
+pub use emit::{needs_quotes, quote, to_yaml};
+pub use error::{YamlError, YamlErrorKind};
+pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};
+pub use parse::{Document, Stream};
+pub use path::{Path, PathError, Step};
+pub use scalar::Resolved;
+pub use value::parse_values;

@@ -1,0 +1,416 @@
+//! Nodes → values: aliases and merges resolved, scalars as Kubernetes reads them.
+//!
+//! An explicit key wins over a merged one wherever it stands. Duplicate keys,
+//! keys that JSON cannot hold and numbers beyond it are errors with their place.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Number, Value};
+
+use super::error::{YamlError, YamlErrorKind};
+use super::node::{Entry, Node, NodeKind};
+use super::parse::{Document, Stream};
+use super::scalar::{self, Resolved};
+
+/// What aliases and merges may add to a document, in bytes of text plus a few per node.
+const ALIASES: usize = 8 << 20;
+
+/// Reads a text into one value per document; documents without content are left out.
+///
+/// # Errors
+/// Everything that [`Stream::parse`] and [`Document::value`] refuse.
+pub fn parse_values(text: &str) -> Result<Vec<Value>, YamlError> {
+    Stream::parse(text)?
+        .documents()
+        .iter()
+        .map(Document::value)
+        .collect()
+}
+
+/// An entry of a mapping with merges applied.
+#[derive(Debug, Clone)]
+pub(super) struct Effective<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) key: &'a Node,
+    pub(super) value: &'a Node,
+}
+
+impl Document {
+    /// The document's value; null without content.
+    ///
+    /// # Errors
+    /// See [`Document::value_of`].
+    pub fn value(&self) -> Result<Value, YamlError> {
+        match self.root() {
+            None => Ok(Value::Null),
+            Some(root) => self.value_of(root),
+        }
+    }
+
+    /// The value of one node of this document.
+    ///
+    /// # Errors
+    /// Duplicate keys, keys that are no scalars, `<<` without a mapping, tags that do not fit,
+    /// numbers that JSON cannot hold, aliases that never end or expand to more than 8 MiB.
+    pub fn value_of(&self, node: &Node) -> Result<Value, YamlError> {
+        Reader::new(self).value(node)
+    }
+
+    /// The entries of a mapping, merges applied; aliases as values are left as they are.
+    pub(super) fn effective<'a>(&'a self, node: &'a Node) -> Result<Vec<Effective<'a>>, YamlError> {
+        Reader::new(self).entries(node)
+    }
+}
+
+struct Reader<'a> {
+    document: &'a Document,
+    /// Anchors that are being expanded.
+    open: Vec<usize>,
+    spent: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(document: &'a Document) -> Reader<'a> {
+        Reader {
+            document,
+            open: Vec::new(),
+            spent: 0,
+        }
+    }
+
+    fn fail<T>(&self, node: &Node, kind: YamlErrorKind) -> Result<T, YamlError> {
+        Err(self.document.error(node.start(), kind))
+    }
+
+    fn spend(&mut self, node: &Node, bytes: usize) -> Result<(), YamlError> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        self.spent += bytes + 16;
+        if self.spent > ALIASES {
+            return self.fail(node, YamlErrorKind::AliasBomb { limit: ALIASES });
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, node: &'a Node) -> Result<Value, YamlError> {
+        match &node.kind {
+            NodeKind::Scalar(_) => self.scalar(node),
+            NodeKind::Sequence(items) => {
+                self.spend(node, 0)?;
+                items
+                    .iter()
+                    .map(|item| self.value(item))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(Value::Array)
+            }
+            NodeKind::Mapping(entries) if entries.iter().any(Entry::is_merge) => {
+                let mut map = Map::new();
+                for entry in self.entries(node)? {
+                    let value = self.value(entry.value)?;
+                    map.insert(entry.name.into_owned(), value);
+                }
+                Ok(Value::Object(map))
+            }
+            NodeKind::Mapping(entries) => {
+                let mut map = Map::with_capacity(entries.len());
+                for entry in entries {
+                    let name = self.name(&entry.key)?;
+                    self.spend(node, name.len())?;
+                    if map.contains_key(name.as_ref()) {
+                        return self.duplicate(entries, entry, &name);
+                    }
+                    let value = self.value(&entry.value)?;
+                    map.insert(name.into_owned(), value);
+                }
+                Ok(Value::Object(map))
+            }
+            NodeKind::Alias { .. } => self.aliased(node, Reader::value),
+        }
+    }
+
+    /// Does something with the node that an alias names.
+    fn aliased<T>(
+        &mut self,
+        node: &'a Node,
+        then: impl FnOnce(&mut Reader<'a>, &'a Node) -> Result<T, YamlError>,
+    ) -> Result<T, YamlError> {
+        let NodeKind::Alias { name, target } = &node.kind else {
+            return then(self, node);
+        };
+        if self.open.contains(target) {
+            return self.fail(node, YamlErrorKind::Recursive(name.clone()));
+        }
+        let found = self.document.resolve(node);
+        if matches!(found.kind, NodeKind::Alias { .. }) {
+            return self.fail(node, YamlErrorKind::UnknownAnchor(name.clone()));
+        }
+        // A node that is open without an alias having led to it.
+        let inside = found.span.start <= node.span.start && node.span.end <= found.span.end;
+        if inside {
+            return self.fail(node, YamlErrorKind::Recursive(name.clone()));
+        }
+        self.open.push(*target);
+        let result = then(self, found);
+        self.open.pop();
+        result
+    }
+
+    fn scalar(&mut self, node: &Node) -> Result<Value, YamlError> {
+        let Some(scalar) = node.scalar() else {
+            return Ok(Value::Null);
+        };
+        self.spend(node, scalar.text.len())?;
+        let Ok(resolved) = scalar::resolve_node(scalar, node.tag()) else {
+            let tag = node.tag().unwrap_or_default();
+            return self.fail(
+                node,
+                YamlErrorKind::Tag {
+                    tag: tag.replace("tag:yaml.org,2002:", "!!"),
+                    text: scalar.text.chars().take(40).collect(),
+                },
+            );
+        };
+        Ok(match resolved {
+            Resolved::Null => Value::Null,
+            Resolved::Bool(value) => Value::Bool(value),
+            Resolved::Integer(number) => number.into(),
+            Resolved::Unsigned(number) => number.into(),
+            Resolved::Float(number) => match json_number(number) {
+                Some(number) => Value::Number(number),
+                None => return self.fail(node, YamlErrorKind::Number(scalar.text.clone())),
+            },
+            Resolved::String => Value::String(scalar.text.clone()),
+        })
+    }
+
+    fn name(&self, key: &'a Node) -> Result<Cow<'a, str>, YamlError> {
+        if let Some(name) = key.key_name() {
+            return Ok(name);
+        }
+        let kind = match &key.kind {
+            NodeKind::Mapping(_) if self.document.text()[key.start()..].starts_with('{') => {
+                // `{{ .Values.x }}` is a mapping in a mapping for YAML.
+                YamlErrorKind::Template
+            }
+            NodeKind::Mapping(_) => YamlErrorKind::Key("a mapping"),
+            NodeKind::Sequence(_) => YamlErrorKind::Key("a list"),
+            NodeKind::Alias { .. } => YamlErrorKind::Key("an alias"),
+            NodeKind::Scalar(_) => YamlErrorKind::Key("null"),
+        };
+        self.fail(key, kind)
+    }
+
+    fn duplicate<T>(&self, entries: &[Entry], entry: &Entry, name: &str) -> Result<T, YamlError> {
+        let first = entries
+            .iter()
+            .find(|other| other.name().is_some_and(|found| found == name))
+            .map_or(entry.key.start(), |other| other.key.start());
+        self.fail(
+            &entry.key,
+            YamlErrorKind::DuplicateKey {
+                key: name.to_owned(),
+                first: self.document.position(first),
+            },
+        )
+    }
+
+    fn entries(&mut self, node: &'a Node) -> Result<Vec<Effective<'a>>, YamlError> {
+        let entries = node.entries();
+        let mut found: Vec<Effective<'a>> = Vec::with_capacity(entries.len());
+        let mut names = std::collections::HashSet::with_capacity(entries.len());
+        for entry in entries.iter().filter(|entry| !entry.is_merge()) {
+            let name = self.name(&entry.key)?;
+            if !names.insert(name.clone().into_owned()) {
+                return self.duplicate(entries, entry, &name);
+            }
+            found.push(Effective {
+                name,
+                key: &entry.key,
+                value: &entry.value,
+            });
+        }
+        for merge in entries.iter().filter(|entry| entry.is_merge()) {
+            for entry in self.merged(&merge.value)? {
+                self.spend(entry.key, entry.name.len())?;
+                if names.insert(entry.name.clone().into_owned()) {
+                    found.push(entry);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entries that a `<<` brings, the first of several mappings winning.
+    fn merged(&mut self, node: &'a Node) -> Result<Vec<Effective<'a>>, YamlError> {
+        self.aliased(node, |reader, found| match &found.kind {
+            NodeKind::Mapping(_) => reader.entries(found),
+            NodeKind::Sequence(items) => {
+                let mut all = Vec::new();
+                for item in items {
+                    let entries = reader.aliased(item, |reader, found| {
+                        if found.is_mapping() {
+                            reader.entries(found)
+                        } else {
+                            reader.fail(item, YamlErrorKind::Merge)
+                        }
+                    })?;
+                    all.extend(entries);
+                }
+                Ok(all)
+            }
+            _ => reader.fail(node, YamlErrorKind::Merge),
+        })
+    }
+}
+
+/// A number as Go's JSON writes it: without a fraction when there is none.
+fn json_number(number: f64) -> Option<Number> {
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
+        #[allow(clippy::cast_possible_truncation)]
+        return Some(Number::from(number as i64));
+    }
+    Number::from_f64(number)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn value(text: &str) -> Value {
+        parse_values(text).unwrap().remove(0)
+    }
+
+    fn error(text: &str) -> (u32, u32, String) {
+        let error = parse_values(text).unwrap_err();
+        (
+            error.position.line,
+            error.position.column,
+            error.kind.to_string(),
+        )
+    }
+
+    #[test]
+    fn values_are_what_the_api_server_sees() {
+        assert_eq!(
+            value(
+                "mode: 0644\nflag: yes\nver: 1.10\nwhole: 2.0\nnone:\nq: \"yes\"\non: 1\ntext: |\n  a\n  b\nfold: >-\n  a\n  b\n"
+            ),
+            json!({"mode": 420, "flag": true, "ver": 1.1, "whole": 2, "none": null, "q": "yes", "true": 1, "text": "a\nb\n", "fold": "a b"})
+        );
+        assert_eq!(parse_values("").unwrap(), Vec::<Value>::new());
+        assert_eq!(parse_values("# nothing\n").unwrap(), Vec::<Value>::new());
+        assert_eq!(
+            parse_values("a: 1\n---\n---\nb: 2\n").unwrap(),
+            [json!({"a": 1}), json!(null), json!({"b": 2})]
+        );
+    }
+
+    #[test]
+    fn merges_and_aliases_are_resolved() {
+        assert_eq!(
+            value(
+                "base: &b {x: 1, w: 2}\nother: &o\n  w: 3\n  z: 4\nnew:\n  z: 9\n  <<: [*b, *o]\nlist: [*b]\n"
+            ),
+            json!({"base": {"x": 1, "w": 2}, "other": {"w": 3, "z": 4}, "new": {"z": 9, "x": 1, "w": 2}, "list": [{"x": 1, "w": 2}]})
+        );
+        // One name twice is legal: an alias means the nearest before it.
+        assert_eq!(
+            value("a: &n 1\nb: *n\nc: &n 2\nd: *n\n"),
+            json!({"a": 1, "b": 1, "c": 2, "d": 2})
+        );
+        assert_eq!(
+            error("a: 1\nb: {<<: 3}\n"),
+            (2, 9, "<< takes a mapping or a list of mappings".into())
+        );
+    }
+
+    #[test]
+    fn what_is_refused_names_its_place() {
+        assert_eq!(
+            error("a:\n  b: 1\n  c: 2\n  \"b\": 3\n"),
+            (
+                4,
+                3,
+                "the key b stands twice in one mapping, first at line 2".into()
+            )
+        );
+        // One key for Kubernetes, written in two ways.
+        assert_eq!(error("on: 1\ntrue: 2\n").0, 2);
+        assert_eq!(
+            error("? [a]\n: 1\n").2,
+            "this key is a list; keys must be plain values"
+        );
+        assert_eq!(
+            error("a: *x\n"),
+            (1, 4, "the alias *x names no anchor before it".into())
+        );
+        assert_eq!(
+            error("a: &x [1, *x]\n").2,
+            "the alias *x stands inside the value it names"
+        );
+        assert_eq!(
+            error("a: !!int three\n").2,
+            "the tag !!int does not fit `three`"
+        );
+        assert_eq!(
+            error("a: .inf\n").2,
+            ".inf is a number that the Kubernetes API cannot hold"
+        );
+        assert_eq!(error("ü: {a: 1\nb: ]").0, 2);
+    }
+
+    #[test]
+    fn go_templates_are_told_from_broken_yaml() {
+        assert_eq!(error("image: {{ .Values.image }}\n").1, 9);
+        assert!(
+            error("image: {{ .Values.image }}\n")
+                .2
+                .contains("Go template")
+        );
+        assert!(
+            error("a: 1\n{{- if .Values.b }}\nb: 2\n{{- end }}\n")
+                .2
+                .contains("Go template")
+        );
+        assert_eq!(
+            value("a: \"{{ kept }}\"\nb: |\n  {{ kept }}\n")["a"],
+            "{{ kept }}"
+        );
+    }
+
+    #[test]
+    fn bombs_end_at_the_limit() {
+        let mut text = String::from("a: &a [x,x,x,x,x,x,x,x,x]\n");
+        for (name, below) in ["b", "c", "d", "e", "f", "g", "h", "i"]
+            .iter()
+            .zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+        {
+            let items = vec![format!("*{below}"); 9].join(",");
+            text.push_str(&format!("{name}: &{name} [{items}]\n"));
+        }
+        assert!(error(&text).2.contains("expand this document"));
+        let mut merges = String::from("a: &a {k: 1}\n");
+        for at in 1..40 {
+            let (this, below) = (
+                format!("m{at}"),
+                if at == 1 {
+                    "a".into()
+                } else {
+                    format!("m{}", at - 1)
+                },
+            );
+            merges.push_str(&format!("{this}: &{this} {{<<: [*{below}, *{below}]}}\n"));
+        }
+        assert!(error(&merges).2.contains("expand this document"));
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        assert!(parse_values(&deep).is_err());
+        let deep: String = (0..400)
+            .map(|at| format!("{}a:\n", " ".repeat(at)))
+            .collect();
+        assert!(parse_values(&deep).is_err());
+        assert!(parse_values(&format!("{}{}", "[{a: ".repeat(60), "}]".repeat(60))).is_err());
+    }
+}
