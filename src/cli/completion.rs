@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use clap_complete::env::Shells;
 
 use super::complete::SHELL_VARIABLE;
-use super::context::{Context, executable};
+use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::program::COMPLETION_NAME;
 
@@ -70,8 +70,8 @@ fn install(context: &Context) -> Result<Exit, Failure> {
             Failure::new(FailureKind::Usage, error)
         }
     };
-    let executable = executable()
-        .and_then(|path| path.canonicalize())
+    let executable = context
+        .called_as()
         .map_err(failed("this executable was not found".to_owned()))?;
     let link =
         executable.with_file_name(format!("{COMPLETION_NAME}{}", std::env::consts::EXE_SUFFIX));
@@ -97,7 +97,7 @@ fn install(context: &Context) -> Result<Exit, Failure> {
 /// Makes `link` lead to `executable`; `false` when it does already. Something
 /// else of that name is left alone.
 fn link_to(executable: &Path, link: &Path) -> io::Result<bool> {
-    if link.canonicalize().is_ok_and(|target| target == executable) {
+    if link.canonicalize().ok() == executable.canonicalize().ok() {
         return Ok(false);
     }
     if link.symlink_metadata().is_ok() {

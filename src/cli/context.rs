@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args::GlobalArgs;
@@ -16,15 +16,18 @@ pub(super) struct Context {
     pub(super) global: GlobalArgs,
     /// Standard output, standard error and the person at the terminal.
     pub(super) ui: Ui,
+    name: OsString,
     started: Instant,
 }
 
 impl Context {
-    pub(super) fn new(global: GlobalArgs, ui: Ui) -> Self {
+    /// `name` is the first word of the command line.
+    pub(super) fn new(global: GlobalArgs, ui: Ui, name: OsString) -> Self {
         ui.set_verbosity(global.verbosity);
         Self {
             global,
             ui,
+            name,
             started: instant(),
         }
     }
@@ -47,6 +50,20 @@ impl Context {
     /// The present, in seconds since 1970.
     pub(super) fn now(&self) -> i64 {
         now()
+    }
+
+    /// The file by which this executable was called. Package managers keep the
+    /// executable elsewhere and put a link into `PATH`; this is the link.
+    pub(super) fn called_as(&self) -> io::Result<PathBuf> {
+        let name = Path::new(&self.name);
+        if name.components().count() > 1 {
+            return Ok(current_directory()?.join(name));
+        }
+        let search = variable("PATH").unwrap_or_default();
+        std::env::split_paths(&search)
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file())
+            .map_or_else(executable, Ok)
     }
 
     /// How long this run has taken so far.
@@ -78,7 +95,7 @@ pub(super) fn now() -> i64 {
     clippy::disallowed_methods,
     reason = "this is the one place where the process is asked about itself"
 )]
-pub(super) fn executable() -> io::Result<PathBuf> {
+fn executable() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 

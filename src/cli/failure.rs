@@ -123,12 +123,7 @@ pub(super) fn report_panics() {
             .location()
             .map(|place| format!(" ({}:{})", place.file(), place.line()))
             .unwrap_or_default();
-        let mut text = format!(
-            "error: this is a bug in kubectl-gitops {}: {}{place}\n  \
-             please report it together with the command that you ran\n",
-            env!("CARGO_PKG_VERSION"),
-            clean_lines(message),
-        );
+        let mut text = bug(message, &place);
         let trace = std::backtrace::Backtrace::capture();
         if trace.status() == std::backtrace::BacktraceStatus::Captured {
             let _ = writeln!(text, "{trace}");
@@ -136,6 +131,15 @@ pub(super) fn report_panics() {
         use std::io::Write as _;
         let _ = std::io::stderr().write_all(text.as_bytes());
     }));
+}
+
+fn bug(message: &str, place: &str) -> String {
+    format!(
+        "error: this is a bug in kubectl-gitops {}: {}{place}\n  \
+         please report it together with the command that you ran\n",
+        env!("CARGO_PKG_VERSION"),
+        clean_lines(message),
+    )
 }
 
 #[cfg(test)]
@@ -173,6 +177,13 @@ mod tests {
             .map_or_else(|error| error, |()| anyhow::anyhow!("no error"));
         let text = Failure::new(FailureKind::Usage, source).text(&Style::default());
         assert_eq!(text, "error: write a: disk full\n");
+    }
+
+    #[test]
+    fn a_panic_asks_to_be_reported() {
+        let text = bug("index\u{1b}[2J out of bounds", " (src/a.rs:1)");
+        assert!(text.starts_with("error: this is a bug in kubectl-gitops "));
+        assert!(text.contains(": index out of bounds (src/a.rs:1)\n  please report"));
     }
 
     #[test]

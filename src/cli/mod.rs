@@ -60,9 +60,10 @@ fn start(argv: Vec<OsString>) -> u8 {
     }
     let ui = Ui::new(program, args::color_choice(&argv));
     let mut parser = parser(program, ui.clap_color());
+    let name = argv.first().cloned().unwrap_or_default();
     let arguments = if argv.len() < 2 {
         // As kubectl does, a lone name shows what there is.
-        vec![argv.first().cloned().unwrap_or_default(), "-h".into()]
+        vec![name.clone(), "-h".into()]
     } else {
         argv
     };
@@ -76,7 +77,7 @@ fn start(argv: Vec<OsString>) -> u8 {
         Ok(parsed) => parsed,
         Err(error) => return ui.usage(&error),
     };
-    let context = Context::new(global, ui);
+    let context = Context::new(global, ui, name);
     let outcome = command.run(&context);
     context.ui.detail(1, || {
         format!("took {:.1} ms", context.elapsed().as_secs_f64() * 1000.0)

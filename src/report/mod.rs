@@ -67,7 +67,7 @@ pub fn json(document: &Value) -> String {
 
 /// `document` as block-style YAML.
 pub fn yaml(document: &Value) -> String {
-    serde_yaml::to_string(document).unwrap_or_default()
+    crate::yaml::to_yaml(document)
 }
 
 /// `7` and `component` as `7 components`, `1` and `component` as `1 component`.
