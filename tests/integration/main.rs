@@ -1,7 +1,15 @@
 //! Behaviour as a person at a terminal would notice it, against real components.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start programs and wait for them"
+)]
 #![allow(dead_code, reason = "what the tests stand on grows ahead of them")]
 #![allow(unreachable_pub, reason = "a test binary has no other crate to reach")]
 
+mod architecture;
+mod cli;
 mod components;
 mod git;
+mod krew;
+mod plugin;
 mod support;

@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command kubectl-gitops --arguments "(KUBECTL_GITOPS_COMPLETE=fish kubectl-gitops -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"
