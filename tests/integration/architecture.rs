@@ -82,7 +82,8 @@ const EMPTY_NAMES: [&str; 9] = [
     "util", "utils", "common", "helper", "helpers", "core", "manager", "misc", "shared",
 ];
 
-const MOST_LINES: usize = 500;
+/// The aim is 500; beyond this a file has to be split.
+const MOST_LINES: usize = 600;
 
 struct Source {
     /// Relative to the package, with `/`.
