@@ -1,1 +1,27 @@
-//! Findings and the rules that make them: one file per rule. Pure.
+//! What may be wrong: findings, the strict walk over a resource's shape, rules.
+//!
+//! Works on values that others have read; knows no Git, no cluster, no output.
+
+mod finding;
+mod format;
+mod limits;
+mod metadata;
+mod rules;
+mod schema;
+mod schema_set;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use finding::{Finding, RuleId, Severity};
+pub use format::is_quantity;
+pub use metadata::check_names;
+pub use rules::{
+    DANGLING_MODEL, FOREIGN_FILE, Level, Levels, RENDERED_STALE, RULES, Remark, Rule, RuleError,
+    Scene, Subject, run_rules,
+};
+pub use schema::{Additional, Dialect, Limits, ListType, Schema, SchemaError, Types};
+pub use schema_set::{Kind, OBJECT_META, SchemaSet, Scope};
+pub use suggest::suggestion;
+pub use walk::{Target, Violation, WalkOptions, walk};

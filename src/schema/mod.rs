@@ -1,1 +1,9 @@
-//! Adapter: embedded and user-supplied schemas.
+//! Where schemas come from: the embedded Kubernetes versions, the CRDs of a
+//! repository, files that a person names. Everything becomes a
+//! [`SchemaSet`](crate::check::SchemaSet); nothing is downloaded.
+
+mod crd;
+mod embedded;
+
+pub use crd::{CrdError, add_crd, is_crd};
+pub use embedded::{EmbeddedError, embedded, embedded_versions, newest_embedded_version};

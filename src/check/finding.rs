@@ -1,0 +1,141 @@
+//! What a check says: one finding, with its place in the file that a person edits.
+
+use std::fmt;
+
+use crate::repo::Location;
+use crate::resource::ResourceId;
+use crate::yaml::Path;
+
+/// The name of a rule, as it stands in reports and in `gitops.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(&'static str);
+
+impl RuleId {
+    /// A file that is not YAML as Kubernetes reads it.
+    pub const SYNTAX: RuleId = RuleId("syntax");
+    /// A file that cannot be read: too large, a link, not text.
+    pub const UNREADABLE: RuleId = RuleId("unreadable");
+    /// A file of the product that cannot be read as what it is.
+    pub const MODEL: RuleId = RuleId("model");
+    /// A document among resources that is none.
+    pub const NOT_A_RESOURCE: RuleId = RuleId("not-a-resource");
+    /// Two objects with the same identity.
+    pub const DUPLICATE_OBJECT: RuleId = RuleId("duplicate-object");
+    /// A kind that no schema describes.
+    pub const UNKNOWN_SCHEMA: RuleId = RuleId("unknown-schema");
+    /// A built-in kind under a version that the cluster does not serve.
+    pub const UNKNOWN_VERSION: RuleId = RuleId("unknown-version");
+    /// A field that the kind does not have.
+    pub const UNKNOWN_FIELD: RuleId = RuleId("unknown-field");
+    /// A field that must be there.
+    pub const MISSING_FIELD: RuleId = RuleId("missing-field");
+    /// A value of another type.
+    pub const WRONG_TYPE: RuleId = RuleId("wrong-type");
+    /// A text or number in a wrong format.
+    pub const FORMAT: RuleId = RuleId("format");
+    /// A value that is not one of those allowed.
+    pub const ENUM: RuleId = RuleId("enum");
+    /// A value outside the bounds of its schema.
+    pub const LIMIT: RuleId = RuleId("limit");
+    /// Two elements of a list that must differ.
+    pub const DUPLICATE_ELEMENT: RuleId = RuleId("duplicate-element");
+    /// A name, label or annotation that the server refuses.
+    pub const METADATA: RuleId = RuleId("metadata");
+
+    /// A rule of this name.
+    pub const fn new(name: &'static str) -> Self {
+        RuleId(name)
+    }
+
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Whether a finding refuses the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// It does.
+    Error,
+    /// It should be looked at.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule that speaks.
+    pub rule: RuleId,
+    /// Whether it refuses the result.
+    pub severity: Severity,
+    /// The object it is about, if it is about one.
+    pub object: Option<ResourceId>,
+    /// The place within the object, or within the file when there is no object.
+    pub path: Path,
+    /// Where a person would edit.
+    pub location: Location,
+    /// How many characters of that line are meant; at least 1.
+    pub width: u32,
+    /// One sentence, without a full stop.
+    pub message: String,
+    /// What stands beside the marked text.
+    pub label: Option<String>,
+    /// Where the rendered text stands, when `location` is its source.
+    pub rendered: Option<Location>,
+    /// Further facts, one sentence each.
+    pub notes: Vec<String>,
+    /// The line may hold a secret and is never shown.
+    pub sensitive: bool,
+}
+
+impl Finding {
+    /// A finding about a place in a file.
+    pub fn new(
+        rule: RuleId,
+        severity: Severity,
+        location: Location,
+        message: impl Into<String>,
+    ) -> Self {
+        Finding {
+            rule,
+            severity,
+            object: None,
+            path: Path::new(Vec::new()),
+            location,
+            width: 1,
+            message: message.into(),
+            label: None,
+            rendered: None,
+            notes: Vec::new(),
+            sensitive: false,
+        }
+    }
+
+    /// What makes two findings the same across commits: not the line, which
+    /// moves when something else is edited.
+    pub fn identity(&self) -> (RuleId, Option<&ResourceId>, String, &str) {
+        let place = if self.object.is_some() {
+            self.path.to_string()
+        } else {
+            self.location.path.to_string()
+        };
+        (self.rule, self.object.as_ref(), place, &self.message)
+    }
+}
