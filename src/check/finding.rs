@@ -23,6 +23,8 @@ impl RuleId {
     pub const DUPLICATE_OBJECT: RuleId = RuleId("duplicate-object");
     /// A kind that no schema describes.
     pub const UNKNOWN_SCHEMA: RuleId = RuleId("unknown-schema");
+    /// A kind that its API group does not have.
+    pub const UNKNOWN_KIND: RuleId = RuleId("unknown-kind");
     /// A built-in kind under a version that the cluster does not serve.
     pub const UNKNOWN_VERSION: RuleId = RuleId("unknown-version");
     /// A field that the kind does not have.
@@ -101,8 +103,8 @@ pub struct Finding {
     pub rendered: Option<Location>,
     /// Further facts, one sentence each.
     pub notes: Vec<String>,
-    /// The line may hold a secret and is never shown.
-    pub sensitive: bool,
+    /// The line of text at `location`; `None` when it may hold a secret, or is not known.
+    pub excerpt: Option<String>,
 }
 
 impl Finding {
@@ -124,7 +126,7 @@ impl Finding {
             label: None,
             rendered: None,
             notes: Vec::new(),
-            sensitive: false,
+            excerpt: None,
         }
     }
 

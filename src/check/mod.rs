@@ -4,6 +4,7 @@
 
 mod finding;
 mod format;
+mod kinds;
 mod limits;
 mod metadata;
 mod rules;
@@ -16,6 +17,7 @@ mod walk;
 
 pub use finding::{Finding, RuleId, Severity};
 pub use format::is_quantity;
+pub use kinds::identify;
 pub use metadata::check_names;
 pub use rules::{
     DANGLING_MODEL, FOREIGN_FILE, Level, Levels, RENDERED_STALE, RULES, Remark, Rule, RuleError,
