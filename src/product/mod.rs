@@ -1,5 +1,32 @@
 //! What a GitOps repository says: products, components, environments, templates, pins. Pure.
+//!
+//! Owns the kinds of the model, how their files are read, and what is wrong
+//! with them; knows nothing of Git or rendering. Unknown fields are refused: a
+//! setting that is silently ignored would be worse than an error.
 
 mod compare;
+mod decode;
+mod error;
+mod manifest;
+mod manifest_decode;
+mod name;
+mod recipe;
+mod repository;
+mod repository_decode;
+mod tree;
 
 pub use compare::{Base, Class, Difference, compare, value_at};
+pub use decode::API_VERSION;
+pub(crate) use decode::private_use;
+pub(crate) use error::nearest;
+pub use error::{ModelError, ModelWarning, Problem, Remark};
+pub use manifest::{Component, Environment, Located, NodeRef, Override, Product, Values};
+pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName, TemplateName};
+pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
+pub use repository::{
+    ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
+    RuleEntry, RuleLevel, WriteMode,
+};
+pub use tree::{
+    ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
+};

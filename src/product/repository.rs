@@ -1,0 +1,248 @@
+//! The kind `Repository`, `gitops.yaml`: environments and their order, where
+//! things are, layers and rules. What it says about files is checked here;
+//! whether they exist is not.
+
+use std::collections::BTreeMap;
+
+use crate::repo::{BranchName, Location, RepoPath};
+use crate::yaml;
+
+use super::{EnvironmentName, LayerName, ProductName};
+
+/// What `gitops.yaml` says.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    /// The repository's name, where it has one.
+    pub name: Option<ProductName>,
+    /// Its environments, in the order of the file.
+    pub environments: Vec<EnvironmentEntry>,
+    /// What promotion moves.
+    pub promotion: Promotion,
+    /// Where rendered resources are committed, below each environment's path;
+    /// `None`: nothing rendered is committed.
+    pub rendered: Option<RepoPath>,
+    /// The layers, first match wins.
+    pub layers: Vec<Layer>,
+    /// Levels of rules, by the rule's name, as written; the rules themselves
+    /// are known to the checks.
+    pub rules: BTreeMap<String, RuleEntry>,
+    /// How registry hosts are reached, where that is not plain HTTPS.
+    pub registries: BTreeMap<String, RegistryEntry>,
+}
+
+/// One environment of `gitops.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentEntry {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// The branch that holds it.
+    pub branch: BranchName,
+    /// Its folder on that branch; the root when the branch is the environment.
+    pub path: RepoPath,
+    /// Its files below the path, where several environments share a folder; a
+    /// glob in which `{env}` stands for the name.
+    pub files: Option<String>,
+    /// The environment that it is promoted from.
+    pub promote_from: Option<EnvironmentName>,
+    /// How changes get onto its branch.
+    pub write: WriteMode,
+    /// The cluster that runs it.
+    pub cluster: Option<ClusterEntry>,
+    /// The Kubernetes minor version that it is validated against, as `1.36`.
+    pub kubernetes: Option<String>,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
+}
+
+impl EnvironmentEntry {
+    /// The namespace that namespaced objects without one of their own belong to.
+    pub fn namespace(&self) -> Option<&str> {
+        self.cluster.as_ref()?.namespace.as_deref()
+    }
+
+    /// The glob of the environment's files with its name in place.
+    pub fn files_pattern(&self) -> Option<String> {
+        let files = self.files.as_ref()?;
+        Some(files.replace("{env}", self.name.as_str()))
+    }
+}
+
+/// How changes get onto an environment's branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriteMode {
+    /// They are pushed to the branch itself.
+    #[default]
+    Push,
+    /// They are pushed to a branch of their own, for a pull request.
+    Branch,
+}
+
+/// The cluster of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterEntry {
+    /// The context in the kubeconfig.
+    pub context: Option<String>,
+    /// The UID of that cluster's `kube-system` namespace.
+    pub uid: Option<String>,
+    /// The namespace of the environment.
+    pub namespace: Option<String>,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
+}
+
+/// What promotion moves.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// The promoted files.
+    pub files: Vec<FilePattern>,
+    /// Key paths that never move.
+    pub environment_owned: Vec<yaml::Path>,
+}
+
+/// A glob over an environment's files.
+#[derive(Debug, Clone)]
+pub struct FilePattern {
+    /// As written.
+    pub text: String,
+    /// Whether it starts at the branch's root instead of the environment's path.
+    pub from_branch_root: bool,
+    glob: globset::GlobMatcher,
+}
+
+impl FilePattern {
+    /// Reads a glob: `*` stays within a folder, `**` does not, a leading `/`
+    /// means the branch's root.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (from_branch_root, relative) = match text.strip_prefix('/') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        if relative.is_empty() || relative.split('/').any(|part| part == ".." || part == ".") {
+            return Err(format!(
+                "{text:?} is no pattern of files inside the environment"
+            ));
+        }
+        let glob = globset::GlobBuilder::new(relative)
+            .literal_separator(true)
+            .backslash_escape(false)
+            .build()
+            .map_err(|error| format!("{text:?} is no pattern of files: {}", error.kind()))?;
+        Ok(Self {
+            text: text.to_owned(),
+            from_branch_root,
+            glob: glob.compile_matcher(),
+        })
+    }
+
+    /// Whether a path of the branch is meant, for an environment in `folder`.
+    pub fn matches(&self, folder: &RepoPath, path: &RepoPath) -> bool {
+        if self.from_branch_root {
+            return self.glob.is_match(path.as_str());
+        }
+        match path.strip_prefix(folder) {
+            Some(relative) => self.glob.is_match(relative.as_str()),
+            None => false,
+        }
+    }
+}
+
+impl PartialEq for FilePattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// A slice of the resources that one team owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name.
+    pub name: LayerName,
+    /// The teams that own it.
+    pub owners: Vec<String>,
+    /// Kinds, `Kind.group`, or `*.group` of its resources.
+    pub resources: Vec<String>,
+    /// Components whose resources belong to it.
+    pub components: Vec<super::ComponentName>,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
+}
+
+impl Layer {
+    /// Whether this layer claims a resource of that kind from that component.
+    pub fn claims(&self, component: &super::ComponentName, kind: &str, group: &str) -> bool {
+        self.components.contains(component)
+            || self
+                .resources
+                .iter()
+                .any(|text| kind_matches(text, kind, group))
+    }
+}
+
+fn kind_matches(pattern: &str, kind: &str, group: &str) -> bool {
+    match pattern.split_once('.') {
+        Some(("*", wanted)) => group == wanted,
+        Some((wanted, in_group)) => wanted.eq_ignore_ascii_case(kind) && in_group == group,
+        None => pattern == "*" || pattern.eq_ignore_ascii_case(kind),
+    }
+}
+
+/// The level of a rule, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleEntry {
+    /// How strict it is.
+    pub level: RuleLevel,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
+}
+
+/// How strict a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleLevel {
+    /// It says nothing.
+    Off,
+    /// It says something.
+    Warn,
+    /// It refuses.
+    Enforce,
+}
+
+/// How a registry host is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryEntry {
+    /// An OCI image layout folder plays the registry; relative to the
+    /// repository's root.
+    Layout(String),
+    /// Over plain HTTP.
+    PlainHttp,
+}
+
+impl Repository {
+    /// The environment of that name.
+    pub fn environment(&self, name: &str) -> Option<&EnvironmentEntry> {
+        self.environments
+            .iter()
+            .find(|entry| entry.name.as_str() == name)
+    }
+
+    /// The environments that are promoted from this one, in the order of the file.
+    pub fn promoted_from<'a>(
+        &'a self,
+        source: &'a EnvironmentName,
+    ) -> impl Iterator<Item = &'a EnvironmentEntry> {
+        self.environments
+            .iter()
+            .filter(move |entry| entry.promote_from.as_ref() == Some(source))
+    }
+
+    /// The layer that claims a resource; `None`: it belongs to `app`.
+    pub fn layer_of(
+        &self,
+        component: &super::ComponentName,
+        kind: &str,
+        group: &str,
+    ) -> Option<&Layer> {
+        self.layers
+            .iter()
+            .find(|layer| layer.claims(component, kind, group))
+    }
+}
