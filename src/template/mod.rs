@@ -1,1 +1,28 @@
 //! Rendering: products, environments and templates to resources. Pure.
+//!
+//! Owns how values merge, what a template may see and do, and what rendered
+//! files are called. Refuses values that a template does not declare, and
+//! everything that would make two renderings of the same tree differ: there is
+//! no clock, no chance, no host, no file and no network in here.
+
+mod chain;
+mod context;
+mod engine;
+mod error;
+mod filters;
+mod inputs;
+mod merge;
+mod render;
+mod split;
+mod trace;
+
+pub use engine::Reads;
+pub use error::{RenderCause, RenderError, RenderProblem};
+pub use inputs::{Level, LevelKind, levels, origin, served_image};
+pub use render::{
+    FILES_FOLDER, RENDERER_VERSION, RenderedFile, Renderer, Rendering, render, render_components,
+};
+pub use trace::{Origin, Trace};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,583 @@
+//! Rendering an environment: templates and inputs to files. A pure function of
+//! the environment's tree, its entry in `gitops.yaml`, and this renderer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::value::Value;
+
+use crate::image::Reference;
+use crate::product::{
+    Component, ComponentName, ComponentNode, EnvironmentEntry, LayerName, Output, ProductTree,
+    Repository, SOURCE_SUFFIX, TemplateName, TemplateSource,
+};
+use crate::repo::{Location, RepoPath};
+use crate::resource::ResourceId;
+
+use super::chain::Chain;
+use super::context::{from_json, from_map, mapping};
+use super::engine::{Engine, Failure, Reads, Written};
+use super::error::{RenderCause, RenderError, RenderProblem};
+use super::inputs::{Gatherer, Input};
+use super::split::{NoObject, documents, identity, private_use};
+use super::trace::{Origin, Trace, locate};
+
+/// Changes whenever equal inputs may give other files than before.
+pub const RENDERER_VERSION: u32 = 1;
+
+/// The folder of files that are not for Kubernetes, below an environment's path.
+pub const FILES_FOLDER: &str = "files";
+
+/// The folder of rendered resources where `gitops.yaml` names none.
+const DEFAULT_FOLDER: &str = "manifests";
+
+/// The layer of resources that no layer claims.
+const DEFAULT_LAYER: &str = "app";
+
+/// Everything that an environment, or some of its components, renders to.
+#[derive(Debug, Clone, Default)]
+pub struct Rendering {
+    /// The files by their path from the repository's root.
+    pub files: BTreeMap<RepoPath, RenderedFile>,
+}
+
+/// One rendered file.
+#[derive(Debug, Clone)]
+pub struct RenderedFile {
+    /// Its text, ending with a line break.
+    pub text: String,
+    /// The component that it is rendered for.
+    pub component: ComponentName,
+    /// The layer that it belongs to; `None` for what is not for Kubernetes.
+    pub layer: Option<LayerName>,
+    /// The object that it holds; `None` for what is not for Kubernetes.
+    pub resource: Option<ResourceId>,
+    /// Where its first line stands in the template.
+    pub source: Location,
+    /// Where each byte of the text comes from.
+    pub trace: Trace,
+}
+
+impl Rendering {
+    /// What wrote the place at a line and column of a rendered file, both from 1.
+    pub fn origin(&self, path: &RepoPath, line: u32, column: u32) -> Option<Origin> {
+        let file = self.files.get(path)?;
+        let mut start = 0;
+        for (index, text) in file.text.split_inclusive('\n').enumerate() {
+            if index + 1 == line as usize {
+                let inside = text
+                    .char_indices()
+                    .nth(column.saturating_sub(1) as usize)
+                    .map_or(text.len().saturating_sub(1), |(at, _)| at);
+                return file.trace.origin(start + inside);
+            }
+            start += text.len();
+        }
+        None
+    }
+}
+
+/// Renders an environment.
+pub fn render(
+    tree: &ProductTree,
+    repository: &Repository,
+    entry: &EnvironmentEntry,
+) -> Result<Rendering, RenderError> {
+    Renderer::new(tree, repository, entry)?.render()
+}
+
+/// Renders some components of an environment. Values and templates of the
+/// others are not looked at, unless a template asks for all components.
+pub fn render_components(
+    tree: &ProductTree,
+    repository: &Repository,
+    entry: &EnvironmentEntry,
+    only: &BTreeSet<ComponentName>,
+) -> Result<Rendering, RenderError> {
+    Renderer::new(tree, repository, entry)?.render_components(only)
+}
+
+/// The compiled templates of one environment, ready to render its components.
+pub struct Renderer<'t> {
+    tree: &'t ProductTree,
+    repository: &'t Repository,
+    entry: &'t EnvironmentEntry,
+    chains: BTreeMap<TemplateName, Chain<'t>>,
+    engine: Engine,
+    reads: BTreeMap<TemplateName, Reads>,
+    folder: RepoPath,
+}
+
+impl<'t> Renderer<'t> {
+    /// Compiles the templates that the product uses.
+    pub fn new(
+        tree: &'t ProductTree,
+        repository: &'t Repository,
+        entry: &'t EnvironmentEntry,
+    ) -> Result<Self, RenderError> {
+        let mut problems = Vec::new();
+        let used: BTreeSet<&TemplateName> = tree
+            .components
+            .values()
+            .map(|node| &node.component.template.value)
+            .collect();
+        let mut chains: BTreeMap<TemplateName, Chain<'t>> = tree
+            .templates
+            .iter()
+            .map(|(name, template)| (name.clone(), Chain::resolve(tree, template)))
+            .collect();
+        let engine = Engine::new(chains.values());
+        let mut reads = engine.reads(&chains);
+        chains.retain(|name, _| used.contains(name));
+        reads.retain(|name, _| used.contains(name));
+        for chain in chains.values_mut() {
+            chain.compile(tree, &mut problems);
+        }
+        if !problems.is_empty() {
+            return Err(RenderError::new(problems));
+        }
+        let rendered = match &repository.rendered {
+            Some(folder) => folder.clone(),
+            None => fixed_path(DEFAULT_FOLDER),
+        };
+        let folder = entry.path.join_path(&rendered);
+        Ok(Self {
+            tree,
+            repository,
+            entry,
+            chains,
+            engine,
+            reads,
+            folder,
+        })
+    }
+
+    /// What a template looks at beyond its component.
+    pub fn reads(&self, template: &TemplateName) -> Reads {
+        self.reads.get(template).copied().unwrap_or_default()
+    }
+
+    /// The components whose rendering may change when these change: they
+    /// themselves, and all whose templates look at every component.
+    pub fn affected_by(&self, changed: &BTreeSet<ComponentName>) -> BTreeSet<ComponentName> {
+        self.enabled()
+            .map(|(name, node)| (name, &node.component.template.value))
+            .filter(|(name, template)| {
+                changed.contains(*name) || (!changed.is_empty() && self.reads(template).components)
+            })
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn enabled(&self) -> impl Iterator<Item = (&'t ComponentName, &'t ComponentNode)> {
+        let environment = &self.entry.name;
+        self.tree
+            .components
+            .iter()
+            .filter(move |(_, node)| node.component.exists_in(environment))
+    }
+
+    /// Renders all components that exist in the environment.
+    pub fn render(&self) -> Result<Rendering, RenderError> {
+        self.render_where(&|_| true)
+    }
+
+    /// Renders some of the components.
+    pub fn render_components(
+        &self,
+        only: &BTreeSet<ComponentName>,
+    ) -> Result<Rendering, RenderError> {
+        self.render_where(&|name| only.contains(name))
+    }
+
+    fn render_where(
+        &self,
+        wanted: &dyn Fn(&ComponentName) -> bool,
+    ) -> Result<Rendering, RenderError> {
+        let chosen = |node: &ComponentNode| wanted(&node.component.name);
+        let everything = self
+            .enabled()
+            .any(|(_, node)| chosen(node) && self.reads(&node.component.template.value).components);
+        let mut gatherer = Gatherer::new(self.tree, &self.chains);
+        gatherer.check_shared();
+        let mut inputs = Vec::new();
+        for (_, node) in self.enabled() {
+            if everything || chosen(node) {
+                inputs.extend(gatherer.input(node));
+            }
+        }
+        if !gatherer.problems.is_empty() {
+            return Err(RenderError::new(gatherer.problems));
+        }
+        let scene = Scene::new(self, &inputs, everything);
+        let mut collector = Collector::default();
+        for (index, input) in inputs.iter().enumerate() {
+            if chosen(input.node) {
+                self.render_component(input, scene.context(self, input, index), &mut collector);
+            }
+        }
+        collector.finish()
+    }
+
+    fn render_component(&self, input: &Input<'_>, context: Value, collector: &mut Collector) {
+        let component = &input.node.component;
+        let Some(chain) = self.chains.get(&component.template.value) else {
+            return;
+        };
+        for (name, source) in chain.entry_files() {
+            let result = self
+                .engine
+                .render(chain.name(), name, context.clone())
+                .map_err(|failure| Box::new(failed(component, source, failure)))
+                .and_then(|written| self.files(component, chain, (name, source), &written));
+            match result {
+                Ok(files) => files
+                    .into_iter()
+                    .for_each(|(path, file)| collector.add(path, file)),
+                Err(problem) => collector.problems.push(*problem),
+            }
+        }
+    }
+
+    /// The files that one rendered template file becomes.
+    fn files(
+        &self,
+        component: &Component,
+        chain: &Chain<'_>,
+        (name, source): (&str, &TemplateSource),
+        written: &Written,
+    ) -> Result<Vec<(RepoPath, RenderedFile)>, Box<RenderProblem>> {
+        let problem = |offset: usize, cause: RenderCause| {
+            let whole = Trace::part(&written.spans, &(0..written.text.len()));
+            let location = whole.origin(offset).map_or_else(
+                || Location::new(source.path.clone(), 1, 1),
+                |origin| origin.location,
+            );
+            Box::new(RenderProblem {
+                component: Some(component.name.clone()),
+                location,
+                cause,
+            })
+        };
+        if let Some(c) = private_use(&written.text) {
+            let cause = RenderCause::PrivateUse {
+                component: component.name.clone(),
+                code: u32::from(c),
+            };
+            return Err(problem(written.text.find(c).unwrap_or(0), cause));
+        }
+        if chain.output == Output::Files {
+            let file = self.plain_file(component, name, source, written);
+            return file
+                .map(|file| vec![file])
+                .map_err(|cause| problem(0, cause));
+        }
+        let mut files = Vec::new();
+        for range in documents(&written.text) {
+            let text = format!("{}\n", &written.text[range.clone()]);
+            let id = identity(&text)
+                .map_err(|error| problem(range.start, no_object(component, error)))?;
+            let (path, layer) = self
+                .resource_path(component, &id)
+                .map_err(|cause| problem(range.start, cause))?;
+            let trace = Trace::part(&written.spans, &range);
+            let source = trace.origin(0).map_or_else(
+                || Location::new(source.path.clone(), 1, 1),
+                |origin| origin.location,
+            );
+            let file = RenderedFile {
+                text,
+                component: component.name.clone(),
+                layer: Some(layer),
+                resource: Some(id),
+                source,
+                trace,
+            };
+            files.push((path, file));
+        }
+        Ok(files)
+    }
+
+    fn plain_file(
+        &self,
+        component: &Component,
+        name: &str,
+        source: &TemplateSource,
+        written: &Written,
+    ) -> Result<(RepoPath, RenderedFile), RenderCause> {
+        let relative = name.strip_suffix(SOURCE_SUFFIX).unwrap_or(name);
+        let path = self
+            .entry
+            .path
+            .join(&format!("{FILES_FOLDER}/{}/{relative}", component.name))
+            .map_err(|error| file_name(component, relative, error.reason))?;
+        let mut text = written.text.clone();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        let file = RenderedFile {
+            component: component.name.clone(),
+            layer: None,
+            resource: None,
+            source: locate(&source.path, &source.text, 0),
+            trace: Trace::part(&written.spans, &(0..text.len())),
+            text,
+        };
+        Ok((path, file))
+    }
+
+    /// `manifests/<layer>/<kind>-<name>.yaml`, with the namespace where the
+    /// object lives in another one than the environment.
+    fn resource_path(
+        &self,
+        component: &Component,
+        id: &ResourceId,
+    ) -> Result<(RepoPath, LayerName), RenderCause> {
+        let layer = match self
+            .repository
+            .layer_of(&component.name, &id.kind, id.group())
+        {
+            Some(layer) => layer.name.clone(),
+            None => DEFAULT_LAYER
+                .parse()
+                .map_err(|_| RenderCause::NotAnObject {
+                    component: component.name.clone(),
+                    field: "layer",
+                })?,
+        };
+        let kind = id.kind.to_lowercase();
+        // A colon stands in names of roles, but in no file name on Windows.
+        let name = id.name.replace(':', "-");
+        let file = match &id.namespace {
+            Some(namespace) if Some(namespace.as_str()) != self.entry.namespace() => {
+                format!("{kind}-{namespace}-{name}.yaml")
+            }
+            _ => format!("{kind}-{name}.yaml"),
+        };
+        if file.contains('/') {
+            return Err(file_name(component, &file, "it contains '/'"));
+        }
+        match self.folder.join(&format!("{layer}/{file}")) {
+            Ok(path) => Ok((path, layer)),
+            Err(error) => Err(file_name(component, &file, error.reason)),
+        }
+    }
+}
+
+fn fixed_path(text: &str) -> RepoPath {
+    text.parse().unwrap_or_default()
+}
+
+fn file_name(component: &Component, name: &str, reason: &str) -> RenderCause {
+    RenderCause::FileName {
+        component: component.name.clone(),
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn no_object(component: &Component, error: NoObject) -> RenderCause {
+    let component = component.name.clone();
+    match error {
+        NoObject::NotYaml { line, reason } => RenderCause::NotYaml {
+            component,
+            line,
+            reason,
+        },
+        NoObject::Lacks(field) => RenderCause::NotAnObject { component, field },
+    }
+}
+
+fn failed(component: &Component, source: &TemplateSource, failure: Failure) -> RenderProblem {
+    let name = component.name.clone();
+    let (location, cause) = match failure {
+        Failure::TooMuch(limit) => (
+            Location::new(source.path.clone(), 1, 1),
+            RenderCause::TooMuch {
+                component: name.clone(),
+                limit,
+            },
+        ),
+        Failure::Refused {
+            reason,
+            location,
+            chain,
+        } => (
+            location,
+            RenderCause::Template {
+                component: name.clone(),
+                reason,
+                chain,
+            },
+        ),
+    };
+    RenderProblem {
+        component: Some(name),
+        location,
+        cause,
+    }
+}
+
+/// Rendered files so far, and what went wrong.
+#[derive(Default)]
+struct Collector {
+    files: BTreeMap<RepoPath, RenderedFile>,
+    problems: Vec<RenderProblem>,
+}
+
+impl Collector {
+    fn add(&mut self, path: RepoPath, file: RenderedFile) {
+        if let Some(first) = self.files.get(&path) {
+            self.problems.push(RenderProblem {
+                component: Some(file.component.clone()),
+                location: file.source.clone(),
+                cause: RenderCause::SameFile {
+                    component: file.component,
+                    path: path.to_string(),
+                    other: first.component.clone(),
+                    first: first.source.clone(),
+                },
+            });
+            return;
+        }
+        self.files.insert(path, file);
+    }
+
+    fn finish(self) -> Result<Rendering, RenderError> {
+        if self.problems.is_empty() {
+            Ok(Rendering { files: self.files })
+        } else {
+            Err(RenderError::new(self.problems))
+        }
+    }
+}
+
+/// What the contexts of all components share.
+struct Scene {
+    product: Value,
+    environment: Value,
+    components: Option<Value>,
+    /// The values of each input, by its index, so that they are made once.
+    values: Vec<Value>,
+}
+
+impl Scene {
+    fn new(renderer: &Renderer<'_>, inputs: &[Input<'_>], everything: bool) -> Self {
+        let product = &renderer.tree.product;
+        let environment = &renderer.tree.environment;
+        let values: Vec<Value> = inputs
+            .iter()
+            .map(|input| from_json(&input.values))
+            .collect();
+        let components = everything.then(|| {
+            let list: Vec<Value> = inputs
+                .iter()
+                .zip(&values)
+                .map(|(input, values)| {
+                    mapping([
+                        (
+                            "name",
+                            Some(Value::from(input.node.component.name.as_str())),
+                        ),
+                        ("image", input.image.as_ref().map(image_value)),
+                        ("version", version(&input.node.component).map(Value::from)),
+                        ("values", Some(values.clone())),
+                    ])
+                })
+                .collect();
+            Value::from(list)
+        });
+        Self {
+            product: mapping([
+                ("name", Some(Value::from(product.name.as_str()))),
+                (
+                    "version",
+                    product
+                        .version
+                        .as_ref()
+                        .map(|it| Value::from(it.value.as_str())),
+                ),
+            ]),
+            environment: mapping([
+                ("name", Some(Value::from(renderer.entry.name.as_str()))),
+                (
+                    "values",
+                    Some(match &environment.values {
+                        Some(values) => from_map(&values.map),
+                        None => from_map(&serde_json::Map::new()),
+                    }),
+                ),
+            ]),
+            components,
+            values,
+        }
+    }
+
+    fn context(&self, renderer: &Renderer<'_>, input: &Input<'_>, index: usize) -> Value {
+        let component = &input.node.component;
+        mapping([
+            ("name", Some(Value::from(component.name.as_str()))),
+            ("namespace", renderer.entry.namespace().map(Value::from)),
+            ("image", input.image.as_ref().map(image_value)),
+            ("version", version(component).map(Value::from)),
+            ("values", self.values.get(index).cloned()),
+            ("product", Some(self.product.clone())),
+            ("environment", Some(self.environment.clone())),
+            ("components", self.components.clone()),
+            ("labels", Some(labels(renderer, component))),
+        ])
+    }
+}
+
+fn version(component: &Component) -> Option<String> {
+    match &component.image {
+        Some(image) => image.value.tag().map(|tag| tag.as_str().to_owned()),
+        None => component
+            .version
+            .as_ref()
+            .map(|version| version.value.clone()),
+    }
+}
+
+fn image_value(image: &Reference) -> Value {
+    let repository = image.repository();
+    mapping([
+        ("ref", Some(Value::from(image.to_string()))),
+        ("registry", Some(Value::from(repository.host()))),
+        ("repository", Some(Value::from(repository.path()))),
+        ("tag", image.tag().map(|tag| Value::from(tag.as_str()))),
+        (
+            "digest",
+            image.digest().map(|digest| Value::from(digest.as_str())),
+        ),
+    ])
+}
+
+/// The labels that Kubernetes recommends for all objects of an application.
+fn labels(renderer: &Renderer<'_>, component: &Component) -> Value {
+    let version = version(component).filter(|text| is_label_value(text));
+    mapping([
+        (
+            "app.kubernetes.io/name",
+            Some(Value::from(component.name.as_str())),
+        ),
+        (
+            "app.kubernetes.io/part-of",
+            Some(Value::from(renderer.tree.product.name.as_str())),
+        ),
+        ("app.kubernetes.io/version", version.map(Value::from)),
+        (
+            "app.kubernetes.io/managed-by",
+            Some(Value::from("kubectl-gitops")),
+        ),
+    ])
+}
+
+fn is_label_value(text: &str) -> bool {
+    let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63
+        && ends_well(text.chars().next())
+        && ends_well(text.chars().next_back())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
