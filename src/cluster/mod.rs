@@ -1,1 +1,29 @@
 //! Adapter: the Kubernetes API server.
+//!
+//! A [`Cluster`] is connected to as kubectl connects: the same kubeconfig
+//! files, contexts, credential plugins and impersonation. It tells which
+//! cluster it is ([`Cluster::uid`]), which kinds it serves
+//! ([`Cluster::discover`]) and what it would say to objects
+//! ([`Cluster::dry_run_all`]).
+//!
+//! This room never writes: every request is a read or carries `dryRun=All`.
+//! Functions block; what runs at the same time inside stays inside. Values of
+//! Secrets are taken out of everything the server says before it leaves
+//! [`Verdict`].
+
+mod client;
+mod discovery;
+mod dry_run;
+mod error;
+mod field;
+mod kubeconfig;
+mod mask;
+mod verdict;
+
+pub use client::Cluster;
+pub use discovery::{ApiKind, Catalog};
+pub use dry_run::{DryRun, DryRunOptions, Mode, Proposal};
+pub use error::{ClusterError, ConnectError};
+pub use field::{FieldPath, FieldStep};
+pub use kubeconfig::ConnectOptions;
+pub use verdict::{Objection, Refusal, Verdict};

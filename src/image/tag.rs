@@ -118,12 +118,22 @@ impl Digest {
     /// The SHA-256 digest of these bytes.
     pub fn sha256(bytes: &[u8]) -> Digest {
         use sha2::Digest as _;
-        use std::fmt::Write as _;
-        let mut text = String::from("sha256:");
-        for byte in sha2::Sha256::digest(bytes) {
-            let _ = write!(text, "{byte:02x}");
-        }
-        Digest(text)
+        spell("sha256", &sha2::Sha256::digest(bytes))
+    }
+
+    /// Checks bytes against this digest.
+    ///
+    /// # Errors
+    /// The digest that the bytes really have: by the same algorithm where it is known
+    /// here, else by SHA-256.
+    pub fn check(&self, bytes: &[u8]) -> Result<(), Digest> {
+        use sha2::Digest as _;
+        let found = match self.algorithm() {
+            "sha384" => spell("sha384", &sha2::Sha384::digest(bytes)),
+            "sha512" => spell("sha512", &sha2::Sha512::digest(bytes)),
+            _ => Digest::sha256(bytes),
+        };
+        if found == *self { Ok(()) } else { Err(found) }
     }
 
     /// The whole digest as text.
@@ -148,6 +158,15 @@ impl Digest {
         let hex = self.hex();
         format!("{}:{}", self.algorithm(), hex.get(..12).unwrap_or(hex))
     }
+}
+
+fn spell(algorithm: &str, bytes: &[u8]) -> Digest {
+    use std::fmt::Write as _;
+    let mut text = format!("{algorithm}:");
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Digest(text)
 }
 
 impl FromStr for Digest {

@@ -11,9 +11,11 @@ mod manifest;
 mod manifest_decode;
 mod name;
 mod recipe;
+mod record;
 mod repository;
 mod repository_decode;
 mod tree;
+mod unit;
 
 pub use compare::{Base, Class, Difference, compare, value_at};
 pub use decode::API_VERSION;
@@ -23,6 +25,7 @@ pub use error::{ModelError, ModelWarning, Problem, Remark};
 pub use manifest::{Component, Environment, Located, NodeRef, Override, Product, Values};
 pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName, TemplateName};
 pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
+pub use record::{Kept, Record, RecordError, Refused, canonical, content_digest};
 pub use repository::{
     ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
     RuleEntry, RuleLevel, WriteMode,
@@ -30,3 +33,4 @@ pub use repository::{
 pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
+pub use unit::{UnitError, UnitId, Units, units};

@@ -1,1 +1,24 @@
 //! Adapter: OCI registries and image layout directories.
+//!
+//! One blocking facade, [`Registries`], answers in batches; the asynchronous
+//! client stays inside. Owns pagination, authentication, retries and what a
+//! manifest's bytes mean. Refuses to change anything in a registry, to send
+//! credentials over plain HTTP to another machine, and to take a failure for
+//! an absence.
+
+mod credentials;
+mod error;
+mod facade;
+mod host;
+mod http;
+mod layout;
+mod manifest;
+mod settings;
+mod tags;
+mod token;
+
+pub use credentials::CredentialSource;
+pub use error::{Fault, Refusal, RegistryError};
+pub use facade::{ManifestQuery, Registries};
+pub use manifest::{ImageFacts, Manifest};
+pub use settings::{Proxies, Settings};

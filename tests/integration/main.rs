@@ -5,9 +5,15 @@
 )]
 #![allow(dead_code, reason = "what the tests stand on grows ahead of them")]
 #![allow(unreachable_pub, reason = "a test binary has no other crate to reach")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what is missing in a test is a failed test"
+)]
 
 mod architecture;
 mod cli;
+mod cluster;
 mod components;
 mod git;
 mod krew;

@@ -1,0 +1,396 @@
+//! The connection: one request after the other or many at once, with a bound on time and retries.
+
+use super::error::{ClusterError, ConnectError};
+use super::kubeconfig::ConnectOptions;
+use http::{Request, Response};
+use kube::client::{AuthError, Body, ClientBuilder};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// How long one request may take when `--request-timeout` says nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a request is sent that the server turned away because it is busy.
+const TRIES: u32 = 4;
+/// The longest wait between two such tries, whatever the server asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A cluster that can be asked.
+pub struct Cluster {
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) link: Link,
+    context: Option<String>,
+    namespace: String,
+}
+
+/// What a task needs for sending requests.
+#[derive(Clone)]
+pub(super) struct Link {
+    client: kube::Client,
+    pub(super) server: String,
+    patience: Option<Duration>,
+}
+
+/// A question in words of HTTP.
+pub(super) struct Ask<'a> {
+    pub(super) method: &'a str,
+    /// Path and query.
+    pub(super) path: &'a str,
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) body: &'a [u8],
+    /// What is asked, for errors.
+    pub(super) what: &'a str,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn get(path: &'a str, what: &'a str) -> Self {
+        Self {
+            method: "GET",
+            path,
+            headers: &[("accept", "application/json")],
+            body: &[],
+            what,
+        }
+    }
+}
+
+/// An answer, whatever its status.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) warnings: Vec<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Cluster {
+    /// Makes a connection ready, as kubectl would; asks the server nothing yet.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: no or a broken kubeconfig, a name that is not in it, credentials that cannot be had.
+    pub fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
+        // Somebody may have installed it already; either way there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| ConnectError::Setup {
+                server: "the cluster".to_owned(),
+                problem: error.to_string(),
+            })?;
+        let resolved = runtime.block_on(options.resolve())?;
+        let server = resolved.config.cluster_url.to_string();
+        let server = server.trim_end_matches('/').to_owned();
+        let plugin = resolved.config.auth_info.exec.as_ref();
+        let plugin = plugin.and_then(|plugin| plugin.command.clone());
+        let client = {
+            let _inside = runtime.enter();
+            ClientBuilder::try_from(resolved.config)
+                .map_err(|error| not_ready(error, &server, plugin.as_deref()))?
+                .build()
+        };
+        let patience = match options.request_timeout {
+            Some(time) if time.is_zero() => None,
+            Some(time) => Some(time),
+            None => Some(PATIENCE),
+        };
+        Ok(Self {
+            runtime,
+            link: Link {
+                client,
+                server,
+                patience,
+            },
+            context: resolved.context,
+            namespace: resolved.namespace,
+        })
+    }
+
+    /// The kubeconfig context; none inside a pod.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// The address of the API server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.link.server
+    }
+
+    /// The namespace of `-n` or of the context, else `default`.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The UID of the namespace kube-system: the customary identity of a cluster.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when the server cannot be asked.
+    pub fn uid(&self) -> Result<String, ClusterError> {
+        let what = "namespace kube-system";
+        let reply = self
+            .runtime
+            .block_on(self.link.get("/api/v1/namespaces/kube-system", what))?;
+        let value = self.link.json(&reply, what)?;
+        let uid = value.pointer("/metadata/uid").and_then(Value::as_str);
+        uid.map(str::to_owned)
+            .ok_or_else(|| self.link.malformed(what, "it has no metadata.uid"))
+    }
+
+    /// Whether each namespace exists; `None` where the user may not ask.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when the server cannot be asked.
+    pub fn namespaces_exist(&self, names: &[&str]) -> Result<Vec<Option<bool>>, ClusterError> {
+        self.runtime.block_on(async {
+            let mut all = Vec::with_capacity(names.len());
+            for name in names {
+                let what = format!("namespace {name}");
+                let path = format!("/api/v1/namespaces/{}", segment(name));
+                let reply = self.link.send(&Ask::get(&path, &what)).await?;
+                all.push(match reply.status {
+                    200 => Some(true),
+                    404 => Some(false),
+                    403 => None,
+                    _ => return Err(self.link.failure(&reply, &what)),
+                });
+            }
+            Ok(all)
+        })
+    }
+}
+
+impl Link {
+    pub(super) async fn get(&self, path: &str, what: &str) -> Result<Reply, ClusterError> {
+        let reply = self.send(&Ask::get(path, what)).await?;
+        if reply.status == 200 {
+            return Ok(reply);
+        }
+        Err(self.failure(&reply, what))
+    }
+
+    /// Sends a request, again when the server is too busy; any answered status is an answer.
+    pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Reply, ClusterError> {
+        let mut wait = Duration::from_millis(250);
+        for _ in 1..TRIES {
+            let (reply, asked) = self.once(self.request(ask)?, ask.what).await?;
+            if reply.status != 429 && !(reply.status == 503 && asked.is_some()) {
+                return Ok(reply);
+            }
+            tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;
+            wait *= 2;
+        }
+        Ok(self.once(self.request(ask)?, ask.what).await?.0)
+    }
+
+    fn request(&self, ask: &Ask<'_>) -> Result<Request<Body>, ClusterError> {
+        let mut request = Request::builder().method(ask.method).uri(ask.path);
+        for (name, value) in ask.headers {
+            request = request.header(*name, *value);
+        }
+        request
+            .body(Body::from(ask.body.to_vec()))
+            .map_err(|error| self.malformed(ask.what, &error.to_string()))
+    }
+
+    async fn once(
+        &self,
+        request: Request<Body>,
+        what: &str,
+    ) -> Result<(Reply, Option<Duration>), ClusterError> {
+        let answer = async {
+            let response = self
+                .client
+                .send(request)
+                .await
+                .map_err(|error| self.lost(&error))?;
+            let (warnings, asked) = read_headers(&response);
+            let status = response.status().as_u16();
+            let body = response.into_body().collect_bytes().await;
+            let body = body.map_err(|error| self.lost(&error))?.to_vec();
+            let reply = Reply {
+                status,
+                warnings,
+                body,
+            };
+            Ok((reply, asked))
+        };
+        let Some(patience) = self.patience else {
+            return answer.await;
+        };
+        match tokio::time::timeout(patience, answer).await {
+            Ok(result) => result,
+            Err(_) => Err(ClusterError::Timeout {
+                server: self.server.clone(),
+                what: what.to_owned(),
+                seconds: patience.as_secs(),
+            }),
+        }
+    }
+
+    fn lost(&self, error: &kube::Error) -> ClusterError {
+        ClusterError::Unreachable {
+            server: self.server.clone(),
+            problem: match error {
+                kube::Error::Auth(error) => credentials_problem(error),
+                other => innermost(other),
+            },
+        }
+    }
+
+    pub(super) fn json(&self, reply: &Reply, what: &str) -> Result<Value, ClusterError> {
+        serde_json::from_slice(&reply.body)
+            .map_err(|error| self.malformed(what, &error.to_string()))
+    }
+
+    pub(super) fn malformed(&self, what: &str, problem: &str) -> ClusterError {
+        ClusterError::Malformed {
+            server: self.server.clone(),
+            what: what.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+
+    /// What an answer says that is not the one hoped for.
+    pub(super) fn failure(&self, reply: &Reply, what: &str) -> ClusterError {
+        let message = message_of(&reply.body);
+        match reply.status {
+            401 => ClusterError::Unauthorized {
+                server: self.server.clone(),
+                message,
+            },
+            403 => ClusterError::Forbidden { message },
+            status => ClusterError::Failed {
+                status,
+                what: what.to_owned(),
+                message,
+            },
+        }
+    }
+}
+
+/// The message of a `Status`, or the beginning of whatever else came (a proxy's page, say).
+pub(super) fn message_of(body: &[u8]) -> String {
+    let status: Option<Value> = serde_json::from_slice(body).ok();
+    let message = status.as_ref().and_then(|status| status.get("message"));
+    if let Some(message) = message.and_then(Value::as_str) {
+        return message.to_owned();
+    }
+    let text = String::from_utf8_lossy(body);
+    text.trim().chars().take(200).collect()
+}
+
+fn read_headers(response: &Response<Body>) -> (Vec<String>, Option<Duration>) {
+    let warnings = response
+        .headers()
+        .get_all(http::header::WARNING)
+        .iter()
+        .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
+        .filter_map(warning_text)
+        .collect();
+    let asked = response
+        .headers()
+        .get(http::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(Duration::from_secs);
+    (warnings, asked)
+}
+
+/// The text of `299 agent "text"`, with the backslashes of quoted strings undone (RFC 9110, 5.6.4).
+fn warning_text(header: &str) -> Option<String> {
+    let rest = header.strip_prefix("299 ")?;
+    let quoted = rest.split_once('"')?.1;
+    let mut text = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return Some(text),
+            '\\' => text.push(characters.next()?),
+            other => text.push(other),
+        }
+    }
+    None
+}
+
+fn not_ready(error: kube::Error, server: &str, plugin: Option<&str>) -> ConnectError {
+    match error {
+        kube::Error::Auth(error) => ConnectError::Credentials {
+            server: server.to_owned(),
+            problem: match plugin {
+                Some(plugin) => format!("{plugin}: {}", credentials_problem(&error)),
+                None => credentials_problem(&error),
+            },
+        },
+        other => ConnectError::Setup {
+            server: server.to_owned(),
+            problem: innermost(&other),
+        },
+    }
+}
+
+/// Without the standard output of a credential plugin, where the token is,
+/// and without its arguments and variables, which may hold a secret.
+fn credentials_problem(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let complaint = String::from_utf8_lossy(&out.stderr);
+            let mut text = format!("the credential plugin failed ({})", out.status);
+            if let Some(line) = complaint.lines().find(|line| !line.trim().is_empty()) {
+                let _ = write!(text, ": {}", line.trim());
+            }
+            text
+        }
+        AuthError::AuthExecParse(_) => {
+            "the credential plugin's answer is not an ExecCredential".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The cause at the bottom says what happened; the layers above it only that something did.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
+}
+
+/// A path segment in which nothing can end the segment.
+pub(super) fn segment(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            safe.push(char::from(byte));
+        } else {
+            let _ = write!(safe, "%{byte:02X}");
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_read_from_their_header() {
+        let text = warning_text(r#"299 - "use \"apps/v1\" instead""#);
+        assert_eq!(text.as_deref(), Some(r#"use "apps/v1" instead"#));
+        assert_eq!(warning_text("199 - \"other\""), None);
+        assert_eq!(warning_text("299 - \"cut"), None);
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_path_segment() {
+        assert_eq!(segment("a/../b?c"), "a%2F..%2Fb%3Fc");
+        assert_eq!(segment("system:node"), "system%3Anode");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_status_is_quoted_short() {
+        assert_eq!(message_of(br#"{"message": "no"}"#), "no");
+        assert_eq!(message_of("x".repeat(900).as_bytes()).len(), 200);
+    }
+}

@@ -1,0 +1,204 @@
+//! Units: what promotion moves and remembers one by one, as comparable values.
+//!
+//! Owns the splitting of an environment's tree into units and where each
+//! unit's record lives. Refuses nothing: what is not promoted is no unit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::{ComponentName, ProductTree, TemplateName};
+use crate::repo::{EntryKind, Location, RepoPath, Snapshot};
+use crate::yaml::{Path, YamlErrorKind};
+
+/// The identity of a unit, the same in every environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnitId {
+    /// The product manifest without its components: version, defaults, includes.
+    Product,
+    /// One component.
+    Component(ComponentName),
+    /// One template with all its files.
+    Template(TemplateName),
+    /// Any other promoted file, relative to the environment's path.
+    File(RepoPath),
+}
+
+impl UnitId {
+    /// Where the record of this unit lives, relative to the environment's path.
+    pub fn record_path(&self) -> String {
+        match self {
+            UnitId::Product => ".gitops/promoted/product.yaml".to_owned(),
+            UnitId::Component(name) => format!(".gitops/promoted/component/{name}.yaml"),
+            UnitId::Template(name) => format!(".gitops/promoted/template/{name}.yaml"),
+            UnitId::File(path) => format!(".gitops/promoted/file/{path}.yaml"),
+        }
+    }
+
+    /// The unit whose record is at `path` (relative to the environment's path).
+    pub fn of_record(path: &str) -> Option<Self> {
+        let rest = path
+            .strip_prefix(".gitops/promoted/")?
+            .strip_suffix(".yaml")?;
+        match rest.split_once('/') {
+            None => (rest == "product").then_some(UnitId::Product),
+            Some(("component", name)) => name.parse().ok().map(UnitId::Component),
+            Some(("template", name)) => name.parse().ok().map(UnitId::Template),
+            Some(("file", path)) => path.parse().ok().map(UnitId::File),
+            Some(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for UnitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnitId::Product => f.write_str("product"),
+            UnitId::Component(name) => write!(f, "{name}"),
+            UnitId::Template(name) => write!(f, "templates/{name}"),
+            UnitId::File(path) => write!(f, "{path}"),
+        }
+    }
+}
+
+/// The units of one tree, with their values.
+///
+/// A component's value is what the manifest says of it, a template's is the
+/// object ids of its files by relative path, another file's is its object id.
+pub type Units = BTreeMap<UnitId, Value>;
+
+/// A unit whose value can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{location}: {source}")]
+pub struct UnitError {
+    /// Where.
+    pub location: Location,
+    /// What is wrong.
+    pub source: YamlErrorKind,
+}
+
+impl ProductTree {
+    /// The files that the product manifest consists of: itself and what it includes.
+    pub fn manifests(&self) -> BTreeSet<&RepoPath> {
+        let included = self.components.values().map(|node| &node.file);
+        included.chain([&self.product.file]).collect()
+    }
+
+    /// The templates that a component is rendered with: its own, and what that extends.
+    pub fn template_chain(&self, component: &ComponentName) -> Vec<&TemplateName> {
+        let mut chain = Vec::new();
+        let mut next = self
+            .components
+            .get(component)
+            .map(|node| &node.component.template);
+        while let Some(name) = next.filter(|name| !chain.contains(&&name.value)) {
+            chain.push(&name.value);
+            next = self
+                .templates
+                .get(&name.value)
+                .and_then(|template| template.extends.as_ref());
+        }
+        chain
+    }
+
+    /// The product manifest without its components, as written.
+    fn rest(&self) -> Result<Value, UnitError> {
+        let mut value = self.value(&self.product.file, 0, &Path::root())?;
+        if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("components");
+        }
+        Ok(value)
+    }
+
+    fn value(&self, file: &RepoPath, document: usize, path: &Path) -> Result<Value, UnitError> {
+        let document = self
+            .files
+            .get(file)
+            .and_then(|stream| stream.documents().get(document));
+        let Some((document, root)) = document.and_then(|it| Some((it, it.root()?))) else {
+            return Ok(Value::Null);
+        };
+        let Some(node) = root.at(path) else {
+            return Ok(Value::Null);
+        };
+        document.value_of(node).map_err(|error| UnitError {
+            location: Location::new(file.clone(), error.position.line, error.position.column),
+            source: error.kind,
+        })
+    }
+}
+
+/// Splits what `promotes` lets through into units.
+///
+/// `promotes` is asked with paths relative to the environment's path `at`.
+///
+/// # Errors
+/// A value in a manifest that can't be resolved, such as an alias bomb.
+pub fn units(
+    tree: Option<&ProductTree>,
+    snapshot: &Snapshot,
+    at: &RepoPath,
+    promotes: &dyn Fn(&RepoPath) -> bool,
+) -> Result<Units, UnitError> {
+    let mut found = Units::new();
+    let mut manifests = BTreeSet::new();
+    if let Some(tree) = tree {
+        found.insert(UnitId::Product, tree.rest()?);
+        for (name, node) in &tree.components {
+            let value = tree.value(&node.file, node.document, &node.path)?;
+            found.insert(UnitId::Component(name.clone()), value);
+        }
+        manifests = tree.manifests();
+    }
+    for (path, entry) in snapshot.under(at) {
+        let Some(relative) = path.strip_prefix(at) else {
+            continue;
+        };
+        if !promotes(&relative) || manifests.contains(path) || entry.kind == EntryKind::Submodule {
+            continue;
+        }
+        let id = Value::String(entry.id.to_string());
+        match template_of(&relative) {
+            Some((name, file)) => {
+                let unit = found
+                    .entry(UnitId::Template(name))
+                    .or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(files) = unit {
+                    files.insert(file, id);
+                }
+            }
+            None => {
+                found.insert(UnitId::File(relative), id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn template_of(path: &RepoPath) -> Option<(TemplateName, String)> {
+    let rest = path.as_str().strip_prefix("templates/")?;
+    let (name, file) = rest.split_once('/')?;
+    Some((TemplateName::from_str(name).ok()?, file.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn records_find_back_to_their_units() {
+        for id in [
+            UnitId::Product,
+            UnitId::Component("cart".parse().unwrap()),
+            UnitId::Template("grpc-service".parse().unwrap()),
+            UnitId::File("config/limits.json".parse().unwrap()),
+        ] {
+            assert_eq!(UnitId::of_record(&id.record_path()), Some(id));
+        }
+        assert_eq!(UnitId::of_record("product.yaml"), None);
+        assert_eq!(UnitId::of_record(".gitops/promoted/other/a.yaml"), None);
+    }
+}

@@ -1,0 +1,480 @@
+//! Credentials from Docker's and Podman's configuration files and from credential
+//! helpers. Refuses to keep them anywhere else, and never prints one.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::error::RegistryError;
+use super::settings::Settings;
+
+/// Where the credentials of a request came from, for error messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// There were none.
+    Anonymous,
+    /// A configuration file.
+    File(PathBuf),
+    /// A credential helper, named by a configuration file.
+    Helper(String),
+}
+
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialSource::Anonymous => formatter.write_str("without credentials"),
+            CredentialSource::File(path) => {
+                write!(formatter, "with the credentials of {}", path.display())
+            }
+            CredentialSource::Helper(name) => {
+                write!(
+                    formatter,
+                    "with the credentials of docker-credential-{name}"
+                )
+            }
+        }
+    }
+}
+
+/// What is known about a login.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Login {
+    Anonymous,
+    Password {
+        user: String,
+        password: String,
+    },
+    /// A refresh token, to be traded for an access token.
+    Identity(String),
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Login::Anonymous => "Anonymous",
+            Login::Password { .. } => "Password(…)",
+            Login::Identity(_) => "Identity(…)",
+        })
+    }
+}
+
+impl Login {
+    /// The part that no message may contain.
+    pub(super) fn secret(&self) -> &str {
+        match self {
+            Login::Anonymous => "",
+            Login::Password { password, .. } => password,
+            Login::Identity(token) => token,
+        }
+    }
+}
+
+/// A login with its origin and the key it was found under: equal keys share tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) login: Login,
+    pub(super) source: CredentialSource,
+    pub(super) key: String,
+}
+
+/// What helpers answered, by helper and host: a person who is asked for a password by
+/// a helper is asked once.
+type Answers = HashMap<(String, String), Result<Option<Login>, RegistryError>>;
+
+/// Looks logins up and remembers what helpers said.
+pub(super) struct Store {
+    settings: Arc<Settings>,
+    answers: Mutex<Answers>,
+}
+
+impl Store {
+    pub(super) fn new(settings: Arc<Settings>) -> Store {
+        Store {
+            settings,
+            answers: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Looks a repository's login up: in each file the most specific key first, then
+    /// the file's credential store. Nothing found is an anonymous login. Blocks.
+    pub(super) fn look_up(&self, host: &str, path: &str) -> Result<Found, RegistryError> {
+        for file in &self.settings.credential_files {
+            let Some(config) = read(file, host)? else {
+                continue;
+            };
+            for key in keys(host, path) {
+                if let Some(helper) = config["credHelpers"][key.as_str()].as_str()
+                    && let Some(login) = self.ask(helper, host)?
+                {
+                    return Ok(found(
+                        login,
+                        CredentialSource::Helper(helper.to_owned()),
+                        key,
+                    ));
+                }
+                if let Some(login) = stored(&config, &key, file, host)? {
+                    return Ok(found(login, CredentialSource::File(file.clone()), key));
+                }
+            }
+            if let Some(helper) = config["credsStore"]
+                .as_str()
+                .filter(|name| !name.is_empty())
+                && let Some(login) = self.ask(helper, host)?
+            {
+                let source = CredentialSource::Helper(helper.to_owned());
+                return Ok(found(login, source, host.to_owned()));
+            }
+        }
+        Ok(found(
+            Login::Anonymous,
+            CredentialSource::Anonymous,
+            host.to_owned(),
+        ))
+    }
+
+    fn ask(&self, helper: &str, host: &str) -> Result<Option<Login>, RegistryError> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .entry((helper.to_owned(), host.to_owned()))
+            .or_insert_with(|| ask_helper(&self.settings, helper, host))
+            .clone()
+    }
+}
+
+fn found(login: Login, source: CredentialSource, key: String) -> Found {
+    Found { login, source, key }
+}
+
+fn read(file: &Path, host: &str) -> Result<Option<Value>, RegistryError> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(host, file.display(), error)),
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        // The error's own text quotes the file, which holds secrets.
+        .map_err(|error| {
+            let place = format!(
+                "no JSON at line {}, column {}",
+                error.line(),
+                error.column()
+            );
+            unusable(host, file.display(), place)
+        })
+}
+
+fn unusable(host: &str, place: impl ToString, reason: impl ToString) -> RegistryError {
+    RegistryError::Credentials {
+        registry: host.to_owned(),
+        place: place.to_string(),
+        reason: reason.to_string(),
+    }
+}
+
+/// `host/a/b`, `host/a`, `host`: the longest path first.
+fn keys(host: &str, path: &str) -> Vec<String> {
+    let whole = format!("{host}/{path}");
+    let mut keys = vec![whole.clone()];
+    let mut rest = whole.as_str();
+    while let Some((shorter, _)) = rest.rsplit_once('/') {
+        keys.push(shorter.to_owned());
+        rest = shorter;
+    }
+    keys
+}
+
+/// A key of `auths`, brought to `host[/path]`: tools write schemes and API versions too.
+fn normal_key(key: &str) -> String {
+    let key = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key)
+        .trim_end_matches('/');
+    let key = key
+        .strip_suffix("/v1")
+        .or_else(|| key.strip_suffix("/v2"))
+        .unwrap_or(key);
+    let (host, path) = key
+        .split_once('/')
+        .map_or((key, None), |(h, p)| (h, Some(p)));
+    let host = match host {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        _ => host,
+    };
+    match path {
+        Some(path) => format!("{host}/{path}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A login that stands in the file itself.
+fn stored(
+    config: &Value,
+    key: &str,
+    file: &Path,
+    host: &str,
+) -> Result<Option<Login>, RegistryError> {
+    let Some(auths) = config["auths"].as_object() else {
+        return Ok(None);
+    };
+    let Some((_, entry)) = auths.iter().find(|(written, _)| normal_key(written) == key) else {
+        return Ok(None);
+    };
+    let text = |name: &str| entry[name].as_str().filter(|text| !text.is_empty());
+    if let Some(token) = text("identitytoken") {
+        return Ok(Some(Login::Identity(token.to_owned())));
+    }
+    if let Some(auth) = text("auth") {
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(auth.trim())
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let login = decoded.as_deref().and_then(|text| text.split_once(':'));
+        let Some((user, password)) = login else {
+            let reason = format!("the auth of {key} is not base64 of user:password");
+            return Err(unusable(host, file.display(), reason));
+        };
+        return Ok(Some(password_or_identity(
+            user,
+            password.trim_end_matches('\0'),
+        )));
+    }
+    match (text("username"), text("password")) {
+        (Some(user), Some(password)) => Ok(Some(password_or_identity(user, password))),
+        _ => Ok(None),
+    }
+}
+
+fn password_or_identity(user: &str, password: &str) -> Login {
+    if user == "<token>" {
+        return Login::Identity(password.to_owned());
+    }
+    Login::Password {
+        user: user.to_owned(),
+        password: password.to_owned(),
+    }
+}
+
+/// Asks `docker-credential-NAME`; `None` when it knows no login for the host.
+fn ask_helper(settings: &Settings, name: &str, host: &str) -> Result<Option<Login>, RegistryError> {
+    let program = format!("docker-credential-{name}");
+    let wrong = |reason: String| unusable(host, &program, reason);
+    if name.contains(['/', '\\']) {
+        return Err(wrong("a helper's name is no path".to_owned()));
+    }
+    let server = match host {
+        "docker.io" => "https://index.docker.io/v1/",
+        _ => host,
+    };
+    let (succeeded, output) = run(
+        &program,
+        server,
+        settings.helper_path.as_ref(),
+        settings.helper_timeout,
+    )
+    .map_err(wrong)?;
+    if !succeeded {
+        let text = String::from_utf8_lossy(&output).to_ascii_lowercase();
+        if text.contains("credentials not found") {
+            return Ok(None);
+        }
+        return Err(wrong("it failed".to_owned()));
+    }
+    let answer: Value =
+        serde_json::from_slice(&output).map_err(|_| wrong("its answer is no JSON".to_owned()))?;
+    match (answer["Username"].as_str(), answer["Secret"].as_str()) {
+        (Some(""), Some("")) => Ok(None),
+        (Some(user), Some(secret)) => Ok(Some(password_or_identity(user, secret))),
+        _ => Err(wrong("its answer has no Username and Secret".to_owned())),
+    }
+}
+
+/// Runs a helper and gives its success and output. Errors are already sentences.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "credential helpers are programs; this is the one place that starts them"
+)]
+fn run(
+    program: &str,
+    server: &str,
+    path: Option<&OsString>,
+    timeout: Duration,
+) -> Result<(bool, Vec<u8>), String> {
+    let mut command = Command::new(program);
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let mut child = command
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    if let Some(mut input) = child.stdin.take() {
+        // A helper that does not read its input says so by its exit.
+        let _ = input.write_all(server.as_bytes());
+    }
+    let (sender, receiver) = mpsc::channel();
+    let output = child.stdout.take();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(output) = output {
+            let _ = output.take(1 << 20).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    match receiver.recv_timeout(timeout) {
+        Ok(bytes) => {
+            let status = child.wait().map_err(|error| error.to_string())?;
+            Ok((status.success(), bytes))
+        }
+        Err(_) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(format!("no answer within {} s", timeout.as_secs_f32()))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn look_up(settings: &Settings, host: &str, path: &str) -> Result<Found, RegistryError> {
+        Store::new(Arc::new(settings.clone())).look_up(host, path)
+    }
+
+    fn with(config: &str) -> (tempfile::TempDir, Settings) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.json");
+        std::fs::write(&file, config).unwrap();
+        let settings = Settings {
+            credential_files: vec![dir.path().join("absent.json"), file],
+            helper_path: Some(dir.path().as_os_str().to_owned()),
+            helper_timeout: Duration::from_millis(500),
+            ..Settings::default()
+        };
+        (dir, settings)
+    }
+
+    fn helper(dir: &tempfile::TempDir, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = dir.path().join(format!("docker-credential-{name}"));
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn password(user: &str, password: &str) -> Login {
+        Login::Password {
+            user: user.into(),
+            password: password.into(),
+        }
+    }
+
+    fn auth(text: &str) -> String {
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+
+    #[test]
+    fn the_longest_path_wins_and_schemes_do_not_matter() {
+        let (_dir, settings) = with(&format!(
+            r#"{{"auths":{{"https://example.com/v2/":{{"auth":"{}"}},"example.com/shop/team":{{"auth":"{}"}}}}}}"#,
+            auth("all:p1"),
+            auth("team:p:2"),
+        ));
+        let found = look_up(&settings, "example.com", "shop/team/cart").unwrap();
+        assert_eq!(
+            (found.login, found.key.as_str()),
+            (password("team", "p:2"), "example.com/shop/team")
+        );
+        let found = look_up(&settings, "example.com", "other").unwrap();
+        assert_eq!(found.login, password("all", "p1"));
+        assert!(matches!(found.source, CredentialSource::File(_)));
+        let found = look_up(&settings, "example.org", "other").unwrap();
+        assert_eq!(
+            (found.login, found.source),
+            (Login::Anonymous, CredentialSource::Anonymous)
+        );
+    }
+
+    #[test]
+    fn docker_hub_is_found_under_its_old_address() {
+        let (_dir, settings) = with(&format!(
+            r#"{{"auths":{{"https://index.docker.io/v1/":{{"auth":"{}"}}}}}}"#,
+            auth("me:x")
+        ));
+        assert_eq!(
+            look_up(&settings, "docker.io", "library/nginx")
+                .unwrap()
+                .login,
+            password("me", "x")
+        );
+    }
+
+    #[test]
+    fn helpers_are_asked_and_their_not_found_is_anonymous() {
+        let (dir, settings) = with(
+            r#"{"credHelpers":{"a.example.com":"one"},"credsStore":"two","auths":{"b.example.com":{}}}"#,
+        );
+        helper(
+            &dir,
+            "one",
+            r#"read server; printf '{"Username":"<token>","Secret":"id-%s"}' "$server""#,
+        );
+        helper(
+            &dir,
+            "two",
+            "echo 'credentials not found in native keychain'; exit 1",
+        );
+        let found = look_up(&settings, "a.example.com", "x").unwrap();
+        assert_eq!(found.login, Login::Identity("id-a.example.com".into()));
+        assert_eq!(found.source, CredentialSource::Helper("one".into()));
+        assert_eq!(
+            look_up(&settings, "b.example.com", "x").unwrap().login,
+            Login::Anonymous
+        );
+    }
+
+    #[test]
+    fn broken_helpers_and_files_are_errors_without_secrets() {
+        let (dir, settings) =
+            with(r#"{"credHelpers":{"a":"fails","b":"hangs","c":"absent","d":"../x","e":"odd"}}"#);
+        helper(&dir, "fails", "echo hunter2; exit 1");
+        helper(&dir, "hangs", "exec /bin/sleep 5");
+        helper(&dir, "odd", "echo hunter2");
+        for (host, reason) in [
+            ("a", "docker-credential-fails: it failed"),
+            ("b", "no answer within 0.5 s"),
+            ("c", "docker-credential-absent: No such file"),
+            ("d", "a helper's name is no path"),
+            ("e", "no JSON"),
+        ] {
+            let error = look_up(&settings, host, "x").unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for config in [
+            r#"{"auths": hunter2}"#,
+            r#"{"auths":{"a":{"auth":"hunter2!"}}}"#,
+        ] {
+            let (_dir, settings) = with(config);
+            let error = look_up(&settings, "a", "x").unwrap_err().to_string();
+            assert!(
+                error.contains("config.json") && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+        assert!(!format!("{:?}", password("u", "hunter2")).contains("hunter2"));
+    }
+}

@@ -1,0 +1,398 @@
+//! The blocking front of this room: batches in, batches out, in the same order.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::Method;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::credentials::Store;
+use super::error::RegistryError;
+use super::host::{Ask, Host};
+use super::http::Client;
+use super::layout::Layout;
+use super::manifest::{
+    ACCEPT, CONFIG_BYTES, Content, ImageFacts, MANIFEST_BYTES, Manifest, content, facts, pick,
+};
+use super::settings::Settings;
+use super::tags;
+use crate::image::{Digest, Platform, Reference, Repository, Tag};
+
+/// All registries that a run talks to. What one failed to say never changes what
+/// another is asked or said to have answered.
+pub struct Registries {
+    runtime: Runtime,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Arc<Settings>,
+    client: Arc<Client>,
+    store: Arc<Store>,
+    sources: Mutex<BTreeMap<String, Source>>,
+}
+
+/// Where a host's images are.
+#[derive(Clone)]
+enum Source {
+    Layout(Result<Arc<Layout>, RegistryError>),
+    Host(Arc<Host>),
+}
+
+/// A question about one manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestQuery {
+    /// The image, with tag or digest; a digest goes before a tag.
+    pub reference: Reference,
+    /// Whether its platforms are wanted too: they cost reading the whole manifest.
+    pub platforms: bool,
+}
+
+/// A tag or a digest, whichever a manifest is asked for by.
+enum Wanted {
+    Tag(Tag),
+    Digest(Digest),
+}
+
+impl Wanted {
+    fn of(reference: &Reference) -> Option<Wanted> {
+        match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => Some(Wanted::Digest(digest.clone())),
+            (None, Some(tag)) => Some(Wanted::Tag(tag.clone())),
+            (None, None) => None,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Wanted::Tag(tag) => tag.as_str(),
+            Wanted::Digest(digest) => digest.as_str(),
+        }
+    }
+
+    fn named(&self, path: &str) -> String {
+        match self {
+            Wanted::Tag(tag) => format!("{path}:{tag}"),
+            Wanted::Digest(digest) => format!("{path}@{}", digest.short()),
+        }
+    }
+}
+
+impl Registries {
+    /// Sets the client up; nothing is asked yet.
+    ///
+    /// # Errors
+    /// A proxy or certificate authority cannot be used.
+    pub fn new(settings: Settings) -> Result<Registries, RegistryError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| RegistryError::Setup(error.to_string()))?;
+        let settings = Arc::new(settings);
+        let client = Arc::new(Client::new(settings.clone())?);
+        Ok(Registries {
+            runtime,
+            inner: Arc::new(Inner {
+                store: Arc::new(Store::new(settings.clone())),
+                settings,
+                client,
+                sources: Mutex::default(),
+            }),
+        })
+    }
+
+    /// All tags of each repository, sorted by name.
+    pub fn tags(&self, repositories: &[Repository]) -> Vec<Result<Vec<Tag>, RegistryError>> {
+        self.inner.announce(repositories.iter());
+        self.batch(repositories, |inner, repository| async move {
+            inner.tags(&repository).await
+        })
+    }
+
+    /// Digest, and platforms where wanted, of each image.
+    pub fn manifests(&self, queries: &[ManifestQuery]) -> Vec<Result<Manifest, RegistryError>> {
+        let repositories: Vec<Repository> = queries
+            .iter()
+            .map(|query| query.reference.repository())
+            .collect();
+        self.inner.announce(repositories.iter());
+        self.batch(queries, |inner, query| async move {
+            inner.manifest(&query).await
+        })
+    }
+
+    /// What each image's configuration says, for the platform if one is given.
+    pub fn facts(
+        &self,
+        images: &[(Reference, Option<Platform>)],
+    ) -> Vec<Result<ImageFacts, RegistryError>> {
+        let repositories: Vec<Repository> = images
+            .iter()
+            .map(|(reference, _)| reference.repository())
+            .collect();
+        self.inner.announce(repositories.iter());
+        self.batch(images, |inner, (reference, platform)| async move {
+            inner.facts(&reference, platform.as_ref()).await
+        })
+    }
+
+    /// Asks all questions at once and gives the answers in the questions' order.
+    fn batch<Q, A, F>(
+        &self,
+        questions: &[Q],
+        ask: impl Fn(Arc<Inner>, Q) -> F,
+    ) -> Vec<Result<A, RegistryError>>
+    where
+        Q: Clone,
+        A: Send + 'static,
+        F: Future<Output = Result<A, RegistryError>> + Send + 'static,
+    {
+        self.runtime.block_on(async {
+            let mut running = JoinSet::new();
+            for (index, question) in questions.iter().enumerate() {
+                let answer = ask(self.inner.clone(), question.clone());
+                running.spawn(async move { (index, answer.await) });
+            }
+            let lost = || Err(RegistryError::Setup("a request was lost".to_owned()));
+            let mut answers: Vec<_> = questions.iter().map(|_| lost()).collect();
+            while let Some(finished) = running.join_next().await {
+                if let Ok((index, answer)) = finished {
+                    answers[index] = answer;
+                }
+            }
+            answers
+        })
+    }
+}
+
+impl Inner {
+    fn announce<'a>(&self, repositories: impl Iterator<Item = &'a Repository>) {
+        for repository in repositories {
+            if let Source::Host(host) = self.source(repository.host()) {
+                host.announce(repository.path());
+            }
+        }
+    }
+
+    fn source(&self, host: &str) -> Source {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || match self.settings.layouts.get(host) {
+            Some(dir) => Source::Layout(Layout::open(host, dir).map(Arc::new)),
+            None => {
+                let (client, store) = (self.client.clone(), self.store.clone());
+                Source::Host(Arc::new(Host::new(host, client, store)))
+            }
+        };
+        sources.entry(host.to_owned()).or_insert_with(open).clone()
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, RegistryError> {
+        match self.source(repository.host()) {
+            Source::Layout(layout) => layout?.tags(repository.path()),
+            Source::Host(host) => tags::list(&host, repository.path()).await,
+        }
+    }
+
+    async fn manifest(&self, query: &ManifestQuery) -> Result<Manifest, RegistryError> {
+        let repository = query.reference.repository();
+        let wanted = wanted(&query.reference)?;
+        if !query.platforms
+            && let Source::Host(host) = self.source(repository.host())
+            && let Some(digest) = head(&host, repository.path(), &wanted).await?
+        {
+            return Ok(Manifest {
+                digest,
+                platforms: None,
+            });
+        }
+        let (digest, bytes) = self.read(&repository, &wanted).await?;
+        if !query.platforms {
+            return Ok(Manifest {
+                digest,
+                platforms: None,
+            });
+        }
+        let platforms = match self.understand(&repository, &wanted, &bytes, content)? {
+            Content::Index(entries) => entries.into_iter().filter_map(|(_, p)| p).collect(),
+            Content::Image { config } => {
+                let bytes = self.blob(&repository, &config).await?;
+                let facts = self.understand(&repository, &wanted, &bytes, facts)?;
+                facts.platform.into_iter().collect()
+            }
+        };
+        Ok(Manifest {
+            digest,
+            platforms: Some(platforms),
+        })
+    }
+
+    async fn facts(
+        &self,
+        reference: &Reference,
+        platform: Option<&Platform>,
+    ) -> Result<ImageFacts, RegistryError> {
+        let repository = reference.repository();
+        let wanted = wanted(reference)?;
+        let (_, bytes) = self.read(&repository, &wanted).await?;
+        let config = match self.understand(&repository, &wanted, &bytes, content)? {
+            Content::Image { config } => config,
+            Content::Index(entries) => {
+                let Some(image) = pick(&entries, platform) else {
+                    return Ok(ImageFacts::default());
+                };
+                let image = Wanted::Digest(image.clone());
+                let (_, bytes) = self.read(&repository, &image).await?;
+                match self.understand(&repository, &image, &bytes, content)? {
+                    Content::Image { config } => config,
+                    Content::Index(_) => return Ok(ImageFacts::default()),
+                }
+            }
+        };
+        let bytes = self.blob(&repository, &config).await?;
+        self.understand(&repository, &wanted, &bytes, facts)
+    }
+
+    /// The bytes of a manifest, proven by its digest.
+    async fn read(
+        &self,
+        repository: &Repository,
+        wanted: &Wanted,
+    ) -> Result<(Digest, Vec<u8>), RegistryError> {
+        let what = wanted.named(repository.path());
+        match self.source(repository.host()) {
+            Source::Layout(layout) => {
+                let layout = layout?;
+                let digest = match wanted {
+                    Wanted::Digest(digest) => digest.clone(),
+                    Wanted::Tag(tag) => layout.digest(repository.path(), tag)?,
+                };
+                let bytes = layout.blob(&what, &digest)?;
+                Ok((digest, bytes))
+            }
+            Source::Host(host) => {
+                let below = format!("manifests/{}", wanted.as_str());
+                let ask = ask(Method::GET, repository.path(), below, what.clone());
+                let answer = host.ask(&ask).await?.success()?;
+                let announced = announced(&answer.headers);
+                let promised = match wanted {
+                    Wanted::Digest(digest) => Some(digest.clone()),
+                    Wanted::Tag(_) => announced,
+                };
+                let digest = prove(&host, &what, promised, &answer.body)?;
+                Ok((digest, answer.body))
+            }
+        }
+    }
+
+    async fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let what = format!("{}@{}", repository.path(), digest.short());
+        match self.source(repository.host()) {
+            Source::Layout(layout) => layout?.blob(&what, digest),
+            Source::Host(host) => {
+                let below = format!("blobs/{digest}");
+                let mut ask = ask(Method::GET, repository.path(), below, what.clone());
+                ask.limit = CONFIG_BYTES;
+                ask.accept = None;
+                let answer = host.ask(&ask).await?.success()?;
+                prove(&host, &what, Some(digest.clone()), &answer.body)?;
+                Ok(answer.body)
+            }
+        }
+    }
+
+    fn understand<T>(
+        &self,
+        repository: &Repository,
+        wanted: &Wanted,
+        bytes: &[u8],
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, RegistryError> {
+        read(bytes).map_err(|reason| RegistryError::Malformed {
+            registry: repository.host().to_owned(),
+            what: wanted.named(repository.path()),
+            reason,
+        })
+    }
+}
+
+fn wanted(reference: &Reference) -> Result<Wanted, RegistryError> {
+    Wanted::of(reference).ok_or_else(|| RegistryError::Malformed {
+        registry: reference.repository().host().to_owned(),
+        what: reference.to_string(),
+        reason: "neither tag nor digest was asked for".to_owned(),
+    })
+}
+
+fn ask(method: Method, path: &str, below: String, what: String) -> Ask<'_> {
+    Ask {
+        method,
+        path,
+        below,
+        what,
+        accept: Some(ACCEPT),
+        limit: MANIFEST_BYTES,
+    }
+}
+
+/// The digest by `HEAD`; `None` where the registry does not tell it that way.
+async fn head(host: &Host, path: &str, wanted: &Wanted) -> Result<Option<Digest>, RegistryError> {
+    let what = wanted.named(path);
+    let below = format!("manifests/{}", wanted.as_str());
+    let reply = host
+        .ask(&ask(Method::HEAD, path, below, what.clone()))
+        .await?;
+    if matches!(reply.answer.status.as_u16(), 400 | 405 | 501) {
+        return Ok(None);
+    }
+    let answer = reply.success()?;
+    let Some(found) = announced(&answer.headers) else {
+        return Ok(None);
+    };
+    match wanted {
+        Wanted::Digest(digest) if *digest != found => Err(RegistryError::Digest {
+            registry: host.name().to_owned(),
+            what,
+            wanted: digest.clone(),
+            found,
+        }),
+        _ => Ok(Some(found)),
+    }
+}
+
+fn announced(headers: &http::HeaderMap) -> Option<Digest> {
+    headers
+        .get("Docker-Content-Digest")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// Checks bytes against the digest that was promised for them; without a promise the
+/// digest is theirs.
+fn prove(
+    host: &Host,
+    what: &str,
+    promised: Option<Digest>,
+    bytes: &[u8],
+) -> Result<Digest, RegistryError> {
+    let Some(wanted) = promised else {
+        return Ok(Digest::sha256(bytes));
+    };
+    match wanted.check(bytes) {
+        Ok(()) => Ok(wanted),
+        Err(found) => Err(RegistryError::Digest {
+            registry: host.name().to_owned(),
+            what: what.to_owned(),
+            wanted,
+            found,
+        }),
+    }
+}

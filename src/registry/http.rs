@@ -1,0 +1,239 @@
+//! One request, sent as often as it is worth: pauses, `Retry-After`, limits on
+//! what is read. Knows nothing about registries.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client as Http, Method, NoProxy, Proxy, StatusCode, Url};
+
+use super::error::RegistryError;
+use super::settings::Settings;
+
+/// A request to be sent.
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// A form, already encoded.
+    pub(super) form: Option<String>,
+    /// How many bytes of an answer are read at most.
+    pub(super) limit: usize,
+}
+
+/// A whole answer, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// The HTTP client with its patience.
+pub(super) struct Client {
+    http: Http,
+    settings: Arc<Settings>,
+}
+
+/// The one TLS provider of this process, installed before the first client.
+static PROVIDER: Once = Once::new();
+
+impl Client {
+    pub(super) fn new(settings: Arc<Settings>) -> Result<Client, RegistryError> {
+        PROVIDER.call_once(|| {
+            // Somebody else's provider is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let setup = |error: reqwest::Error| RegistryError::Setup(innermost(&error));
+        let mut builder = Http::builder()
+            .user_agent(concat!("kubectl-gitops/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.timeout)
+            .read_timeout(settings.timeout)
+            .redirect(redirects())
+            // The settings say which proxies there are; reqwest would ask the environment.
+            .no_proxy();
+        let direct = settings.proxies.no_proxy.as_deref();
+        let direct = || direct.and_then(NoProxy::from_string);
+        if let Some(address) = &settings.proxies.http {
+            builder = builder.proxy(Proxy::http(address).map_err(setup)?.no_proxy(direct()));
+        }
+        if let Some(address) = &settings.proxies.https {
+            builder = builder.proxy(Proxy::https(address).map_err(setup)?.no_proxy(direct()));
+        }
+        for file in &settings.certificate_authorities {
+            let unusable =
+                |reason: String| RegistryError::Setup(format!("{}: {reason}", file.display()));
+            let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            let certificates = Certificate::from_pem_bundle(&bytes)
+                .map_err(|error| unusable(innermost(&error)))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder.build().map_err(setup)?;
+        Ok(Client { http, settings })
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sends a request until it is answered for good. The error is the innermost cause.
+    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, String> {
+        let mut attempt = 1;
+        loop {
+            let result = self.once(outgoing).await;
+            let asked = match &result {
+                Ok(answer) if !is_passing(answer.status) => return result,
+                Ok(answer) => retry_after(&answer.headers),
+                Err(_) => None,
+            };
+            if attempt >= self.settings.attempts {
+                return result;
+            }
+            let pause = asked.unwrap_or_else(|| self.pause(attempt));
+            if pause > self.settings.longest_pause {
+                return result;
+            }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(&self, outgoing: &Outgoing) -> Result<Answer, String> {
+        let mut request = self
+            .http
+            .request(outgoing.method.clone(), outgoing.url.clone())
+            .headers(outgoing.headers.clone());
+        if let Some(form) = &outgoing.form {
+            request = request
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(form.clone());
+        }
+        let failed = |error: reqwest::Error| self.reason(&error);
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > outgoing.limit {
+                return Err(format!(
+                    "the answer is larger than {} bytes",
+                    outgoing.limit
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Half to one and a half of the pause, which triples with each attempt.
+    fn pause(&self, attempt: u32) -> Duration {
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        let jitter = 0.5 + (random % 1000) as f64 / 1000.0;
+        let tripled = self.settings.backoff * 3u32.saturating_pow(attempt - 1);
+        tripled.mul_f64(jitter).min(self.settings.longest_pause)
+    }
+
+    fn reason(&self, error: &reqwest::Error) -> String {
+        if error.is_timeout() {
+            return format!("no answer within {} s", self.settings.timeout.as_secs_f32());
+        }
+        innermost(error)
+    }
+}
+
+/// Statuses that another attempt may change.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// The pause that a registry asks for, in seconds or until a date (by its own clock).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| {
+        jiff::fmt::rfc2822::parse(text)
+            .ok()
+            .map(|zoned| zoned.timestamp().as_second())
+    };
+    let now = date(headers.get(DATE)?.to_str().ok()?)?;
+    let seconds = date(text)?.saturating_sub(now);
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// Blobs live elsewhere, so redirects are followed, but never out of TLS.
+fn redirects() -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(|attempt| {
+        let from_tls = attempt
+            .previous()
+            .last()
+            .is_some_and(|url| url.scheme() == "https");
+        if attempt.previous().len() > 5 {
+            attempt.error("more than five redirects")
+        } else if from_tls && attempt.url().scheme() != "https" {
+            attempt.error("a redirect from https to http")
+        } else {
+            attempt.follow()
+        }
+    })
+}
+
+/// The last error of a chain says what really happened; the outer ones repeat the URL.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    let text = source.to_string();
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// A header value that is kept out of debug output.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(http::header::HeaderName, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_registrys_clock() {
+        assert_eq!(
+            retry_after(&headers(&[(RETRY_AFTER, "7")])),
+            Some(Duration::from_secs(7))
+        );
+        let dated = [
+            (RETRY_AFTER, "Wed, 21 Oct 2026 07:28:30 GMT"),
+            (DATE, "Wed, 21 Oct 2026 07:28:00 GMT"),
+        ];
+        assert_eq!(retry_after(&headers(&dated)), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after(&headers(&[(RETRY_AFTER, "soon")])), None);
+    }
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        let client = Client::new(Arc::new(Settings::default())).unwrap();
+        for _ in 0..50 {
+            let (first, third) = (client.pause(1), client.pause(3));
+            assert!(first >= Duration::from_millis(150) && first <= Duration::from_millis(450));
+            assert!(third >= Duration::from_millis(1350) && third <= Duration::from_millis(4050));
+            assert_eq!(client.pause(30), Duration::from_secs(30));
+        }
+    }
+}

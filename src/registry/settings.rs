@@ -1,0 +1,164 @@
+//! What the client is told about its surroundings: nothing here reads them itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How registries are reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Hosts that an OCI image layout directory answers for.
+    pub layouts: BTreeMap<String, PathBuf>,
+    /// Docker and Podman configuration files, the first one with an answer wins.
+    pub credential_files: Vec<PathBuf>,
+    /// Where credential helpers are looked for; the process's own path without it.
+    pub helper_path: Option<OsString>,
+    /// How long a credential helper may take.
+    pub helper_timeout: Duration,
+    /// Hosts (with port) asked without TLS; loopback addresses always are.
+    pub plain_http: BTreeSet<String>,
+    /// Proxies, as the usual variables name them.
+    pub proxies: Proxies,
+    /// Files with further certificate authorities (PEM).
+    pub certificate_authorities: Vec<PathBuf>,
+    /// How long the client waits for a connection, and for the next bytes of an answer.
+    pub timeout: Duration,
+    /// How often a request is sent before its failure counts.
+    pub attempts: u32,
+    /// The pause before the second attempt; it triples each time, with jitter.
+    pub backoff: Duration,
+    /// The longest pause, also when a registry's `Retry-After` asks for more.
+    pub longest_pause: Duration,
+    /// Pages of one tag list before it counts as endless.
+    pub page_limit: usize,
+}
+
+/// Proxies for outgoing requests.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    /// For `http` addresses.
+    pub http: Option<String>,
+    /// For `https` addresses.
+    pub https: Option<String>,
+    /// Hosts reached directly, comma-separated.
+    pub no_proxy: Option<String>,
+}
+
+impl std::fmt::Debug for Proxies {
+    /// Proxy addresses may carry passwords.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Proxies").finish_non_exhaustive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            layouts: BTreeMap::new(),
+            credential_files: Vec::new(),
+            helper_path: None,
+            helper_timeout: Duration::from_secs(30),
+            plain_http: BTreeSet::new(),
+            proxies: Proxies::default(),
+            certificate_authorities: Vec::new(),
+            timeout: Duration::from_secs(20),
+            attempts: 4,
+            backoff: Duration::from_millis(300),
+            longest_pause: Duration::from_secs(30),
+            page_limit: 2_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Settings from environment variables, asked through `variable`: the credential
+    /// files of Podman and Docker, proxies, and certificate authorities.
+    pub fn from_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Settings {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| set(name).map(PathBuf::from);
+        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_uppercase()));
+        let home = path("HOME").or_else(|| path("USERPROFILE"));
+        let all = either("all_proxy");
+        Settings {
+            credential_files: credential_files(&path, home.as_deref()),
+            proxies: Proxies {
+                // Upper-case HTTP_PROXY could be a request header where programs serve CGI.
+                http: text("http_proxy").or_else(|| all.clone()),
+                https: either("https_proxy").or(all),
+                no_proxy: either("no_proxy"),
+            },
+            certificate_authorities: path("SSL_CERT_FILE").into_iter().collect(),
+            ..Settings::default()
+        }
+    }
+}
+
+fn credential_files(path: &dyn Fn(&str) -> Option<PathBuf>, home: Option<&Path>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    files.extend(path("REGISTRY_AUTH_FILE"));
+    files.extend(path("DOCKER_CONFIG").map(|dir| dir.join("config.json")));
+    if let Some(runtime) = path("XDG_RUNTIME_DIR") {
+        files.push(runtime.join("containers/auth.json"));
+    }
+    let config = path("XDG_CONFIG_HOME").or_else(|| home.map(|home| home.join(".config")));
+    files.extend(config.map(|dir| dir.join("containers/auth.json")));
+    files.extend(home.map(|home| home.join(".docker/config.json")));
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    files
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let pairs: BTreeMap<String, OsString> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), OsString::from(v)))
+            .collect();
+        Settings::from_variables(&|name| pairs.get(name).cloned())
+    }
+
+    #[test]
+    fn credential_files_stand_in_the_order_of_the_tools_that_write_them() {
+        let found = settings(&[
+            ("HOME", "/h"),
+            ("DOCKER_CONFIG", "/d"),
+            ("REGISTRY_AUTH_FILE", "/r/auth.json"),
+            ("XDG_RUNTIME_DIR", "/run/1"),
+        ]);
+        let files: Vec<String> = found
+            .credential_files
+            .iter()
+            .map(|f| f.display().to_string())
+            .collect();
+        assert_eq!(
+            files,
+            [
+                "/r/auth.json",
+                "/d/config.json",
+                "/run/1/containers/auth.json",
+                "/h/.config/containers/auth.json",
+                "/h/.docker/config.json",
+            ]
+        );
+        assert!(settings(&[]).credential_files.is_empty());
+    }
+
+    #[test]
+    fn proxies_come_from_either_spelling_but_http_from_lower_case_only() {
+        let found = settings(&[
+            ("HTTPS_PROXY", "http://p:1"),
+            ("HTTP_PROXY", "http://evil"),
+            ("no_proxy", "a,b"),
+        ]);
+        assert_eq!(found.proxies.https.as_deref(), Some("http://p:1"));
+        assert_eq!(found.proxies.http, None);
+        assert_eq!(found.proxies.no_proxy.as_deref(), Some("a,b"));
+        assert!(!format!("{found:?}").contains("p:1"));
+    }
+}
