@@ -20,4 +20,5 @@ mod krew;
 mod mixed_estate;
 mod online_boutique;
 mod plugin;
+mod registries;
 mod support;

@@ -8,6 +8,7 @@ pub mod http;
 pub mod process;
 pub mod registry;
 pub mod repo;
+pub mod scripted;
 
 pub use env::Env;
 pub use repo::Fixture;
