@@ -26,4 +26,4 @@ pub use rules::{
 pub use schema::{Additional, Dialect, Limits, ListType, Schema, SchemaError, Types};
 pub use schema_set::{Kind, OBJECT_META, SchemaSet, Scope};
 pub use suggest::suggestion;
-pub use walk::{Target, Violation, WalkOptions, walk};
+pub use walk::{Target, Violation, WalkOptions, describe, walk};

@@ -453,7 +453,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A path for people: `spec.containers[server].ports[0]`.
-pub(super) fn describe(root: &Value, path: &[Step]) -> String {
+pub fn describe(root: &Value, path: &[Step]) -> String {
     let mut out = String::new();
     let mut at = Some(root);
     for step in path {

@@ -136,28 +136,6 @@ impl Cluster {
         uid.map(str::to_owned)
             .ok_or_else(|| self.link.malformed(what, "it has no metadata.uid"))
     }
-
-    /// Whether each namespace exists; `None` where the user may not ask.
-    ///
-    /// # Errors
-    /// [`ClusterError`] when the server cannot be asked.
-    pub fn namespaces_exist(&self, names: &[&str]) -> Result<Vec<Option<bool>>, ClusterError> {
-        self.runtime.block_on(async {
-            let mut all = Vec::with_capacity(names.len());
-            for name in names {
-                let what = format!("namespace {name}");
-                let path = format!("/api/v1/namespaces/{}", segment(name));
-                let reply = self.link.send(&Ask::get(&path, &what)).await?;
-                all.push(match reply.status {
-                    200 => Some(true),
-                    404 => Some(false),
-                    403 => None,
-                    _ => return Err(self.link.failure(&reply, &what)),
-                });
-            }
-            Ok(all)
-        })
-    }
 }
 
 impl Link {

@@ -5,37 +5,8 @@
 //! brackets (`metadata.labels[team]`), and Go's paths without any index.
 //! Keys with dots are not marked in any of them; only the object itself tells.
 
+use crate::yaml::{Path, Step};
 use serde_json::Value;
-use std::fmt;
-
-/// One step into an object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum FieldStep {
-    /// Into a mapping.
-    Key(String),
-    /// Into a list, from 0.
-    Index(usize),
-}
-
-/// A place in an object: keys and indices only. Empty is the object itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct FieldPath(pub Vec<FieldStep>);
-
-impl fmt::Display for FieldPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.0.iter().enumerate() {
-            match step {
-                FieldStep::Index(index) => write!(f, "[{index}]")?,
-                FieldStep::Key(key) if key.contains(['.', '[', ']', '"', '/']) => {
-                    write!(f, "[{}]", Value::from(key.as_str()))?;
-                }
-                FieldStep::Key(key) if at == 0 => f.write_str(key)?,
-                FieldStep::Key(key) => write!(f, ".{key}")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A step as a server writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,36 +15,34 @@ enum Said {
     Bracket(String),
 }
 
-impl FieldPath {
-    /// Finds what a server calls `text` in the object that it was sent.
-    ///
-    /// A place that is not there (a required field that is missing) ends in
-    /// the key that was named, below the deepest place that exists.
-    pub(super) fn locate(text: &str, object: &Value) -> Self {
-        let said = split(text);
-        let mut steps = Vec::new();
-        let mut here = Some(object);
-        let mut at = 0;
-        while at < said.len() {
-            let Some(value) = here else { break };
-            let (step, used) = match &said[at] {
-                Said::Key(_) => key_step(&said[at..], value),
-                Said::Bracket(inside) => (bracket_step(inside, value), 1),
-            };
-            let Some(step) = step else { break };
-            here = match &step {
-                FieldStep::Key(key) => value.get(key),
-                FieldStep::Index(index) => value.get(index),
-            };
-            steps.push(step);
-            at += used;
-        }
-        Self(steps)
+/// Finds what a server calls `text` in the object that it was sent.
+///
+/// A place that is not there (a required field that is missing) ends in
+/// the key that was named, below the deepest place that exists.
+pub(super) fn locate(text: &str, object: &Value) -> Path {
+    let said = split(text);
+    let mut steps = Vec::new();
+    let mut here = Some(object);
+    let mut at = 0;
+    while at < said.len() {
+        let Some(value) = here else { break };
+        let (step, used) = match &said[at] {
+            Said::Key(_) => key_step(&said[at..], value),
+            Said::Bracket(inside) => (bracket_step(inside, value), 1),
+        };
+        let Some(step) = step else { break };
+        here = match &step {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+        };
+        steps.push(step);
+        at += used;
     }
+    Path::new(steps)
 }
 
 /// The longest run of said keys that, joined by dots, is a key here; else the first one as it stands.
-fn key_step(said: &[Said], value: &Value) -> (Option<FieldStep>, usize) {
+fn key_step(said: &[Said], value: &Value) -> (Option<Step>, usize) {
     if value.is_array() {
         return (None, 1);
     }
@@ -87,21 +56,19 @@ fn key_step(said: &[Said], value: &Value) -> (Option<FieldStep>, usize) {
     for count in (1..=keys.len()).rev() {
         let joined = keys[..count].join(".");
         if value.get(&joined).is_some() {
-            return (Some(FieldStep::Key(joined)), count);
+            return (Some(Step::Key(joined)), count);
         }
     }
-    (keys.first().map(|key| FieldStep::Key((*key).to_owned())), 1)
+    (keys.first().map(|key| Step::Key((*key).to_owned())), 1)
 }
 
-fn bracket_step(inside: &str, value: &Value) -> Option<FieldStep> {
+fn bracket_step(inside: &str, value: &Value) -> Option<Step> {
     let Value::Array(items) = value else {
         let unquoted = serde_json::from_str::<String>(inside);
-        return Some(FieldStep::Key(
-            unquoted.unwrap_or_else(|_| inside.to_owned()),
-        ));
+        return Some(Step::Key(unquoted.unwrap_or_else(|_| inside.to_owned())));
     };
     if let Ok(index) = inside.parse::<usize>() {
-        return Some(FieldStep::Index(index));
+        return Some(Step::Index(index));
     }
     let pairs = pairs(inside)?;
     let found = items.iter().position(|item| {
@@ -115,7 +82,7 @@ fn bracket_step(inside: &str, value: &Value) -> Option<FieldStep> {
             .collect();
         !known.is_empty() && known.into_iter().all(|same| same)
     })?;
-    Some(FieldStep::Index(found))
+    Some(Step::Index(found))
 }
 
 /// `name="c"`, `containerPort=80,protocol="TCP"` or `="value"`.
@@ -207,7 +174,7 @@ mod tests {
                 {"name": "c]d", "portss": 1, "ports": [{"containerPort": 80}]},
             ], "finalizers": ["one", "two"]},
         });
-        FieldPath::locate(text, &object).to_string()
+        locate(text, &object).to_string()
     }
 
     #[test]

@@ -24,6 +24,5 @@ pub use client::Cluster;
 pub use discovery::{ApiKind, Catalog};
 pub use dry_run::{DryRun, DryRunOptions, Mode, Proposal};
 pub use error::{ClusterError, ConnectError};
-pub use field::{FieldPath, FieldStep};
 pub use kubeconfig::ConnectOptions;
 pub use verdict::{Objection, Refusal, Verdict};

@@ -5,8 +5,9 @@
 
 use super::client::{Link, Reply, message_of};
 use super::error::ClusterError;
-use super::field::{FieldPath, place_length};
+use super::field::{locate, place_length};
 use super::mask::Masker;
+use crate::yaml::Path;
 use serde_json::Value;
 
 /// What the server says about one object.
@@ -43,7 +44,7 @@ pub struct Objection {
     /// Who objects.
     pub refusal: Refusal,
     /// Where, in the object that was sent; empty for the object itself.
-    pub field: FieldPath,
+    pub field: Path,
     /// What the server says, without values of Secrets.
     pub message: String,
     /// The other owner of the field, when it is a conflict.
@@ -100,7 +101,7 @@ impl Asked<'_> {
     fn objection(&self, refusal: Refusal, place: &str, message: String) -> Objection {
         Objection {
             refusal,
-            field: FieldPath::locate(place, self.object),
+            field: locate(place, self.object),
             message,
             manager: None,
         }

@@ -1,1 +1,8 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
+
+mod validate_live;
+
+pub use validate_live::{
+    ADMISSION, CONFLICT, Fidelity, LiveError, LiveReport, LiveRequest, NO_NAMESPACE, REFUSED,
+    UNKNOWN_KIND, Unjudged, WARNING, validate_live,
+};

@@ -22,3 +22,4 @@ mod online_boutique;
 mod plugin;
 mod registries;
 mod support;
+mod validate_live;
