@@ -34,3 +34,6 @@ pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
 pub use unit::{UnitError, UnitId, Units, units};
+
+#[cfg(test)]
+mod tests;
