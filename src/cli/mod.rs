@@ -6,6 +6,7 @@
 //! that calls an operation and hands the result to [`crate::report`].
 
 mod args;
+mod cluster;
 mod complete;
 mod completion;
 mod context;

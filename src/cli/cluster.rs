@@ -1,0 +1,100 @@
+//! kubectl's flags and variables as a connection, and what a cluster's refusal or silence means for a run.
+
+use super::context::Context;
+use super::failure::{Failure, FailureKind};
+use crate::cluster::{ClusterError, ConnectError, ConnectOptions};
+use crate::ops::LiveError;
+
+/// How many objects without an answer are named one by one.
+const MOST: usize = 10;
+
+/// How to reach the cluster, by the flags of this run and the environment.
+pub(super) fn connect_options(context: &Context) -> ConnectOptions {
+    let kube = &context.global.kube;
+    let home = context
+        .variable("HOME")
+        .or_else(|| context.variable("USERPROFILE"));
+    ConnectOptions {
+        kubeconfig: kube.kubeconfig.clone(),
+        kubeconfig_list: context.variable("KUBECONFIG"),
+        home: home.map(Into::into),
+        context: kube.context.clone(),
+        cluster: kube.cluster.clone(),
+        user: kube.user.clone(),
+        namespace: kube.namespace.clone(),
+        impersonate: kube.as_user.clone(),
+        impersonate_groups: kube.as_groups.clone(),
+        request_timeout: kube.request_timeout,
+    }
+}
+
+/// Why the cluster was not asked, or gave no answer.
+pub(super) fn live_failure(error: LiveError) -> Failure {
+    match error {
+        LiveError::Connect(error) => connect_failure(error),
+        LiveError::Cluster(error) => cluster_failure(error),
+        LiveError::WrongCluster { .. } => Failure::new(FailureKind::Refused, error)
+            .hint("nothing was asked; choose the right cluster with --context, or correct cluster.uid in gitops.yaml"),
+        LiveError::OtherContext { .. } => Failure::new(FailureKind::Refused, error)
+            .hint("nothing was asked; leave --context out, or set cluster.uid in gitops.yaml: the UID of the cluster's namespace kube-system"),
+    }
+}
+
+fn connect_failure(error: ConnectError) -> Failure {
+    let hint = match &error {
+        ConnectError::NoKubeconfig { .. } => {
+            Some("name a kubeconfig with --kubeconfig or the variable KUBECONFIG".to_owned())
+        }
+        ConnectError::NoCurrentContext { known, .. } => Some(format!(
+            "choose one with --context, or set cluster.context of the environment in gitops.yaml{}",
+            those(known)
+        )),
+        ConnectError::Unknown { what, known, .. } => {
+            Some(format!("choose one with --{what}{}", those(known)))
+        }
+        ConnectError::Credentials { .. } => {
+            return Failure::new(FailureKind::Unreachable, error);
+        }
+        ConnectError::Kubeconfig { .. }
+        | ConnectError::Incomplete { .. }
+        | ConnectError::Setup { .. } => None,
+    };
+    let failure = Failure::new(FailureKind::Usage, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn those(known: &[String]) -> String {
+    if known.is_empty() {
+        return String::new();
+    }
+    format!("; there are {}", known.join(", "))
+}
+
+fn cluster_failure(error: ClusterError) -> Failure {
+    let hint = match &error {
+        ClusterError::Unauthorized { .. } => {
+            "log in to the cluster again, or choose another user with --user"
+        }
+        ClusterError::Timeout { .. } => "wait longer with --request-timeout",
+        _ => "nothing is known about any object; leave --live out to check without the cluster",
+    };
+    Failure::new(FailureKind::Unreachable, error).hint(hint)
+}
+
+/// Some objects were not judged: whatever the others came to, the answer is incomplete.
+pub(super) fn incomplete(unjudged: &[(String, String)], all: usize) -> Failure {
+    let mut lines = format!(
+        "the cluster did not judge {} of {all} objects",
+        unjudged.len()
+    );
+    for (object, reason) in unjudged.iter().take(MOST) {
+        lines.push_str(&format!("\n{object}: {reason}"));
+    }
+    if unjudged.len() > MOST {
+        lines.push_str(&format!("\n{} more", unjudged.len() - MOST));
+    }
+    Failure::new(FailureKind::Unreachable, anyhow::Error::msg(lines))
+}
