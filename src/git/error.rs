@@ -140,8 +140,8 @@ pub enum GitError {
     },
     /// The connection was lost during a push and the remote does not answer.
     #[error(
-        "the connection to {remote} was lost during the push, and it no longer answers; \
-         whether the push arrived is not known: {message}"
+        "the push to {remote} ended without a verdict and {remote} does not answer; \
+         whether it arrived is not known: {message}"
     )]
     OutcomeUnknown {
         /// The remote.
@@ -149,11 +149,13 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
-    /// A local branch is not where it was expected.
-    #[error("the local branch {branch} moved")]
-    LocalMoved {
-        /// The branch.
-        branch: BranchName,
+    /// A push failed without a verdict, and the remote says that nothing moved.
+    #[error("the push to {remote} failed, and nothing moved there: {message}")]
+    PushFailed {
+        /// The remote.
+        remote: String,
+        /// What the program said.
+        message: String,
     },
     /// A branch is checked out with changes that are not committed.
     #[error("{branch} is checked out in {} with uncommitted changes", .work_tree.display())]

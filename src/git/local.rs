@@ -1,0 +1,183 @@
+//! Moving local branches by compare-and-swap. A branch that is checked out is
+//! fast-forwarded together with its files when its work tree is clean, and
+//! left alone when it is not.
+
+use std::path::{Path, PathBuf};
+
+use super::{Git, GitError, Head, PushOutcome, RefMove};
+use crate::repo::{BranchName, CommitId, ObjectFormat};
+
+/// What became of the local branch of a commit that was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalRef {
+    /// It stands at the new commit, with its files when it is checked out.
+    Moved,
+    /// It is checked out with uncommitted changes and was left alone.
+    LeftDirty,
+    /// It has commits of its own and was left alone.
+    LeftAhead,
+    /// There is no local branch of that name.
+    Absent,
+}
+
+/// A work tree that has the branch checked out.
+struct CheckedOut {
+    work_tree: PathBuf,
+    git_dir: PathBuf,
+}
+
+impl Git {
+    /// Brings the local branch of this name to a published commit, when that
+    /// loses nothing.
+    pub fn move_local(&self, branch: &BranchName, new: &CommitId) -> Result<LocalRef, GitError> {
+        let old = self.tip(None, branch)?;
+        match &old {
+            None if self.head()? != Head::Unborn(branch.clone()) => return Ok(LocalRef::Absent),
+            Some(old) if old == new => return Ok(LocalRef::Moved),
+            Some(old) if !self.contains(new, old)? => return Ok(LocalRef::LeftAhead),
+            _ => {}
+        }
+        let step = RefMove {
+            branch: branch.clone(),
+            expected: old,
+            new: new.clone(),
+        };
+        match self.move_refs(std::slice::from_ref(&step)) {
+            Ok(PushOutcome::Pushed) => Ok(LocalRef::Moved),
+            Ok(_) => Ok(LocalRef::LeftAhead),
+            Err(GitError::DirtyWorkTree { .. }) => Ok(LocalRef::LeftDirty),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves local branches, all or none, with the files of clean work trees
+    /// that have them checked out. [`GitError::DirtyWorkTree`] when one is not
+    /// clean; nothing has moved then.
+    pub fn move_refs(&self, moves: &[RefMove]) -> Result<PushOutcome, GitError> {
+        let stale = self.stale(moves)?;
+        if !stale.is_empty() {
+            return Ok(PushOutcome::Stale(stale));
+        }
+        let mut places = Vec::new();
+        for step in moves {
+            if let Some(place) = self.checked_out(&step.branch)? {
+                let dirty = || GitError::DirtyWorkTree {
+                    branch: step.branch.clone(),
+                    work_tree: place.work_tree.clone(),
+                };
+                if self.is_dirty_at(&place.git_dir, &place.work_tree)? {
+                    return Err(dirty());
+                }
+                places.push((place, step));
+            }
+        }
+        // Files first: a run that is killed in between leaves the new files
+        // staged on the old commit, and repeating it completes the move.
+        for (done, (place, step)) in places.iter().enumerate() {
+            if self.read_tree(place, step.expected.as_ref(), &step.new)? {
+                continue;
+            }
+            self.put_back(&places[..done]);
+            return Err(GitError::DirtyWorkTree {
+                branch: step.branch.clone(),
+                work_tree: place.work_tree.clone(),
+            });
+        }
+        let orders: String = moves
+            .iter()
+            .map(|step| match &step.expected {
+                Some(old) => format!("update {} {} {old}\n", step.branch.reference(), step.new),
+                None => format!("create {} {}\n", step.branch.reference(), step.new),
+            })
+            .collect();
+        let output = self
+            .call("update-ref")
+            .args(["-m", "kubectl-gitops", "--stdin"])
+            .input(orders)
+            .run()?;
+        if output.ok() {
+            return Ok(PushOutcome::Pushed);
+        }
+        self.put_back(&places);
+        let stale = self.stale(moves)?;
+        if stale.is_empty() {
+            return Err(GitError::Program {
+                command: "update-ref".to_owned(),
+                message: output.stderr,
+            });
+        }
+        Ok(PushOutcome::Stale(stale))
+    }
+
+    fn stale(&self, moves: &[RefMove]) -> Result<Vec<BranchName>, GitError> {
+        let mut stale = Vec::new();
+        for step in moves {
+            if self.tip(None, &step.branch)? != step.expected {
+                stale.push(step.branch.clone());
+            }
+        }
+        Ok(stale)
+    }
+
+    fn put_back(&self, places: &[(CheckedOut, &RefMove)]) {
+        for (place, step) in places {
+            // Nothing more can be done about a second failure, and the first
+            // one is what gets reported.
+            let _ = match &step.expected {
+                Some(old) => self.read_tree(place, Some(&step.new), old),
+                None => Ok(true),
+            };
+        }
+    }
+
+    /// Brings index and files from one commit to another, keeping files that
+    /// do not differ between the two. `false` when something is in the way.
+    fn read_tree(
+        &self,
+        place: &CheckedOut,
+        old: Option<&CommitId>,
+        new: &CommitId,
+    ) -> Result<bool, GitError> {
+        let empty = match self.object_format() {
+            ObjectFormat::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+            ObjectFormat::Sha256 => {
+                "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+            }
+        };
+        let old = old.map_or(empty, CommitId::as_str);
+        let output = self
+            .call_at(&place.git_dir, Some(&place.work_tree), &[], "read-tree")
+            .args(["-m", "-u", old, new.as_str()])
+            .run()?;
+        Ok(output.ok())
+    }
+
+    /// The work tree, this one or a linked one, that has the branch checked out.
+    fn checked_out(&self, branch: &BranchName) -> Result<Option<CheckedOut>, GitError> {
+        let list = self
+            .call("worktree")
+            .args(["list", "--porcelain", "-z"])
+            .success()?;
+        let wanted = format!("branch {}", branch.reference());
+        for block in list.split("\0\0") {
+            let mut lines = block.split('\0');
+            let Some(path) = lines.next().and_then(|line| line.strip_prefix("worktree ")) else {
+                continue;
+            };
+            if !block.split('\0').any(|line| line == wanted) {
+                continue;
+            }
+            // A work tree that was deleted by hand is still listed.
+            let Ok(place) = git2::Repository::open(Path::new(path)) else {
+                continue;
+            };
+            if let Some(work_tree) = place.workdir() {
+                return Ok(Some(CheckedOut {
+                    work_tree: work_tree.to_owned(),
+                    git_dir: place.path().to_owned(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+}

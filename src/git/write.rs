@@ -1,0 +1,188 @@
+//! Writing commits straight into the object database: no checkout, no index,
+//! and only the trees above changed paths are written again. No reference
+//! moves here, so a commit that is not published leaves nothing behind but
+//! unreachable objects.
+
+use git2::build::TreeUpdateBuilder;
+use git2::{FileMode, ObjectType, Oid, Tree};
+
+use super::open::commit_id;
+use super::read::{kind_of, object_id};
+use super::{Git, GitError};
+use crate::repo::{CommitId, Edit, EntryKind, RefUpdate, RepoPath, Signature};
+
+impl Git {
+    /// Writes the commit of an update and returns its id. Signed when Git's
+    /// configuration says so. Equal updates give equal ids, signatures aside.
+    pub fn write_commit(&self, update: &RefUpdate) -> Result<CommitId, GitError> {
+        let repo = self.library();
+        let parent = match &update.parent {
+            Some(id) => Some(self.find_commit(id)?),
+            None => None,
+        };
+        let base = match &parent {
+            Some(parent) => parent.tree()?,
+            None => repo.find_tree(repo.treebuilder(None)?.write()?)?,
+        };
+        let tree = self.write_tree(&base, update)?;
+        if self.setting("commit.gpgsign")? {
+            return self.signed(tree, update);
+        }
+        let tree = repo.find_tree(tree)?;
+        let parents: Vec<_> = parent.iter().collect();
+        let id = repo.commit(
+            None,
+            &library_signature(&update.author)?,
+            &library_signature(&update.committer)?,
+            &update.message.to_string(),
+            &tree,
+            &parents,
+        )?;
+        commit_id(id)
+    }
+
+    /// Whether the update's files are those that its parent has already.
+    pub fn changes_nothing(&self, update: &RefUpdate) -> Result<bool, GitError> {
+        let Some(parent) = &update.parent else {
+            return Ok(false);
+        };
+        let base = self.find_commit(parent)?.tree()?;
+        Ok(self.write_tree(&base, update)? == base.id())
+    }
+
+    fn write_tree(&self, base: &Tree<'_>, update: &RefUpdate) -> Result<Oid, GitError> {
+        let repo = self.library();
+        let mut changes = TreeUpdateBuilder::new();
+        for (path, edit) in &update.edits {
+            let found = self.stands_at(base, path)?;
+            match edit {
+                // Deleting twice is no error; the library would make it one.
+                Edit::Delete if found.is_some() => {
+                    changes.remove(path.as_str());
+                }
+                Edit::Delete => {}
+                Edit::Write { bytes, executable } => {
+                    writable(path, found)?;
+                    changes.upsert(path.as_str(), repo.blob(bytes)?, mode(*executable));
+                }
+                Edit::Reuse { id, executable } => {
+                    writable(path, found)?;
+                    let blob = object_id(id.as_str())?;
+                    changes.upsert(path.as_str(), blob, mode(*executable));
+                }
+            }
+        }
+        Ok(changes.create_updated(repo, base)?)
+    }
+
+    /// What stands at a path: `None` nothing, `Some(None)` a folder. A file,
+    /// link or submodule on the way is an error.
+    fn stands_at(
+        &self,
+        base: &Tree<'_>,
+        path: &RepoPath,
+    ) -> Result<Option<Option<EntryKind>>, GitError> {
+        let mut tree = base.clone();
+        let mut segments = path.segments().peekable();
+        while let Some(segment) = segments.next() {
+            let Some((id, kind)) = tree
+                .get_name(segment)
+                .map(|entry| (entry.id(), kind_of(entry.filemode())))
+            else {
+                return Ok(None);
+            };
+            if segments.peek().is_none() {
+                return Ok(Some(kind));
+            }
+            match kind {
+                None => tree = self.library().find_tree(id)?,
+                Some(kind) => {
+                    return Err(GitError::Blocked {
+                        path: path.clone(),
+                        reason: format!("{segment:?} on the way to it is {}", name_of(kind)),
+                    });
+                }
+            }
+        }
+        Err(GitError::Blocked {
+            path: path.clone(),
+            reason: "it is the repository's root".to_owned(),
+        })
+    }
+
+    /// The commit through the program, which knows the user's keys and agents.
+    fn signed(&self, tree: Oid, update: &RefUpdate) -> Result<CommitId, GitError> {
+        debug_assert!(
+            self.library()
+                .odb()
+                .and_then(|odb| odb.read_header(tree))
+                .is_ok_and(|(_, kind)| kind == ObjectType::Tree)
+        );
+        let date = |who: &Signature| {
+            let text = who.to_string();
+            // «<seconds> <zone>» is what follows the address.
+            text.rsplit_once("> ")
+                .map(|(_, when)| when.to_owned())
+                .unwrap_or_default()
+        };
+        let mut call = self
+            .call_with(&["i18n.commitEncoding=UTF-8"], "commit-tree")
+            .args(["-S", &tree.to_string()])
+            .env("GIT_AUTHOR_NAME", &update.author.name)
+            .env("GIT_AUTHOR_EMAIL", &update.author.email)
+            .env("GIT_AUTHOR_DATE", &date(&update.author))
+            .env("GIT_COMMITTER_NAME", &update.committer.name)
+            .env("GIT_COMMITTER_EMAIL", &update.committer.email)
+            .env("GIT_COMMITTER_DATE", &date(&update.committer))
+            .input(update.message.to_string());
+        if let Some(parent) = &update.parent {
+            call = call.args(["-p", parent.as_str()]);
+        }
+        let output = call.run()?;
+        if !output.ok() {
+            return Err(GitError::Signing {
+                message: output.stderr,
+            });
+        }
+        output
+            .stdout
+            .trim()
+            .parse()
+            .map_err(|error| GitError::Signing {
+                message: format!("{error}"),
+            })
+    }
+}
+
+fn mode(executable: bool) -> FileMode {
+    if executable {
+        FileMode::BlobExecutable
+    } else {
+        FileMode::Blob
+    }
+}
+
+fn name_of(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::File | EntryKind::Executable => "a file",
+        EntryKind::Symlink => "a symbolic link",
+        EntryKind::Submodule => "a submodule",
+    }
+}
+
+fn writable(path: &RepoPath, found: Option<Option<EntryKind>>) -> Result<(), GitError> {
+    let what = match found {
+        None | Some(Some(EntryKind::File | EntryKind::Executable)) => return Ok(()),
+        Some(None) => "a folder",
+        Some(Some(kind)) => name_of(kind),
+    };
+    Err(GitError::Blocked {
+        path: path.clone(),
+        reason: format!("it is {what}"),
+    })
+}
+
+fn library_signature(who: &Signature) -> Result<git2::Signature<'static>, GitError> {
+    let when = git2::Time::new(who.seconds, who.offset_minutes);
+    Ok(git2::Signature::new(&who.name, &who.email, &when)?)
+}
