@@ -6,6 +6,7 @@
 //! Go templates, keys that are not scalars, alias bombs, and nesting without end.
 
 mod decode;
+mod edit;
 mod emit;
 mod error;
 mod node;
@@ -15,6 +16,7 @@ mod scalar;
 mod value;
 
 pub use decode::{DecodeError, Decoder, Field, Fields};
+pub use edit::{EditError, Editor};
 pub use emit::{needs_quotes, quote, to_yaml};
 pub use error::{YamlError, YamlErrorKind};
 pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};

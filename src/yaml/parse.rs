@@ -150,6 +150,10 @@ impl Document {
         node
     }
 
+    pub(super) fn has_anchors(&self) -> bool {
+        !self.anchors.is_empty()
+    }
+
     fn anchored(&self, target: usize) -> Option<&Node> {
         let mut node = self.root.as_ref()?;
         for child in self.anchors.get(&target)? {

@@ -1,0 +1,416 @@
+//! Edits of YAML text by splicing bytes, each proven by a parser that had no part in it.
+//!
+//! An [`Editor`] turns each wish into splices of the text and, independently, into a
+//! change of the tree that the text stands for. At the end the spliced text is read by
+//! libyaml and must give exactly that tree. Everything outside of the splices keeps its
+//! bytes: comments, quotes, indentation, blank lines, anchors, CRLF, a byte order mark,
+//! a missing last line break.
+//!
+//! Refused: a target behind an alias or inherited through `<<`, a value whose anchor is
+//! used elsewhere, a key that stands twice, explicit `?` keys, Go templates.
+
+mod copy;
+mod layout;
+mod plan;
+mod proof;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::error::YamlError;
+use super::node::{Position, Span};
+use super::parse::Stream;
+use super::path::{Path, Step};
+use plan::{Fresh, Place};
+use proof::Tree;
+
+/// Why an edit was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The text cannot be read or edited at all.
+    #[error("{0}")]
+    Yaml(#[from] YamlError),
+    /// There is no such document.
+    #[error("there is no document {}", index + 1)]
+    NoDocument {
+        /// Which one, from 0.
+        index: usize,
+    },
+    /// There is nothing at the path.
+    #[error("{path} is not there")]
+    NotFound {
+        /// The path.
+        path: Path,
+    },
+    /// The path leads through a value that has no such parts.
+    #[error("{path} is not {expected} (line {})", position.line)]
+    Kind {
+        /// The part of the path that is there.
+        path: Path,
+        /// What it would have to be.
+        expected: &'static str,
+        /// Its place.
+        position: Position,
+    },
+    /// The target is an alias, or stands behind one.
+    #[error("{path} is the alias {alias} (line {}): its value belongs to another place", position.line)]
+    Alias {
+        /// The path that is an alias.
+        path: Path,
+        /// The alias with its `*`.
+        alias: String,
+        /// Its place.
+        position: Position,
+    },
+    /// The value comes from another mapping through `<<`.
+    #[error("{path} is inherited through << (line {})", position.line)]
+    Inherited {
+        /// The target.
+        path: Path,
+        /// The place of the value that is inherited.
+        position: Position,
+    },
+    /// The target's value, or one around it, is used again by an alias.
+    #[error("{path} is part of a value that the alias at line {} uses too", alias.line)]
+    Shared {
+        /// The target.
+        path: Path,
+        /// The place of the alias.
+        alias: Position,
+    },
+    /// The key stands twice.
+    #[error("{path} stands twice, at lines {} and {}", first.line, second.line)]
+    Duplicate {
+        /// The key.
+        path: Path,
+        /// The first place.
+        first: Position,
+        /// The second place.
+        second: Position,
+    },
+    /// A shape that is not edited.
+    #[error("{path} is written in a way that cannot be edited (line {}): {what}", position.line)]
+    Unsupported {
+        /// The target.
+        path: Path,
+        /// What the shape is.
+        what: &'static str,
+        /// Its place.
+        position: Position,
+    },
+    /// The edited text, read by another parser, is not what was meant.
+    #[error("the edited text would not read as it should: {detail}")]
+    Unproven {
+        /// Where the two readings part.
+        detail: String,
+    },
+}
+
+/// Edits of one text. Paths name the text as it is after the edits before.
+#[derive(Debug)]
+pub struct Editor<'s> {
+    original: &'s Stream,
+    /// The text with the edits so far, when an edit needed to see them.
+    current: Option<Stream>,
+    /// Splices of the current text by their first byte; none touch each other.
+    pending: BTreeMap<usize, Splice>,
+    /// Names that were added to a mapping since it was read, by the mapping's first byte.
+    added: HashSet<(usize, String)>,
+    /// How many entries a collection lost since it was read, by its first byte.
+    lost: HashMap<usize, usize>,
+    expected: Vec<Tree>,
+}
+
+/// Bytes to be replaced by a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Splice {
+    span: Span,
+    text: String,
+}
+
+/// What one edit comes to.
+#[derive(Debug, Default)]
+struct Planned {
+    splices: Vec<Splice>,
+    /// The mapping that gets a new key.
+    adds: Option<(usize, String)>,
+    /// The collection that loses an entry, and how many it has.
+    takes: Option<(usize, usize)>,
+}
+
+impl<'s> Editor<'s> {
+    /// An editor of a text.
+    ///
+    /// # Errors
+    /// [`EditError::Yaml`] for text with keys that are no scalars, Go templates above all.
+    pub fn new(stream: &'s Stream) -> Result<Editor<'s>, EditError> {
+        let expected = stream
+            .documents()
+            .iter()
+            .map(Tree::of_document)
+            .collect::<Result<_, _>>()?;
+        Ok(Editor {
+            original: stream,
+            current: None,
+            pending: BTreeMap::new(),
+            added: HashSet::new(),
+            lost: HashMap::new(),
+            expected,
+        })
+    }
+
+    /// Writes a string: in the style of the scalar that is there, with quotes where a reader
+    /// of YAML 1.1 or 1.2 would otherwise see something else. A missing key is added at the
+    /// end of its mapping, with the mappings above it where they are missing too.
+    ///
+    /// # Errors
+    /// Every [`EditError`]; the text is as before.
+    pub fn set_string(
+        &mut self,
+        document: usize,
+        path: &Path,
+        text: &str,
+    ) -> Result<(), EditError> {
+        self.set(document, path, &Value::String(text.to_owned()), &Place::End)
+    }
+
+    /// Writes any value: replaces what is there, or adds it as [`Editor::set_string`] does.
+    /// The index behind a list's last item appends.
+    ///
+    /// # Errors
+    /// Every [`EditError`]; the text is as before.
+    pub fn set_value(
+        &mut self,
+        document: usize,
+        path: &Path,
+        value: &Value,
+    ) -> Result<(), EditError> {
+        self.set(document, path, value, &Place::End)
+    }
+
+    /// As [`Editor::set_value`], a new key standing right behind `sibling` when that is there.
+    ///
+    /// # Errors
+    /// Every [`EditError`]; the text is as before.
+    pub fn set_value_after(
+        &mut self,
+        document: usize,
+        path: &Path,
+        value: &Value,
+        sibling: &str,
+    ) -> Result<(), EditError> {
+        let place = Place::Near {
+            before: vec![sibling.to_owned()],
+            after: Vec::new(),
+        };
+        self.set(document, path, value, &place)
+    }
+
+    /// Removes an entry with the comments that stand right above it, or a list's item. The last entry
+    /// leaves `{}`, the last item `[]`.
+    ///
+    /// # Errors
+    /// Every [`EditError`]; the text is as before.
+    pub fn remove(&mut self, document: usize, path: &Path) -> Result<(), EditError> {
+        self.settle(path)?;
+        self.apply(document, |stream| plan::remove(stream, document, path))?;
+        self.expected[document].remove(path);
+        Ok(())
+    }
+
+    /// Makes an entry what it is in another text: its bytes with comments and style, indented as its
+    /// new place asks. A new entry stands behind the nearest entry that stands before it there too,
+    /// else before the nearest that stands behind it, else at the end; missing mappings
+    /// above it are made. Source text with aliases is written out by value.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`] when the source has no such entry; else every [`EditError`].
+    pub fn copy_entry(
+        &mut self,
+        document: usize,
+        path: &Path,
+        from: &Stream,
+        from_document: usize,
+    ) -> Result<(), EditError> {
+        let source = copy::Source::find(from, from_document, path)?;
+        let Some(tree) = source.tree()? else {
+            let (value, place) = source.by_value()?;
+            return self.set(document, path, &value, &place);
+        };
+        self.settle(path)?;
+        self.apply(document, |stream| source.plan(stream, document))?;
+        self.expected[document].set(path, tree);
+        Ok(())
+    }
+
+    /// True when no edit was made yet.
+    pub fn is_empty(&self) -> bool {
+        self.current.is_none() && self.pending.is_empty()
+    }
+
+    /// The edited text.
+    ///
+    /// # Errors
+    /// [`EditError::Unproven`] when another parser reads it differently from what was asked for.
+    pub fn finish(mut self) -> Result<String, EditError> {
+        if self.is_empty() {
+            return Ok(self.original.text().to_owned());
+        }
+        let text = self.spliced();
+        proof::prove(&text, &self.expected)?;
+        Ok(text)
+    }
+
+    fn set(
+        &mut self,
+        document: usize,
+        path: &Path,
+        value: &Value,
+        place: &Place,
+    ) -> Result<(), EditError> {
+        self.settle(path)?;
+        let fresh = Fresh::of_value(value);
+        self.apply(document, |stream| {
+            plan::set(stream, document, path, (&fresh, place))
+        })?;
+        self.expected[document].set(path, Tree::Value(value.clone()));
+        Ok(())
+    }
+
+    fn stream(&self) -> &Stream {
+        self.current.as_ref().unwrap_or(self.original)
+    }
+
+    /// Plans an edit on the text as it is known, and once more on the text itself
+    /// when the edits since then reach into it.
+    fn apply(
+        &mut self,
+        document: usize,
+        plan: impl Fn(&Stream) -> Result<Planned, EditError>,
+    ) -> Result<(), EditError> {
+        if document >= self.expected.len() {
+            return Err(EditError::NoDocument { index: document });
+        }
+        let mut planned = match plan(self.stream()) {
+            Err(_) if !self.pending.is_empty() => None,
+            other => Some(other?),
+        };
+        if !planned.as_ref().is_some_and(|planned| self.fits(planned)) {
+            self.flush()?;
+            planned = Some(plan(self.stream())?);
+        }
+        let planned = planned.unwrap_or_default();
+        self.added.extend(planned.adds);
+        if let Some((collection, _)) = planned.takes {
+            *self.lost.entry(collection).or_default() += 1;
+        }
+        for splice in planned.splices {
+            self.pending.insert(splice.span.start, splice);
+        }
+        Ok(())
+    }
+
+    /// Numbers of items mean the list as it is now.
+    fn settle(&mut self, path: &Path) -> Result<(), EditError> {
+        let counted = path
+            .steps()
+            .iter()
+            .any(|step| matches!(step, Step::Index(_)));
+        if counted && !self.lost.is_empty() {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fits(&self, planned: &Planned) -> bool {
+        let clash = planned.splices.iter().any(|splice| {
+            let before = self.pending.range(..=splice.span.end).next_back();
+            before.is_some_and(|(_, other)| other.span.end >= splice.span.start)
+        });
+        // What the last entry is, and where, changes with every entry that came or went.
+        let emptied = planned.takes.is_some_and(|(collection, size)| {
+            let lost = self.lost.get(&collection).copied().unwrap_or(0);
+            (lost > 0 && lost + 1 >= size)
+                || self.added.iter().any(|(start, _)| *start == collection)
+        });
+        let again = planned
+            .adds
+            .as_ref()
+            .is_some_and(|added| self.added.contains(added) || self.lost.contains_key(&added.0));
+        !clash && !emptied && !again
+    }
+
+    fn spliced(&mut self) -> String {
+        let text = self.stream().text();
+        let grown: usize = self.pending.values().map(|splice| splice.text.len()).sum();
+        let mut out = String::with_capacity(text.len() + grown);
+        let mut at = 0;
+        for splice in self.pending.values() {
+            out.push_str(&text[at..splice.span.start]);
+            out.push_str(&splice.text);
+            at = splice.span.end;
+        }
+        out.push_str(&text[at..]);
+        self.pending.clear();
+        self.added.clear();
+        self.lost.clear();
+        out
+    }
+
+    fn flush(&mut self) -> Result<(), EditError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let text = self.spliced();
+        let stream = Stream::parse(&text).map_err(|error| EditError::Unproven {
+            detail: error.to_string(),
+        })?;
+        if stream.documents().len() != self.expected.len() {
+            return Err(EditError::Unproven {
+                detail: format!("{} documents", stream.documents().len()),
+            });
+        }
+        self.current = Some(stream);
+        Ok(())
+    }
+}
+
+/// Orders splices and joins those that touch.
+fn joined(mut splices: Vec<Splice>) -> Vec<Splice> {
+    splices.sort_by_key(|splice| (splice.span.start, splice.span.end));
+    let mut out: Vec<Splice> = Vec::with_capacity(splices.len());
+    for splice in splices {
+        match out.last_mut() {
+            Some(last) if last.span.end == splice.span.start => {
+                last.span.end = splice.span.end;
+                last.text.push_str(&splice.text);
+            }
+            _ => out.push(splice),
+        }
+    }
+    out
+}
+
+fn cut(text: &str, start: usize, end: usize, new: impl Into<String>) -> Splice {
+    debug_assert!(start <= end && end <= text.len());
+    Splice {
+        span: Span { start, end },
+        text: new.into(),
+    }
+}
+
+/// The name that a step of a mapping stands for.
+fn key_of(step: Option<&Step>) -> Cow<'_, str> {
+    match step {
+        Some(Step::Key(key)) => Cow::Borrowed(key),
+        Some(Step::Index(index)) => Cow::Owned(index.to_string()),
+        None => Cow::Borrowed(""),
+    }
+}
