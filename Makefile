@@ -10,6 +10,7 @@ build:
 install:
 	$(CARGO) install --locked --path .
 
+# Formatting, clippy, unit, integration and documentation tests.
 # The real components are provided first; without them tests fail, they are not skipped.
 test: testenv
 	$(CARGO) fmt --check
@@ -26,10 +27,12 @@ bench:
 	$(CARGO) bench --locked
 
 # Writes the shell completions that are committed; a test fails when they are stale.
-completions:
-	for shell in bash zsh fish powershell; do \
-		$(CARGO) run --quiet --locked -- completion $$shell > completions/kubectl-gitops.$$shell || exit 1; \
-	done
+completions: build
+	target/release/kubectl-gitops completion bash > completions/kubectl-gitops.bash
+	target/release/kubectl-gitops completion zsh > completions/_kubectl-gitops
+	target/release/kubectl-gitops completion fish > completions/kubectl-gitops.fish
+	target/release/kubectl-gitops completion powershell > completions/kubectl-gitops.ps1
 
+# Removes what `make testenv` built.
 clean-testenv:
 	rm -rf "$${KUBECTL_GITOPS_TESTENV:-$${XDG_CACHE_HOME:-$$HOME/.cache}/kubectl-gitops/testenv}"

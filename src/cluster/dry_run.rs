@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 pub enum Mode {
     /// As the apply that deploys it.
     Apply,
+    /// As a creation: its name is left to the server (`generateName`), which no apply can do.
+    Create,
     /// As a creation in a namespace that is not its own, because its own does not exist yet.
     Shadow,
 }
@@ -140,7 +142,7 @@ struct Question<'a> {
 
 impl Question<'_> {
     async fn ask(&self) -> Result<DryRun, ClusterError> {
-        if self.proposal.mode == Mode::Shadow {
+        if self.proposal.mode != Mode::Apply {
             let reply = self.create().await?;
             return Ok(self.result(self.judge(&reply, true), Vec::new(), &reply));
         }

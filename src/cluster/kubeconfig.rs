@@ -66,6 +66,9 @@ impl ConnectOptions {
         let (looked, must_exist) = self.files();
         let (merged, files) = read_all(&looked, must_exist)?;
         if files.is_empty() {
+            if self.context.is_some() || self.cluster.is_some() || self.user.is_some() {
+                return Err(ConnectError::NoKubeconfig { looked });
+            }
             // Inside a pod kubectl falls back to the service account; so do we.
             let mut config =
                 Config::incluster().map_err(|_| ConnectError::NoKubeconfig { looked })?;

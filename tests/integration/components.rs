@@ -4,7 +4,7 @@ use crate::support::apiserver::ApiServer;
 use crate::support::faults::{Fault, FaultProxy, dead_address};
 use crate::support::githttp::GitHttp;
 use crate::support::http;
-use crate::support::process::{Guarded, server_folder};
+use crate::support::process::{Guarded, program, server_folder};
 use crate::support::registry::{Auth, ImageFacts, PASSWORD, TestRegistry, USER, basic};
 use std::path::Path;
 use std::process::Command;
@@ -157,4 +157,60 @@ fn a_guarded_server_and_its_folder_end_with_its_pipe() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Runs `tests/testenv/setup` with an empty cache; gives its exit and what it complains of.
+fn setup(arguments: &[&str], assets: Option<&Path>, path: &Path) -> (bool, String) {
+    let cache = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testenv/setup");
+    let mut command = Command::new(script);
+    command
+        .args(arguments)
+        .env("KUBECTL_GITOPS_TESTENV", cache.path())
+        .env_remove("KUBEBUILDER_ASSETS")
+        .env("PATH", path);
+    if let Some(assets) = assets {
+        command.env("KUBEBUILDER_ASSETS", assets);
+    }
+    let output = command.output().unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+/// A folder with links to those programs, as a `PATH` without anything else.
+fn path_with(programs: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for program in programs {
+        let found = std::env::split_paths(&path)
+            .map(|folder| folder.join(program))
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| panic!("no {program}"));
+        std::os::unix::fs::symlink(found, folder.path().join(program)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn missing_components_are_named_with_what_provides_them() {
+    let basics = ["bash", "env", "cat", "cut", "dirname", "uname"];
+    let with_git = path_with(&[&basics[..], &["git"]].concat());
+    let (success, said) = setup(&["--where"], None, with_git.path());
+    assert!(!success && said.contains("make test"), "{said}");
+    assert!(
+        said.contains("missing: kube-apiserver kubectl etcd registry"),
+        "{said}"
+    );
+
+    // The folder of the Kubernetes community's convention counts, but it has no registry.
+    let assets = program("kubectl");
+    let (success, said) = setup(&["--where"], assets.parent(), with_git.path());
+    assert!(!success && said.contains("missing: registry ("), "{said}");
+
+    let (success, said) = setup(&[], None, with_git.path());
+    assert!(!success && said.contains("needs Go"), "{said}");
+    let (success, said) = setup(&[], None, path_with(&basics).path());
+    assert!(!success && said.contains("git is needed"), "{said}");
 }

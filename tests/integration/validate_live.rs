@@ -230,6 +230,20 @@ metadata: {{name: one, namespace: brought}}
 }
 
 #[test]
+fn what_no_apply_can_take_is_judged_otherwise_or_left() {
+    let namespace = ApiServer::shared().namespace("live");
+    let hook = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{generateName: hook-, namespace: {namespace}}}\n"
+    );
+    let encrypted = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: {namespace}}}\ndata: {{a: 'ENC[AES256_GCM,data:x]'}}\nsops: {{mac: x}}\n"
+    );
+    let report = ask(&request("test"), &format!("{hook}---\n{encrypted}")).unwrap();
+    assert_eq!(remarks(&report), []);
+    assert_eq!(report.fidelity, [Fidelity::Server, Fidelity::Local]);
+}
+
+#[test]
 fn a_namespace_that_nobody_brings_is_one_finding() {
     let two = format!(
         "{}---\n{}",
