@@ -6,3 +6,5 @@ pub use validate_live::{
     ADMISSION, CONFLICT, Fidelity, LiveError, LiveReport, LiveRequest, NO_NAMESPACE, REFUSED,
     UNKNOWN_KIND, Unjudged, WARNING, validate_live,
 };
+pub mod diff;
+pub mod status;

@@ -1,0 +1,375 @@
+//! `status` for people: components against environments, what is the same
+//! everywhere folded away, then each environment in a line, then what is next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::ops::status::{
+    Action, ComponentStatus, EnvironmentStatus, Standing, StatusReport, UnitStatus,
+};
+use crate::report::{Cell, Style, Table, Tone, ago, clean_lines, count, lapse};
+
+/// Units that are named before the rest is only counted.
+const MOST_NAMES: usize = 6;
+
+/// The text of a status; `all`: with the components that are the same everywhere.
+pub fn status(report: &StatusReport, all: bool, style: &Style) -> String {
+    let mut text = matrix(report, all, style);
+    let lines = environments(report, style);
+    if !text.is_empty() && !lines.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&lines);
+    if let Some(next) = &report.next {
+        let action = match next.action {
+            Action::Promote => "promote",
+            Action::Backport => "backport",
+        };
+        let _ = writeln!(
+            text,
+            "next:  {} {action} {}",
+            style.program, next.environment
+        );
+    }
+    text
+}
+
+fn matrix(report: &StatusReport, all: bool, style: &Style) -> String {
+    let readable: Vec<&EnvironmentStatus> = report
+        .environments
+        .iter()
+        .filter(|it| it.problem.is_none())
+        .collect();
+    if report.components.is_empty() || readable.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(0);
+    let title = report.product.as_deref().unwrap_or("component");
+    let mut head = vec![Cell::new(Tone::Strong, title)];
+    head.extend(readable.iter().map(|it| Cell::new(Tone::Strong, &it.name)));
+    table.row(head);
+    if readable.iter().any(|it| it.version.is_some()) {
+        let mut versions = vec![Cell::from("version")];
+        versions.extend(
+            readable
+                .iter()
+                .map(|it| Cell::from(it.version.as_deref().unwrap_or("-"))),
+        );
+        table.row(versions);
+    }
+    let mut folded = 0;
+    for component in &report.components {
+        // With one environment there is nothing to compare.
+        if component.same && !all && readable.len() > 1 {
+            folded += 1;
+            continue;
+        }
+        table.row(row(component, readable.len() > 2));
+    }
+    let mut text = table.render(style);
+    if folded > 0 {
+        let everything = folded == report.components.len();
+        let line = if everything {
+            format!("{}, same everywhere", count(folded, "component"))
+        } else {
+            format!("{folded} more, same everywhere")
+        };
+        text.push_str(&style.paint(Tone::Faint, &line));
+        text.push('\n');
+    }
+    text
+}
+
+/// A component's versions, and behind them what deserves a look; with the
+/// environment's name where it is not plain which one is meant.
+fn row(component: &ComponentStatus, name_environment: bool) -> Vec<Cell> {
+    let mut cells = vec![Cell::from(component.name.as_str())];
+    let mut remarks: Vec<String> = Vec::new();
+    let mut worst = None;
+    let mut before: Option<&str> = None;
+    for version in &component.environments {
+        let label = match (version.exists, version.version.as_deref()) {
+            (false, _) => "-",
+            (true, None) => "present",
+            (true, Some(version)) => short(version),
+        };
+        cells.push(Cell::from(label));
+        let word = match version.standing {
+            Some(Standing::Behind) if before == Some(label) => Some("other values"),
+            Some(Standing::Behind) | None => None,
+            Some(diverged) => Some(diverged.word()),
+        };
+        if let Some(word) = word {
+            remarks.push(if name_environment {
+                format!("{word} in {}", version.environment)
+            } else {
+                word.to_owned()
+            });
+            worst = worst.max(version.standing);
+        }
+        before = Some(label);
+    }
+    if !remarks.is_empty() {
+        cells.push(Cell::new(tone(worst), remarks.join(", ")));
+    }
+    cells
+}
+
+/// A digest is no version that a person could read to the end.
+fn short(version: &str) -> &str {
+    if version.contains(':') {
+        crate::report::short_digest(version)
+    } else {
+        version
+    }
+}
+
+fn tone(standing: Option<Standing>) -> Tone {
+    match standing {
+        Some(Standing::Conflict) => Tone::Bad,
+        Some(Standing::Hotfix) => Tone::Warning,
+        Some(Standing::Behind) | None => Tone::Plain,
+    }
+}
+
+fn environments(report: &StatusReport, style: &Style) -> String {
+    let mut table = Table::new(0);
+    for environment in &report.environments {
+        let remark = match (&environment.problem, &environment.promote_from) {
+            (Some(problem), _) => {
+                let first = clean_lines(problem);
+                let first = first.lines().next().unwrap_or_default();
+                Cell::new(Tone::Bad, format!("cannot be read: {first}"))
+            }
+            (None, Some(source)) => Cell::from(standing_line(environment, source, style)),
+            (None, None) => continue,
+        };
+        table.row([Cell::new(Tone::Strong, &environment.name), remark]);
+    }
+    table.render(style)
+}
+
+fn standing_line(environment: &EnvironmentStatus, source: &str, style: &Style) -> String {
+    let mut parts = Vec::new();
+    if let Some(comparison) = &environment.comparison {
+        if comparison.behind.is_empty() {
+            let ahead = !comparison.changed_here.is_empty() || !comparison.edited_files.is_empty();
+            let word = if ahead { "not behind" } else { "level with" };
+            parts.push(format!("{word} {source}"));
+        } else {
+            let mut part = format!("{} behind {source}", amount(&comparison.behind));
+            if let Some(since) = comparison.behind_since {
+                let _ = write!(
+                    part,
+                    " for {}",
+                    lapse(style.now.saturating_sub(since).unsigned_abs())
+                );
+            }
+            parts.push(part);
+        }
+        if !comparison.changed_here.is_empty() {
+            let names = names(&comparison.changed_here);
+            parts.push(format!("changed in {}: {names}", environment.name));
+        }
+        match comparison.edited_files.len() {
+            0 => {}
+            files => parts.push(format!("{} edited by hand", count(files, "rendered file"))),
+        }
+    }
+    parts.push(match &environment.last_promotion {
+        Some(promotion) => format!("last promotion {}", ago(promotion.time, style.now)),
+        None => "never promoted".to_owned(),
+    });
+    parts.join("; ")
+}
+
+/// `2 components, 1 template`
+fn amount(units: &[UnitStatus]) -> String {
+    let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
+    for unit in units {
+        *numbers.entry(Kind::of(unit)).or_default() += 1;
+    }
+    if numbers.len() > 1 {
+        // What every promotion brings along is worth no word of its own.
+        numbers.remove(&Kind::Version);
+    }
+    let parts: Vec<String> = numbers
+        .into_iter()
+        .map(|(kind, number)| match kind {
+            Kind::Component => count(number, "component"),
+            Kind::Defaults => "product defaults".to_owned(),
+            Kind::Template => count(number, "template"),
+            Kind::File => count(number, "file"),
+            Kind::Version => "product version".to_owned(),
+        })
+        .collect();
+    parts.join(", ")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Component,
+    Defaults,
+    Template,
+    File,
+    Version,
+}
+
+impl Kind {
+    fn of(unit: &UnitStatus) -> Self {
+        match unit.unit.as_str() {
+            _ if unit.component => Kind::Component,
+            "product" if unit.keys == ["spec.version"] => Kind::Version,
+            "product" => Kind::Defaults,
+            name if name.starts_with("templates/") => Kind::Template,
+            _ => Kind::File,
+        }
+    }
+}
+
+fn names(units: &[UnitStatus]) -> String {
+    let mut names: Vec<&str> = units.iter().map(|unit| unit.unit.as_str()).collect();
+    names.dedup();
+    let hidden = names.len().saturating_sub(MOST_NAMES);
+    names.truncate(MOST_NAMES);
+    let mut text = names.join(", ");
+    if hidden > 0 {
+        let _ = write!(text, " and {hidden} more");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::status::{
+        Comparison, EnvironmentFacts, EnvironmentStatus, LastPromotion, plan,
+    };
+
+    const DAY: i64 = 86_400;
+    const NOW: i64 = 100 * DAY;
+
+    fn facts(name: &str, from: Option<&str>, version: &str, tags: &[&str]) -> EnvironmentFacts {
+        EnvironmentFacts {
+            status: EnvironmentStatus {
+                name: name.to_owned(),
+                version: Some(version.to_owned()),
+                promote_from: from.map(str::to_owned),
+                comparison: from.map(|_| Comparison::default()),
+                ..EnvironmentStatus::default()
+            },
+            product: Some("shop".to_owned()),
+            components: ["ad", "cart", "frontend"]
+                .into_iter()
+                .zip(tags)
+                .map(|(name, tag)| (name.to_owned(), Some((*tag).to_owned())))
+                .collect(),
+        }
+    }
+
+    fn unit(name: &str, component: bool, standing: Standing, keys: &[&str]) -> UnitStatus {
+        UnitStatus {
+            unit: name.to_owned(),
+            component,
+            standing,
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        }
+    }
+
+    fn promoted(time: i64) -> Option<LastPromotion> {
+        Some(LastPromotion {
+            commit: "5f2c1e0".to_owned(),
+            time,
+            from: None,
+            source_commit: None,
+        })
+    }
+
+    fn example() -> StatusReport {
+        let dev = facts("dev", None, "0.10.8", &["v1", "v1.4.2", "v2.3.1"]);
+        let mut staging = facts(
+            "staging",
+            Some("dev"),
+            "0.10.7",
+            &["v1", "v1.4.1", "v2.3.1"],
+        );
+        staging.status.last_promotion = promoted(NOW - 2 * DAY);
+        staging.status.comparison = Some(Comparison {
+            behind: vec![
+                unit("cart", true, Standing::Behind, &["image"]),
+                unit("product", false, Standing::Behind, &["spec.version"]),
+            ],
+            behind_since: Some(NOW - 3 * DAY),
+            ..Comparison::default()
+        });
+        let mut prod = facts(
+            "prod",
+            Some("staging"),
+            "0.10.6",
+            &["v1", "v1.4.1", "v2.3.0"],
+        );
+        prod.status.comparison = Some(Comparison {
+            changed_here: vec![unit("frontend", true, Standing::Conflict, &["image"])],
+            ..Comparison::default()
+        });
+        plan(vec![dev, staging, prod])
+    }
+
+    fn style() -> Style {
+        Style {
+            now: NOW,
+            program: "kubectl gitops",
+            ..Style::default()
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_everywhere_is_folded() {
+        assert_eq!(
+            status(&example(), false, &style()),
+            "\
+shop      dev     staging  prod
+version   0.10.8  0.10.7   0.10.6
+cart      v1.4.2  v1.4.1   v1.4.1
+frontend  v2.3.1  v2.3.1   v2.3.0  conflict in prod
+1 more, same everywhere
+
+staging  1 component behind dev for 3 days; last promotion 2 days ago
+prod     not behind staging; changed in prod: frontend; never promoted
+next:  kubectl gitops promote staging
+"
+        );
+    }
+
+    #[test]
+    fn everything_is_shown_when_it_is_asked_for() {
+        let text = status(&example(), true, &style());
+        assert!(text.contains("\nad        v1      v1       v1\n"), "{text}");
+        assert!(!text.contains("same everywhere"), "{text}");
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_read_says_why() {
+        let dev = facts("dev", None, "1", &["v1", "v1", "v1"]);
+        let mut prod = facts("prod", Some("dev"), "1", &[]);
+        prod.status.problem = Some("product.yaml:3:1: no such\u{1b}[2J field\nmore".to_owned());
+        let text = status(&plan(vec![dev, prod]), false, &style());
+        assert!(
+            text.contains("prod  cannot be read: product.yaml:3:1: no such field\n"),
+            "{text}"
+        );
+        assert!(text.starts_with("shop      dev\n"), "{text}");
+    }
+
+    #[test]
+    fn a_product_that_is_the_same_everywhere_is_short() {
+        let dev = facts("dev", None, "1", &["v1", "v1", "v1"]);
+        let mut prod = facts("prod", Some("dev"), "1", &["v1", "v1", "v1"]);
+        prod.status.last_promotion = promoted(NOW - 60);
+        assert_eq!(
+            status(&plan(vec![dev, prod]), false, &style()),
+            "shop     dev  prod\nversion  1    1\n3 components, same everywhere\n\n\
+             prod  level with dev; last promotion 1 minute ago\n"
+        );
+    }
+}
