@@ -17,6 +17,8 @@ impl RuleId {
     pub const UNREADABLE: RuleId = RuleId("unreadable");
     /// A file of the product that cannot be read as what it is.
     pub const MODEL: RuleId = RuleId("model");
+    /// A component that cannot be rendered.
+    pub const RENDER: RuleId = RuleId("render");
     /// A document among resources that is none.
     pub const NOT_A_RESOURCE: RuleId = RuleId("not-a-resource");
     /// Two objects with the same identity.
@@ -27,6 +29,8 @@ impl RuleId {
     pub const UNKNOWN_KIND: RuleId = RuleId("unknown-kind");
     /// A built-in kind under a version that the cluster does not serve.
     pub const UNKNOWN_VERSION: RuleId = RuleId("unknown-version");
+    /// A CustomResourceDefinition whose schemas cannot be used.
+    pub const CUSTOM_KIND: RuleId = RuleId("custom-kind");
     /// A field that the kind does not have.
     pub const UNKNOWN_FIELD: RuleId = RuleId("unknown-field");
     /// A field that must be there.
@@ -99,6 +103,8 @@ pub struct Finding {
     pub message: String,
     /// What stands beside the marked text.
     pub label: Option<String>,
+    /// Further objects that the same line makes wrong in the same way.
+    pub others: Vec<ResourceId>,
     /// Where the rendered text stands, when `location` is its source.
     pub rendered: Option<Location>,
     /// Further facts, one sentence each.
@@ -124,6 +130,7 @@ impl Finding {
             width: 1,
             message: message.into(),
             label: None,
+            others: Vec::new(),
             rendered: None,
             notes: Vec::new(),
             excerpt: None,
@@ -139,5 +146,42 @@ impl Finding {
             self.location.path.to_string()
         };
         (self.rule, self.object.as_ref(), place, &self.message)
+    }
+}
+
+impl serde::Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let place = |location: &Location| serde_json::json!({"file": location.path.as_str(), "line": location.line, "column": location.column});
+        let object = |id: &ResourceId| {
+            serde_json::json!({
+                "apiVersion": id.api_version, "kind": id.kind, "namespace": id.namespace, "name": id.name,
+            })
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("rule", self.rule.as_str())?;
+        map.serialize_entry("severity", self.severity.as_str())?;
+        map.serialize_entry("message", &self.message)?;
+        map.serialize_entry("location", &place(&self.location))?;
+        if let Some(id) = &self.object {
+            map.serialize_entry("object", &object(id))?;
+            map.serialize_entry("path", &self.path.to_string())?;
+        }
+        if !self.others.is_empty() {
+            map.serialize_entry(
+                "otherObjects",
+                &self.others.iter().map(object).collect::<Vec<_>>(),
+            )?;
+        }
+        if let Some(rendered) = &self.rendered {
+            map.serialize_entry("rendered", &place(rendered))?;
+        }
+        if let Some(label) = &self.label {
+            map.serialize_entry("hint", label)?;
+        }
+        if !self.notes.is_empty() {
+            map.serialize_entry("notes", &self.notes)?;
+        }
+        map.end()
     }
 }

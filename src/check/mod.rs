@@ -20,10 +20,10 @@ pub use format::is_quantity;
 pub use kinds::identify;
 pub use metadata::check_names;
 pub use rules::{
-    DANGLING_MODEL, FOREIGN_FILE, Level, Levels, RENDERED_STALE, RULES, Remark, Rule, RuleError,
+    DANGLING_OVERRIDE, FOREIGN_FILE, Level, Levels, RENDERED_STALE, RULES, Remark, Rule, RuleError,
     Scene, Subject, run_rules,
 };
 pub use schema::{Additional, Dialect, Limits, ListType, Schema, SchemaError, Types};
-pub use schema_set::{Kind, OBJECT_META, SchemaSet, Scope};
+pub use schema_set::{Kind, LooseKind, OBJECT_META, SchemaSet, Scope};
 pub use suggest::suggestion;
 pub use walk::{Target, Violation, WalkOptions, describe, walk};

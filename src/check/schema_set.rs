@@ -35,6 +35,43 @@ pub struct Kind {
     pub definition: Box<str>,
 }
 
+/// A kind that is known by the name of a file only: in lower case, and perhaps
+/// with only the first part of its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LooseKind {
+    kind: Box<str>,
+    group: Box<str>,
+    version: Box<str>,
+    as_kind: Kind,
+}
+
+impl LooseKind {
+    /// A kind in lower case; the whole `group` or its first part.
+    pub fn new(kind: &str, group: &str, version: &str, definition: &str) -> Self {
+        let as_kind = Kind {
+            api_version: Box::default(),
+            kind: kind.into(),
+            scope: None,
+            plural: Box::default(),
+            definition: definition.into(),
+        };
+        LooseKind {
+            kind: kind.into(),
+            group: group.into(),
+            version: version.into(),
+            as_kind,
+        }
+    }
+
+    fn is(&self, api_version: &str, kind: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let first = group.split('.').next().unwrap_or_default();
+        *self.version == *version
+            && self.kind.eq_ignore_ascii_case(kind)
+            && (*self.group == *group || *self.group == *first)
+    }
+}
+
 #[derive(Debug)]
 struct Definition {
     text: Option<(Arc<str>, Range<usize>)>,
@@ -47,6 +84,7 @@ pub struct SchemaSet {
     base: Option<Arc<SchemaSet>>,
     version: Option<Box<str>>,
     kinds: HashMap<Box<str>, Vec<Kind>>,
+    loose: Vec<LooseKind>,
     definitions: HashMap<Box<str>, Definition>,
 }
 
@@ -87,6 +125,11 @@ impl SchemaSet {
         kinds.push(kind);
     }
 
+    /// Adds a kind that only a file's name tells.
+    pub fn add_loose_kind(&mut self, kind: LooseKind) {
+        self.loose.push(kind);
+    }
+
     /// Adds a definition that was read already.
     pub fn define(&mut self, name: &str, schema: Schema) {
         self.definitions.insert(
@@ -113,7 +156,14 @@ impl SchemaSet {
             .kinds
             .get(kind)
             .and_then(|kinds| kinds.iter().find(|one| &*one.api_version == api_version));
-        own.or_else(|| self.base.as_ref()?.kind(api_version, kind))
+        let loose = || {
+            self.loose
+                .iter()
+                .find(|loose| loose.is(api_version, kind))
+                .map(|loose| &loose.as_kind)
+        };
+        own.or_else(loose)
+            .or_else(|| self.base.as_ref()?.kind(api_version, kind))
     }
 
     /// Every version that serves a kind of this name.

@@ -1,5 +1,6 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
 
+pub mod validate;
 mod validate_live;
 
 pub use validate_live::{

@@ -463,6 +463,7 @@ impl Judgement<'_> {
     ) {
         let is_name = rule == RuleId::UNKNOWN_FIELD;
         self.report.remarks.push(Remark {
+            absence: false,
             subject,
             severity,
             violation: Violation {

@@ -51,7 +51,7 @@ pub(super) fn check(scene: &Scene<'_>, out: &mut Vec<Remark>) {
                     && missing.insert((reference.kind, reference.name))
                 {
                     let message = format!("there is no {} {}", reference.kind, reference.name);
-                    pen.warning(reference.at, message)
+                    pen.absent(reference.at, message)
                         .suggest(reference.name, known().map(|one| one.id.name.as_str()));
                 }
                 continue;

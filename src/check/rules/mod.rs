@@ -62,8 +62,8 @@ impl fmt::Debug for Rule {
 pub const RENDERED_STALE: RuleId = RuleId::new("rendered-stale");
 /// A file among the rendered ones that this rendering does not produce.
 pub const FOREIGN_FILE: RuleId = RuleId::new("foreign-file");
-/// A place in the model that names something which is not there.
-pub const DANGLING_MODEL: RuleId = RuleId::new("dangling-model-reference");
+/// Values for a component that the product does not have.
+pub const DANGLING_OVERRIDE: RuleId = RuleId::new("dangling-override");
 
 /// Every rule, in the order of reports.
 pub static RULES: [Rule; 13] = [
@@ -138,9 +138,9 @@ pub static RULES: [Rule; 13] = [
         "every file among the rendered ones comes from the rendering",
     ),
     Rule::by_operation(
-        DANGLING_MODEL,
+        DANGLING_OVERRIDE,
         Level::Own,
-        "what the product's files name is there",
+        "an environment overrides only components that exist in it",
     ),
 ];
 
@@ -188,6 +188,8 @@ pub struct Subject<'a> {
 pub struct Scene<'a> {
     /// All of them, in the order of their files.
     pub subjects: &'a [Subject<'a>],
+    /// Whether these are all objects there are, so that an absence says something.
+    pub whole: bool,
 }
 
 /// What a rule has to say about one object.
@@ -195,6 +197,8 @@ pub struct Scene<'a> {
 pub struct Remark {
     /// The object's index in the scene.
     pub subject: usize,
+    /// It is about something that is not among the objects.
+    pub absence: bool,
     /// How it weighs, unless the rule's level says otherwise.
     pub severity: Severity,
     /// What and where.
@@ -279,6 +283,13 @@ pub fn run_rules(scene: &Scene<'_>, levels: &Levels) -> Vec<Remark> {
         };
         let start = out.len();
         check(scene, &mut out);
+        if !scene.whole {
+            let kept = out
+                .split_off(start)
+                .into_iter()
+                .filter(|remark| !remark.absence);
+            out.extend(kept.collect::<Vec<_>>());
+        }
         for remark in &mut out[start..] {
             remark.severity = levels
                 .weigh(rule.id, remark.severity)
@@ -304,6 +315,13 @@ impl Pen<'_> {
         self.write(Severity::Warning, path, message)
     }
 
+    /// A warning that something is not among the objects; it may come from elsewhere.
+    fn absent(&mut self, path: Path, message: String) -> &mut Remark {
+        let remark = self.write(Severity::Warning, path, message);
+        remark.absence = true;
+        remark
+    }
+
     fn write(&mut self, severity: Severity, path: Path, message: String) -> &mut Remark {
         let violation = Violation {
             rule: self.rule,
@@ -315,6 +333,7 @@ impl Pen<'_> {
         let index = self.out.len();
         self.out.push(Remark {
             subject: self.subject,
+            absence: false,
             severity,
             violation,
         });

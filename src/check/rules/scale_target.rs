@@ -34,7 +34,7 @@ pub(super) fn check(scene: &Scene<'_>, out: &mut Vec<Remark>) {
                     continue;
                 }
                 let path = Path::new(vec![key("spec"), key("scaleTargetRef"), key("name")]);
-                let remark = pen.warning(path, format!("there is no {kind} {name}"));
+                let remark = pen.absent(path, format!("there is no {kind} {name}"));
                 remark.suggest(
                     name,
                     scene
@@ -54,7 +54,7 @@ pub(super) fn check(scene: &Scene<'_>, out: &mut Vec<Remark>) {
                     pods.owner.namespace == one.namespace && pods::matches(selector, pods.labels)
                 });
                 if !found {
-                    pen.warning(
+                    pen.absent(
                         Path::new(vec![key("spec"), key("selector")]),
                         "no pods have these labels".to_owned(),
                     );

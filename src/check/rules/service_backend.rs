@@ -137,7 +137,7 @@ fn service<'a>(
     };
     let found = services().find(|one| one.id.name == name);
     if found.is_none() {
-        let remark = pen.warning(
+        let remark = pen.absent(
             extend(at, &[key("name")]),
             format!("there is no Service {name}"),
         );

@@ -39,7 +39,7 @@ pub(super) fn check(scene: &Scene<'_>, out: &mut Vec<Remark>) {
         };
         if selected.is_empty() {
             // Pods of operators and other repositories are not seen here.
-            pen.warning(
+            pen.absent(
                 Path::new(vec![key("spec"), key("selector")]),
                 "no pods have these labels".to_owned(),
             );

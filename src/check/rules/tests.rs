@@ -29,6 +29,7 @@ fn remarks(objects: &[Value], levels: &Levels) -> Vec<String> {
     let out = run_rules(
         &Scene {
             subjects: &subjects,
+            whole: true,
         },
         levels,
     );

@@ -1,0 +1,110 @@
+//! Files of this machine as a snapshot, for paths that no environment names.
+//!
+//! Follows no link that leads out of the named folder, and reads no hidden one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::repo::{RepoPath, Snapshot};
+
+/// A file that is larger is not read.
+pub(super) const LARGEST: u64 = 16 << 20;
+
+/// A path that cannot be read.
+#[derive(Debug, Error)]
+#[error("{}", path.display())]
+pub struct FolderError {
+    /// The path.
+    pub path: PathBuf,
+    /// What the system says.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The YAML and JSON files of a path.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// The files, by their path below `base`.
+    pub(super) snapshot: Snapshot,
+    /// Files that were left out, and why.
+    pub(super) refused: Vec<(RepoPath, String)>,
+}
+
+/// Reads a file, or a folder's YAML and JSON files at any depth.
+pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderError> {
+    let fail = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| FolderError { path, source }
+    };
+    let real_base = base.canonicalize().map_err(fail(base))?;
+    let mut files = Vec::new();
+    let mut refused = Vec::new();
+    let mut waiting = vec![path.to_path_buf()];
+    while let Some(path) = waiting.pop() {
+        let kind = fs::metadata(&path).map_err(fail(&path))?;
+        if kind.is_dir() {
+            let mut entries: Vec<PathBuf> = Vec::new();
+            for entry in fs::read_dir(&path).map_err(fail(&path))? {
+                let entry = entry.map_err(fail(&path))?;
+                if wanted(&entry) {
+                    entries.push(entry.path());
+                }
+            }
+            waiting.extend(entries);
+            continue;
+        }
+        let Some(name) = path
+            .strip_prefix(base)
+            .ok()
+            .and_then(|relative| relative.to_str()?.parse::<RepoPath>().ok())
+        else {
+            continue;
+        };
+        match readable(&path, &real_base, kind.len()) {
+            Ok(()) => files.push((name, fs::read(&path).map_err(fail(&path))?)),
+            Err(reason) => refused.push((name, reason)),
+        }
+    }
+    Ok(Folder {
+        snapshot: Snapshot::from_files(None, files),
+        refused,
+    })
+}
+
+fn readable(path: &Path, base: &Path, size: u64) -> Result<(), String> {
+    let real = path.canonicalize().map_err(|error| error.to_string())?;
+    if !real.starts_with(base) {
+        return Err("a link that leads out of the folder; it is not followed".to_owned());
+    }
+    if size > LARGEST {
+        return Err(format!("larger than {} MiB; it is not read", LARGEST >> 20));
+    }
+    Ok(())
+}
+
+fn wanted(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    if name.starts_with('.') {
+        return false;
+    }
+    match entry.file_type() {
+        Ok(kind) if kind.is_dir() => true,
+        // A link to a folder is not entered: it may lead in a circle.
+        Ok(kind) if kind.is_symlink() && entry.path().is_dir() => false,
+        Ok(_) => is_manifest(name),
+        Err(_) => false,
+    }
+}
+
+/// Whether a file's name says YAML or JSON.
+pub(super) fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
