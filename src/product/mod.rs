@@ -10,6 +10,7 @@ mod error;
 mod manifest;
 mod manifest_decode;
 mod name;
+pub mod pins;
 mod recipe;
 mod record;
 mod repository;

@@ -1,0 +1,211 @@
+//! Pins: the image references and versions that an environment deploys, and every
+//! place (site) where each of them is written. Pure.
+//!
+//! One pin may have many sites; they change together. Owns how each kind of site is
+//! read and which bytes of it are written. Refuses to guess between two images that
+//! would both be called by one component's name.
+
+mod kustomize;
+mod manifest;
+mod write;
+
+pub use kustomize::{KustomizePins, kustomize_pins};
+pub use manifest::product_pins;
+pub use write::write;
+
+use crate::image::{Digest, Reference, ReferenceError, Tag, TagPolicy};
+use crate::repo::{Location, RepoPath, SnapshotError};
+use crate::yaml::{EditError, Path, YamlError};
+
+use super::{ComponentName, NameError};
+
+/// One thing that is deployed at a version, and all places that say so.
+#[derive(Debug, Clone)]
+pub struct Pin {
+    /// The component it belongs to.
+    pub component: ComponentName,
+    /// The image as it is really pulled, where that differs from what the sites say.
+    pub served: Option<Reference>,
+    /// Which tags may follow.
+    pub policy: Option<TagPolicy>,
+    /// Why it should stay as it is.
+    pub hold: Option<String>,
+    /// Where it is written; at least one.
+    pub sites: Vec<Site>,
+}
+
+/// One place where a pin is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Where a person finds it.
+    pub location: Location,
+    /// What stands there.
+    pub deployed: Deployed,
+    node: Node,
+    shape: Shape,
+}
+
+/// What a site says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deployed {
+    /// An image, with whatever of tag and digest stands there.
+    Image(Reference),
+    /// The version of something that is no image.
+    Version(String),
+}
+
+/// What all sites of a pin shall say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Tag and digest of the image; the name stays.
+    Image {
+        /// The tag; `None` where only a digest is wanted.
+        tag: Option<Tag>,
+        /// The digest, when it is known.
+        digest: Option<Digest>,
+    },
+    /// The version.
+    Version(String),
+}
+
+/// A node in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Node {
+    file: RepoPath,
+    document: usize,
+    path: Path,
+}
+
+/// How a site holds its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One scalar with name, tag and digest.
+    Reference,
+    /// One scalar with a version.
+    Version,
+    /// An entry of a kustomization's `images`, and which fields it has.
+    Kustomize { tag: bool, digest: bool },
+}
+
+impl Site {
+    /// The file that it is written in.
+    pub fn file(&self) -> &RepoPath {
+        &self.node.file
+    }
+
+    /// The image, if it is one.
+    pub fn image(&self) -> Option<&Reference> {
+        match &self.deployed {
+            Deployed::Image(image) => Some(image),
+            Deployed::Version(_) => None,
+        }
+    }
+}
+
+impl Pin {
+    /// The image to ask a registry for: as it is served, else as the first site says.
+    pub fn image(&self) -> Option<&Reference> {
+        self.served
+            .as_ref()
+            .or_else(|| self.sites.iter().find_map(Site::image))
+    }
+
+    /// The digest that is recorded beside the tag, if all sites that have one agree.
+    pub fn digest(&self) -> Option<&Digest> {
+        let mut digests = self.sites.iter().filter_map(|site| site.image()?.digest());
+        let first = digests.next()?;
+        digests.all(|other| other == first).then_some(first)
+    }
+
+    /// The tags that stand at the sites: more than one is a disagreement.
+    pub fn tags(&self) -> Vec<&Tag> {
+        let mut tags: Vec<&Tag> = self
+            .sites
+            .iter()
+            .filter_map(|site| site.image()?.tag())
+            .collect();
+        tags.sort();
+        tags.dedup();
+        tags
+    }
+
+    /// The versions that stand at the sites, as people know them.
+    pub fn versions(&self) -> Vec<String> {
+        let of = |site: &Site| match &site.deployed {
+            Deployed::Image(image) => match (image.tag(), image.digest()) {
+                (Some(tag), _) => Some(tag.to_string()),
+                (None, Some(digest)) => Some(digest.short()),
+                (None, None) => None,
+            },
+            Deployed::Version(version) => Some(version.clone()),
+        };
+        let mut versions: Vec<String> = self.sites.iter().filter_map(of).collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    }
+}
+
+/// Why pins cannot be read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PinError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A file is not YAML.
+    #[error("{file}:{source}")]
+    Yaml {
+        /// The file.
+        file: RepoPath,
+        /// What is wrong with it.
+        source: YamlError,
+    },
+    /// A field has another shape than its format says.
+    #[error("{location}: {reason}")]
+    Shape {
+        /// Where it stands.
+        location: Location,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An image is none.
+    #[error("{location}: {text:?} is no image: {source}")]
+    Image {
+        /// Where it stands.
+        location: Location,
+        /// What stands there.
+        text: String,
+        /// Why it is none.
+        source: ReferenceError,
+    },
+    /// The name of an image gives no name for its component.
+    #[error("{location}: {source}")]
+    Name {
+        /// Where it stands.
+        location: Location,
+        /// Why.
+        source: NameError,
+    },
+    /// Two different images would be the same component.
+    #[error("component {component} would be {first_image} ({first}) and {second_image} ({second})")]
+    Collision {
+        /// The component.
+        component: ComponentName,
+        /// One image.
+        first_image: String,
+        /// Where it stands.
+        first: Location,
+        /// The other image.
+        second_image: String,
+        /// Where that one stands.
+        second: Location,
+    },
+    /// A site cannot be edited without changing something else.
+    #[error("{location}: {source}")]
+    Edit {
+        /// The site.
+        location: Location,
+        /// Why.
+        source: Box<EditError>,
+    },
+}
