@@ -118,6 +118,10 @@ impl Git {
     }
 
     /// A call on one of this repository's work trees.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the git program is started"
+    )]
     pub(super) fn call_at(
         &self,
         git_dir: &std::path::Path,

@@ -38,7 +38,32 @@ impl Git {
         if !new.is_empty() {
             self.fetch_refs(remote, &["--depth=1"], &new)?;
         }
+        // Only for saying how old the last known state is; a repository that
+        // may not be written to is asked all the same.
+        let _ = std::fs::write(self.stamp(remote), "");
         Ok(())
+    }
+
+    /// A file whose time says when this remote was last asked.
+    fn stamp(&self, remote: &Remote) -> std::path::PathBuf {
+        let name = remote.name().replace('/', "-");
+        let folder = self.library().commondir();
+        folder.join(format!("kubectl-gitops-fetched-{name}"))
+    }
+
+    /// When the remote was last asked, in seconds since 1970; `None` when
+    /// nothing tells.
+    pub fn last_fetched(&self, remote: &Remote) -> Option<i64> {
+        let seconds = |path: std::path::PathBuf| {
+            let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+            let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+            i64::try_from(since.as_secs()).ok()
+        };
+        let common = self.library().commondir();
+        [self.stamp(remote), common.join("FETCH_HEAD")]
+            .into_iter()
+            .filter_map(seconds)
+            .max()
     }
 
     fn fetch_refs(
@@ -108,6 +133,27 @@ impl Git {
                 remote: remote.name().to_owned(),
             })
             .and_then(branch_name)
+            .inspect(|branch| {
+                // What newer versions of Git do at every fetch; saves asking
+                // again. A repository that may not be written to goes without.
+                let name = format!("refs/remotes/{}/HEAD", remote.name());
+                let target = remote.tracking(branch);
+                let _ = self
+                    .library()
+                    .reference_symbolic(&name, &target, false, "kubectl-gitops");
+            })
+    }
+
+    /// The remote's branches whose names start like this, now.
+    pub fn ask_branches(&self, remote: &Remote, prefix: &str) -> Result<Vec<BranchName>, GitError> {
+        let pattern = format!("refs/heads/{prefix}*");
+        let answer = self.ls_remote(remote, &[], &[pattern])?;
+        Ok(answer
+            .lines()
+            .filter_map(|line| line.split_once("\trefs/heads/"))
+            .filter(|(_, name)| name.starts_with(prefix))
+            .filter_map(|(_, name)| name.parse().ok())
+            .collect())
     }
 
     /// Where these branches stand on the remote itself, now.

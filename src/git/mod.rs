@@ -26,6 +26,6 @@ pub use error::GitError;
 pub use history::FileVersion;
 pub use local::LocalRef;
 pub use open::{Git, Head};
-pub use push::{PushOutcome, RefMove};
+pub use push::{PushOutcome, RefMove, pause};
 pub use read::{DEFAULT_MAX_BYTES, Selection};
 pub use refs::Remote;

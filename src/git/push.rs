@@ -158,7 +158,7 @@ impl Git {
 }
 
 /// Waits about this long, never exactly, so that two that met do not meet again.
-pub(super) fn pause(about: Duration) {
+pub fn pause(about: Duration) {
     if about.is_zero() {
         return;
     }

@@ -1,5 +1,7 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
 
+pub mod estate;
+pub mod publish;
 pub mod validate;
 mod validate_live;
 

@@ -1,0 +1,539 @@
+//! A repository as every operation finds it: the remote's branches as they are
+//! now, the configuration that counts, and an environment's files at its tip.
+//!
+//! Opening asks the remote once. A remote that cannot be reached ends a run
+//! that would write; one that only reads goes on with what was last known and
+//! says so. Nothing is written here but remote-tracking references.
+
+use std::path::PathBuf;
+
+use crate::config::{
+    CONFIG_FILE, ConfigError, ConfigPlace, ConfigPlaceError, Found, Origin, Resolved, Sources,
+};
+use crate::git::{Git, GitError, Head, Remote, Selection};
+use crate::product::{
+    EnvironmentEntry, EnvironmentName, ModelError, PRODUCT_FILE, ProductTree, Repository,
+    TEMPLATES_FOLDER,
+};
+use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot, SnapshotError};
+
+/// How a repository is to be opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// A folder inside it.
+    pub dir: PathBuf,
+    /// The remote to work with, if not the usual one.
+    pub remote: Option<String>,
+    /// Go by what was last fetched.
+    pub offline: bool,
+    /// Something is to be written: the remote must answer, and the
+    /// configuration is the published one.
+    pub writing: bool,
+    /// `FILE` or `REF:PATH` to read instead of the published configuration.
+    pub config: Option<String>,
+    /// A person is there to answer Git's questions for credentials.
+    pub interactive: bool,
+}
+
+/// Why the remote's branches are not those of now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// What the remote said; `None` when it was not asked on purpose.
+    pub problem: Option<String>,
+    /// When it was last asked, in seconds since 1970, where that is known.
+    pub since: Option<i64>,
+}
+
+/// An opened repository.
+#[derive(Debug)]
+pub struct Estate {
+    /// The repository.
+    pub git: Git,
+    /// The remote whose branches are the truth; `None`: the local ones are.
+    pub remote: Option<Remote>,
+    /// The configuration and where it was read.
+    pub config: Resolved,
+    /// Who makes a change; blank when the repository was opened for reading
+    /// and Git does not know.
+    pub author: Signature,
+    /// Who makes a commit; blank as the author.
+    pub committer: Signature,
+    /// Set when the remote's branches are the last known ones.
+    pub stale: Option<Stale>,
+}
+
+/// One environment at one commit.
+#[derive(Debug, Clone)]
+pub struct EnvironmentState {
+    /// Its entry in the configuration.
+    pub entry: EnvironmentEntry,
+    /// The commit.
+    pub commit: CommitId,
+    /// Its files.
+    pub snapshot: Snapshot,
+    /// Its product; `None` without a product manifest.
+    pub product: Option<ProductTree>,
+}
+
+/// Why a repository or an environment cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum EstateError {
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// There is no usable configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The place that was named for the configuration is none.
+    #[error("{text:?} names no {CONFIG_FILE}")]
+    Place {
+        /// What was named.
+        text: String,
+        /// Why.
+        #[source]
+        source: ConfigPlaceError,
+    },
+    /// The file that was named for the configuration cannot be read.
+    #[error("{place} cannot be read")]
+    Unreadable {
+        /// The place.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The place that was named for the configuration is empty.
+    #[error("{place} does not exist")]
+    Nothing {
+        /// The place.
+        place: String,
+    },
+    /// There is no environment of that name.
+    #[error(
+        "there is no environment {name:?}{}; there are {}",
+        meant(.nearest), .known.join(", ")
+    )]
+    UnknownEnvironment {
+        /// The name.
+        name: String,
+        /// The one that was most likely meant.
+        nearest: Option<String>,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The branch of an environment does not exist.
+    #[error("{environment} has no commit yet: there is no branch {branch} {place}")]
+    Unborn {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Its branch.
+        branch: BranchName,
+        /// «on origin», or «here».
+        place: String,
+    },
+    /// The files of an environment are wrong.
+    #[error("{}", listing(.errors))]
+    Model {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The commit.
+        commit: CommitId,
+        /// What is wrong; at least one.
+        errors: Vec<ModelError>,
+    },
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map(|name| format!(", did you mean {name:?}?"))
+        .unwrap_or_default()
+}
+
+fn listing(errors: &[ModelError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+impl Estate {
+    /// Opens a repository and brings its environments' branches up to date.
+    pub fn open(options: &OpenOptions) -> Result<Self, EstateError> {
+        let mut git = Git::discover(&options.dir)?;
+        git.set_interactive(options.interactive);
+        let remote = git.remote(options.remote.as_deref())?;
+        let (author, committer) = match git.identity() {
+            Ok(both) => both,
+            Err(error) if options.writing => return Err(error.into()),
+            Err(_) => (nobody(), nobody()),
+        };
+        let mut opening = Opening {
+            options,
+            git: &git,
+            remote: remote.as_ref(),
+            stale: None,
+        };
+        let config = opening.config()?;
+        let stale = opening.stale;
+        Ok(Self {
+            git,
+            remote,
+            config,
+            author,
+            committer,
+            stale,
+        })
+    }
+
+    /// What `gitops.yaml` says.
+    pub fn repository(&self) -> &Repository {
+        &self.config.repository
+    }
+
+    /// Asks the remote for the environments' branches again.
+    pub fn refresh(&self) -> Result<(), EstateError> {
+        if let Some(remote) = &self.remote {
+            self.git.fetch(remote, &branches_of(self.repository()))?;
+        }
+        Ok(())
+    }
+
+    /// An environment's entry.
+    pub fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentEntry, EstateError> {
+        let repository = self.repository();
+        let known = || repository.environments.iter().map(|e| e.name.as_str());
+        repository
+            .environment(name.as_str())
+            .ok_or_else(|| EstateError::UnknownEnvironment {
+                name: name.to_string(),
+                nearest: crate::product::nearest(name.as_str(), known()),
+                known: known().map(str::to_owned).collect(),
+            })
+    }
+
+    /// The commit that an environment is at.
+    pub fn tip(&self, name: &EnvironmentName) -> Result<CommitId, EstateError> {
+        let entry = self.environment(name)?;
+        self.git
+            .tip(self.remote.as_ref(), &entry.branch)?
+            .ok_or_else(|| EstateError::Unborn {
+                environment: name.clone(),
+                branch: entry.branch.clone(),
+                place: match &self.remote {
+                    Some(remote) => format!("on {}", remote.name()),
+                    None => "here".to_owned(),
+                },
+            })
+    }
+
+    /// An environment at its tip. Where there is a product manifest, the
+    /// contents of rendered files are not read; their ids are known.
+    pub fn load(&self, name: &EnvironmentName) -> Result<EnvironmentState, EstateError> {
+        self.load_at(name, &self.tip(name)?)
+    }
+
+    /// An environment at any commit of its branch, read like [`Self::load`].
+    pub fn load_at(
+        &self,
+        name: &EnvironmentName,
+        commit: &CommitId,
+    ) -> Result<EnvironmentState, EstateError> {
+        self.read(name, commit, false)
+    }
+
+    /// An environment at any commit with the contents of all its files.
+    pub fn load_whole(
+        &self,
+        name: &EnvironmentName,
+        commit: &CommitId,
+    ) -> Result<EnvironmentState, EstateError> {
+        self.read(name, commit, true)
+    }
+
+    fn read(
+        &self,
+        name: &EnvironmentName,
+        commit: &CommitId,
+        whole: bool,
+    ) -> Result<EnvironmentState, EstateError> {
+        let entry = self.environment(name)?.clone();
+        let skipped = if whole {
+            None
+        } else {
+            self.rendered_folder(&entry, commit)?
+        };
+        let selection = Selection::under(self.roots(&entry), move |path| {
+            !skipped
+                .as_ref()
+                .is_some_and(|folder| path.starts_with(folder))
+        });
+        let snapshot = self.git.snapshot(commit, &selection)?;
+        let product =
+            ProductTree::load(&snapshot, &entry).map_err(|errors| EstateError::Model {
+                environment: name.clone(),
+                commit: commit.clone(),
+                errors,
+            })?;
+        Ok(EnvironmentState {
+            entry,
+            commit: commit.clone(),
+            snapshot,
+            product,
+        })
+    }
+
+    /// The folder of rendered files, in an environment that renders them from
+    /// a product. Without a product manifest these files are the source.
+    fn rendered_folder(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+    ) -> Result<Option<RepoPath>, EstateError> {
+        let Some(rendered) = &self.repository().rendered else {
+            return Ok(None);
+        };
+        let Ok(product) = entry.path.join(PRODUCT_FILE) else {
+            return Ok(None);
+        };
+        let look = Selection::under(vec![product.clone()], |_| false);
+        let found = self.git.snapshot(commit, &look)?;
+        Ok(found
+            .entry(&product)
+            .is_some()
+            .then(|| entry.path.join_path(rendered)))
+    }
+
+    /// What belongs to an environment: its folder, the shared templates at the
+    /// branch's root, and files at the root that promotion moves.
+    fn roots(&self, entry: &EnvironmentEntry) -> Vec<RepoPath> {
+        let whole_branch = self
+            .repository()
+            .promotion
+            .files
+            .iter()
+            .any(|pattern| pattern.from_branch_root);
+        if entry.path.is_root() || whole_branch {
+            return vec![RepoPath::root()];
+        }
+        let templates = TEMPLATES_FOLDER.parse().unwrap_or_default();
+        vec![entry.path.clone(), templates]
+    }
+}
+
+fn nobody() -> Signature {
+    Signature {
+        name: String::new(),
+        email: String::new(),
+        seconds: 0,
+        offset_minutes: 0,
+    }
+}
+
+fn branches_of(repository: &Repository) -> Vec<BranchName> {
+    let mut branches: Vec<BranchName> = repository
+        .environments
+        .iter()
+        .map(|entry| entry.branch.clone())
+        .collect();
+    branches.sort();
+    branches.dedup();
+    branches
+}
+
+/// Opening under way.
+struct Opening<'a> {
+    options: &'a OpenOptions,
+    git: &'a Git,
+    remote: Option<&'a Remote>,
+    stale: Option<Stale>,
+}
+
+impl Opening<'_> {
+    /// The configuration, with its environments' branches fetched. One round
+    /// trip where the configuration names the branches that it named before.
+    fn config(&mut self) -> Result<Resolved, EstateError> {
+        let default = self.default_branch()?;
+        let before = self.read_config(default.as_ref());
+        let mut wanted: Vec<BranchName> = default.iter().cloned().collect();
+        if let Ok(config) = &before {
+            wanted.extend(branches_of(&config.repository));
+        }
+        wanted.sort();
+        wanted.dedup();
+        if self.remote.is_none() || self.options.offline {
+            if let (Some(remote), true) = (self.remote, self.options.offline) {
+                self.stale = Some(Stale {
+                    problem: None,
+                    since: self.git.last_fetched(remote),
+                });
+            }
+            return before;
+        }
+        self.fetch(&wanted)?;
+        if self.stale.is_some() {
+            return before;
+        }
+        let config = self.read_config(default.as_ref())?;
+        let mut added = branches_of(&config.repository);
+        added.retain(|branch| !wanted.contains(branch));
+        if !added.is_empty() {
+            self.fetch(&added)?;
+        }
+        Ok(config)
+    }
+
+    fn fetch(&mut self, branches: &[BranchName]) -> Result<(), EstateError> {
+        let Some(remote) = self.remote else {
+            return Ok(());
+        };
+        match self.git.fetch(remote, branches) {
+            Err(GitError::Unreachable { message, .. }) if !self.options.writing => {
+                self.be_stale(message);
+                Ok(())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn be_stale(&mut self, message: String) {
+        self.stale = Some(Stale {
+            problem: Some(message),
+            since: self.remote.and_then(|remote| self.git.last_fetched(remote)),
+        });
+    }
+
+    /// The branch that holds the configuration; `None` when there is no telling.
+    fn default_branch(&mut self) -> Result<Option<BranchName>, EstateError> {
+        if let Some(remote) = self.remote
+            && self.git.known_default_branch(remote)?.is_none()
+            && self.options.offline
+        {
+            return self.likely_default_branch(remote);
+        }
+        match self.git.default_branch(self.remote) {
+            Ok(branch) => Ok(Some(branch)),
+            Err(GitError::NoDefaultBranch { .. }) => Ok(None),
+            Err(GitError::Unreachable { message, .. }) if !self.options.writing => {
+                self.be_stale(message);
+                self.remote
+                    .map_or(Ok(None), |remote| self.likely_default_branch(remote))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A clone that does not know its remote's default branch, and may not ask.
+    fn likely_default_branch(&self, remote: &Remote) -> Result<Option<BranchName>, EstateError> {
+        let mut names: Vec<BranchName> = ["main", "master"]
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        if let Head::Branch { name, .. } = self.git.head()? {
+            names.push(name);
+        }
+        for name in names {
+            if self.git.tip(Some(remote), &name)?.is_some() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_config(&self, default: Option<&BranchName>) -> Result<Resolved, EstateError> {
+        let sources = match &self.options.config {
+            Some(text) => Sources {
+                named: Some(self.named(text)?),
+                ..Sources::default()
+            },
+            None => Sources {
+                named: None,
+                work_tree: self.work_tree()?,
+                default_branch: match default {
+                    Some(branch) => self.published(branch)?,
+                    None => None,
+                },
+            },
+        };
+        Ok(crate::config::resolve(sources, self.options.writing)?)
+    }
+
+    fn named(&self, text: &str) -> Result<Found, EstateError> {
+        let place: ConfigPlace = text.parse().map_err(|source| EstateError::Place {
+            text: text.to_owned(),
+            source,
+        })?;
+        let shown = place.to_string();
+        let content = match &place {
+            ConfigPlace::File(file) => {
+                let path = self.options.dir.join(file);
+                let content = std::fs::read_to_string(path);
+                Some(content.map_err(|source| unreadable(&shown, source))?)
+            }
+            ConfigPlace::Revision { revision, path } => {
+                let commit = self.git.resolve(revision)?;
+                self.file(&commit, path)?
+            }
+        };
+        match content {
+            Some(text) => Ok(Found {
+                origin: Origin::Named(place),
+                text,
+            }),
+            None => Err(EstateError::Nothing { place: shown }),
+        }
+    }
+
+    fn published(&self, branch: &BranchName) -> Result<Option<Found>, EstateError> {
+        let Some(commit) = self.git.tip(self.remote, branch)? else {
+            return Ok(None);
+        };
+        let path = config_path();
+        Ok(self.file(&commit, &path)?.map(|text| Found {
+            origin: Origin::DefaultBranch {
+                branch: branch.clone(),
+                commit: commit.clone(),
+            },
+            text,
+        }))
+    }
+
+    fn work_tree(&self) -> Result<Option<Found>, EstateError> {
+        let Some(top) = self.git.work_tree() else {
+            return Ok(None);
+        };
+        let path = config_path();
+        let selection = Selection::under(vec![path.clone()], |_| true);
+        let snapshot = self.git.work_tree_snapshot(&selection)?;
+        let text = snapshot
+            .text(&path)
+            .map_err(|source| unreadable(CONFIG_FILE, source))?;
+        Ok(text.map(|text| Found {
+            origin: Origin::WorkTree(top.join(CONFIG_FILE)),
+            text: text.to_owned(),
+        }))
+    }
+
+    fn file(&self, commit: &CommitId, path: &RepoPath) -> Result<Option<String>, EstateError> {
+        let selection = Selection::under(vec![path.clone()], |_| true);
+        let snapshot = self.git.snapshot(commit, &selection)?;
+        let text = snapshot.text(path).map_err(|source| match source {
+            // These name the path themselves.
+            SnapshotError::NotUtf8 { .. } => unreadable(CONFIG_FILE, source),
+            other => unreadable(path.as_str(), other),
+        })?;
+        Ok(text.map(str::to_owned))
+    }
+}
+
+fn config_path() -> RepoPath {
+    CONFIG_FILE.parse().unwrap_or_default()
+}
+
+fn unreadable(
+    place: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> EstateError {
+    EstateError::Unreadable {
+        place: place.to_owned(),
+        source: source.into(),
+    }
+}
