@@ -15,6 +15,7 @@ mod recipe;
 mod record;
 mod repository;
 mod repository_decode;
+mod schemas;
 mod tree;
 mod unit;
 
@@ -31,6 +32,7 @@ pub use repository::{
     ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
     RuleEntry, RuleLevel, WriteMode,
 };
+pub use schemas::Kind;
 pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
