@@ -12,6 +12,7 @@ mod completion;
 mod context;
 mod failure;
 mod program;
+mod schema;
 mod ui;
 mod version;
 
@@ -30,6 +31,7 @@ use ui::Ui;
 #[derive(Subcommand)]
 enum Command {
     Completion(completion::Args),
+    Schema(schema::Args),
     Version(version::Args),
 }
 
@@ -37,6 +39,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Command::Completion(args) => completion::run(args, context),
+            Command::Schema(args) => schema::run(args, context),
             Command::Version(args) => version::run(args, context),
         }
     }
