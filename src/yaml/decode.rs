@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::error::YamlError;
 use super::node::{Node, Position, Span};
-use super::parse::Document;
 use super::path::Path;
 use super::scalar::Resolved;
+use super::stream::Document;
 use super::value::Effective;
 
 /// One thing that is wrong with a file of ours.

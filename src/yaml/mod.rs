@@ -13,6 +13,7 @@ mod node;
 mod parse;
 mod path;
 mod scalar;
+mod stream;
 mod value;
 
 pub use decode::{DecodeError, Decoder, Field, Fields};
@@ -20,7 +21,7 @@ pub use edit::{EditError, Editor};
 pub use emit::{needs_quotes, quote, to_yaml};
 pub use error::{YamlError, YamlErrorKind};
 pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};
-pub use parse::{Document, Stream};
 pub use path::{Path, PathError, Step};
 pub use scalar::Resolved;
+pub use stream::{Document, Stream};
 pub use value::parse_values;

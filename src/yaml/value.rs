@@ -9,8 +9,8 @@ use serde_json::{Map, Number, Value};
 
 use super::error::{YamlError, YamlErrorKind};
 use super::node::{Entry, Node, NodeKind};
-use super::parse::{Document, Stream};
 use super::scalar::{self, Resolved};
+use super::stream::{Document, Stream};
 
 /// What aliases and merges may add to a document, in bytes of text plus a few per node.
 const ALIASES: usize = 8 << 20;

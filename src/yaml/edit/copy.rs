@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::super::emit;
 use super::super::node::{Entry, Node, NodeKind, Span, Style};
-use super::super::parse::{Document, Stream};
 use super::super::path::{Path, Step};
+use super::super::stream::{Document, Stream};
 use super::layout::{self, Block, extent};
 use super::plan::{self, Body, NewEntry, Place};
 use super::proof::Tree;

@@ -6,7 +6,7 @@
 //! neighbours never touch and a text without a last line break needs no care.
 
 use super::super::node::{Entry, Node};
-use super::super::parse::{Document, skip_blank};
+use super::super::stream::{Document, skip_blank};
 
 /// What an entry of a block mapping covers.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ mod copy;
 mod layout;
 mod plan;
 mod proof;
+mod remove;
 mod walk;
 
 #[cfg(test)]
@@ -25,8 +26,8 @@ use serde_json::Value;
 
 use super::error::YamlError;
 use super::node::{Position, Span};
-use super::parse::Stream;
 use super::path::{Path, Step};
+use super::stream::Stream;
 use plan::{Fresh, Place};
 use proof::Tree;
 
@@ -219,7 +220,7 @@ impl<'s> Editor<'s> {
     /// Every [`EditError`]; the text is as before.
     pub fn remove(&mut self, document: usize, path: &Path) -> Result<(), EditError> {
         self.settle(path)?;
-        self.apply(document, |stream| plan::remove(stream, document, path))?;
+        self.apply(document, |stream| remove::remove(stream, document, path))?;
         self.expected[document].remove(path);
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! Wishes → splices: setting, inserting and removing values, block and flow style.
+//! Wishes → splices: setting and inserting values, in block and in flow style.
 
 use serde_json::Value;
 
 use super::super::emit;
-use super::super::node::{Node, NodeKind, Span, Style};
-use super::super::parse::Stream;
+use super::super::node::{Entry, Node, NodeKind, Span, Style};
 use super::super::path::{Path, Step};
+use super::super::stream::Stream;
 use super::layout::{self, Block, column, extent, line_end, line_start};
 use super::walk::{Slot, Way};
 use super::{EditError, Planned, Splice, cut, joined, key_of};
@@ -101,15 +101,18 @@ impl<'v> Fresh<'v> {
     }
 }
 
+/// A value with the mappings and lists around it that some steps ask for.
+fn wrapped(steps: &[Step], value: &Value) -> Value {
+    let step = |value, step: &Step| match step {
+        Step::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
+        Step::Index(_) => Value::Array(vec![value]),
+    };
+    steps.iter().rev().fold(value.clone(), step)
+}
+
 /// The entry `name`, with the steps beyond it made as mappings and lists around the value.
 fn new_entry(name: &str, beyond: &[Step], value: &Value) -> NewEntry {
-    let mut value = value.clone();
-    for step in beyond.iter().rev() {
-        value = match step {
-            Step::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
-            Step::Index(_) => Value::Array(vec![value]),
-        };
-    }
+    let value = wrapped(beyond, value);
     let mut text = String::new();
     emit::entry(&mut text, name, &value, 0);
     let mut inline = emit::styled(name, Style::Plain, true);
@@ -207,89 +210,24 @@ pub(super) fn replace(
     new: &Body,
 ) -> Result<Vec<Splice>, EditError> {
     let text = way.document.text();
-    let newline = layout::newline(text);
-    let block_collection =
-        !old.flow && old.scalar().is_none() && !matches!(old.kind, NodeKind::Alias { .. });
     match slot {
         Slot::Entry { map, index } if map.flow => {
-            let entry = &map.entries()[index];
-            if !old.span.is_empty() || old.properties.is_some() {
-                return Ok(vec![cut(text, old.start(), old.end(), new.inline.as_str())]);
-            }
-            Ok(vec![match layout::colon_end(way.document, entry) {
-                Some(at) => {
-                    // Of `{a: , b: 1}` the blank is taken along.
-                    let blank =
-                        usize::from(text[at..].starts_with(" ,") || text[at..].starts_with(" }"));
-                    cut(text, at, at + blank, format!(" {}", new.inline))
-                }
-                None => cut(
-                    text,
-                    entry.key.end(),
-                    entry.key.end(),
-                    format!(": {}", new.inline),
-                ),
-            }])
+            Ok(vec![in_flow_mapping(way, &map.entries()[index], new)])
         }
         Slot::Item { list, .. } if list.flow => {
             Ok(vec![cut(text, old.start(), old.end(), new.inline.as_str())])
         }
-        Slot::Entry { map, index } => {
-            let entry = &map.entries()[index];
-            let colon = layout::colon_end(way.document, entry)
-                .ok_or_else(|| way.unsupported(entry.key.start(), "an explicit `?` key"))?;
-            let key_column = column(way.document, entry.key.start());
-            let inner = key_column
-                + if new.list {
-                    0
-                } else {
-                    layout::step(way.document)
-                };
-            let key_line = line_end(text, colon);
-            let lines = new
-                .block
-                .as_ref()
-                .map(|block| format!("{newline}{}", block.at(inner, newline)));
-            let later = old.start() > key_line;
-            let unwritten = old.span.is_empty() && old.properties.is_none();
-            Ok(match lines {
-                Some(lines) if unwritten => vec![cut(text, key_line, key_line, lines)],
-                Some(lines) if later => vec![cut(text, key_line, line_end(text, old.end()), lines)],
-                Some(lines) => {
-                    let end = line_end(text, old.end());
-                    vec![cut(text, colon, old.end(), ""), cut(text, end, end, lines)]
-                }
-                None if unwritten => vec![cut(text, colon, colon, format!(" {}", new.inline))],
-                None if later && block_collection => vec![
-                    cut(text, colon, colon, format!(" {}", new.inline)),
-                    cut(text, key_line, line_end(text, old.end()), ""),
-                ],
-                None => vec![cut(text, old.start(), old.end(), new.inline.as_str())],
-            })
-        }
-        Slot::Item { .. } => {
-            let unwritten = old.span.is_empty() && old.properties.is_none();
-            let inner = column(way.document, old.start()) + usize::from(unwritten);
-            let (lead, end) = match (&new.block, unwritten) {
-                (_, true) => (" ", old.end()),
-                (None, false) if !block_collection => ("", old.end()),
-                _ => ("", line_end(text, old.end())),
-            };
-            let body = match &new.block {
-                Some(block) => block.inline_at(inner, newline),
-                None => new.inline.clone(),
-            };
-            Ok(vec![cut(text, old.start(), end, format!("{lead}{body}"))])
-        }
+        Slot::Entry { map, index } => in_block_mapping(way, &map.entries()[index], new),
+        Slot::Item { .. } => Ok(vec![in_block_list(way, old, new)]),
+        Slot::Root if old.span.is_empty() => Err(way.unsupported(old.start(), "an empty document")),
         Slot::Root => {
             let body = match &new.block {
-                Some(block) => block.inline_at(column(way.document, old.start()), newline),
+                Some(block) => {
+                    block.inline_at(column(way.document, old.start()), layout::newline(text))
+                }
                 None => new.inline.clone(),
             };
-            if old.span.is_empty() {
-                return Err(way.unsupported(old.start(), "an empty document"));
-            }
-            let end = if block_collection {
+            let end = if has_lines(old) {
                 line_end(text, old.end())
             } else {
                 old.end()
@@ -297,6 +235,93 @@ pub(super) fn replace(
             Ok(vec![cut(text, old.start(), end, body)])
         }
     }
+}
+
+/// True for a collection in block style, which has lines of its own.
+fn has_lines(node: &Node) -> bool {
+    !node.flow && matches!(node.kind, NodeKind::Sequence(_) | NodeKind::Mapping(_))
+}
+
+/// True for a value of which nothing is written, not even an anchor.
+fn is_unwritten(node: &Node) -> bool {
+    node.span.is_empty() && node.properties.is_none()
+}
+
+fn in_flow_mapping(way: &Way<'_>, entry: &Entry, new: &Body) -> Splice {
+    let text = way.document.text();
+    let old = &entry.value;
+    if !is_unwritten(old) {
+        return cut(text, old.start(), old.end(), new.inline.as_str());
+    }
+    match layout::colon_end(way.document, entry) {
+        Some(at) => {
+            // Of `{a: , b: 1}` the blank is taken along.
+            let blank = text[at..].starts_with(" ,") || text[at..].starts_with(" }");
+            cut(
+                text,
+                at,
+                at + usize::from(blank),
+                format!(" {}", new.inline),
+            )
+        }
+        None => cut(
+            text,
+            entry.key.end(),
+            entry.key.end(),
+            format!(": {}", new.inline),
+        ),
+    }
+}
+
+fn in_block_mapping(way: &Way<'_>, entry: &Entry, new: &Body) -> Result<Vec<Splice>, EditError> {
+    let text = way.document.text();
+    let newline = layout::newline(text);
+    let old = &entry.value;
+    let colon = layout::colon_end(way.document, entry)
+        .ok_or_else(|| way.unsupported(entry.key.start(), "an explicit `?` key"))?;
+    let key_column = column(way.document, entry.key.start());
+    let inner = key_column
+        + if new.list {
+            0
+        } else {
+            layout::step(way.document)
+        };
+    let key_line = line_end(text, colon);
+    let later = old.start() > key_line;
+    let lines = new
+        .block
+        .as_ref()
+        .map(|block| format!("{newline}{}", block.at(inner, newline)));
+    Ok(match lines {
+        Some(lines) if is_unwritten(old) => vec![cut(text, key_line, key_line, lines)],
+        Some(lines) if later => vec![cut(text, key_line, line_end(text, old.end()), lines)],
+        Some(lines) => {
+            let end = line_end(text, old.end());
+            vec![cut(text, colon, old.end(), ""), cut(text, end, end, lines)]
+        }
+        None if is_unwritten(old) => vec![cut(text, colon, colon, format!(" {}", new.inline))],
+        None if later && has_lines(old) => vec![
+            cut(text, colon, colon, format!(" {}", new.inline)),
+            cut(text, key_line, line_end(text, old.end()), ""),
+        ],
+        None => vec![cut(text, old.start(), old.end(), new.inline.as_str())],
+    })
+}
+
+fn in_block_list(way: &Way<'_>, old: &Node, new: &Body) -> Splice {
+    let text = way.document.text();
+    let unwritten = is_unwritten(old);
+    let inner = column(way.document, old.start()) + usize::from(unwritten);
+    let (lead, end) = match (&new.block, unwritten) {
+        (_, true) => (" ", old.end()),
+        (None, false) if !has_lines(old) => ("", old.end()),
+        _ => ("", line_end(text, old.end())),
+    };
+    let body = match &new.block {
+        Some(block) => block.inline_at(inner, layout::newline(text)),
+        None => new.inline.clone(),
+    };
+    cut(text, old.start(), end, format!("{lead}{body}"))
 }
 
 /// Adds an entry to the last mapping of a way.
@@ -383,20 +408,9 @@ fn append(way: &Way<'_>, beyond: &[Step], value: &Value) -> Result<Planned, Edit
     let list = way.last();
     let text = way.document.text();
     let newline = layout::newline(text);
-    // `[{…}]` around the value, to get the item's own lines.
-    let entry = new_entry("x", beyond, value);
-    let item = entry
-        .inline
-        .strip_prefix("x: ")
-        .unwrap_or_default()
-        .to_owned();
-    let mut value = value.clone();
-    for step in beyond.iter().rev() {
-        value = match step {
-            Step::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
-            Step::Index(_) => Value::Array(vec![value]),
-        };
-    }
+    let value = wrapped(beyond, value);
+    let mut item = String::new();
+    emit::flow(&mut item, &value);
     let mut lines = String::new();
     emit::block(&mut lines, &Value::Array(vec![value]), 0);
     let block = Block::of_text(&lines);
@@ -430,121 +444,6 @@ fn append(way: &Way<'_>, beyond: &[Step], value: &Value) -> Result<Planned, Edit
 }
 
 /// The dash of an item of a block list.
-fn dash(text: &str, item: &Node) -> usize {
+pub(super) fn dash(text: &str, item: &Node) -> usize {
     text[..item.start()].rfind('-').unwrap_or(item.start())
-}
-
-/// Removes what stands at a path.
-pub(super) fn remove(stream: &Stream, document: usize, path: &Path) -> Result<Planned, EditError> {
-    let way = Way::find(stream, document, path)?;
-    if !way.is_whole() {
-        return Err(EditError::NotFound { path: path.clone() });
-    }
-    let text = way.document.text();
-    let depth = way.nodes.len() - 1;
-    let node = way.last();
-    let (parent, size) = match way.last_slot() {
-        Slot::Root => return Err(way.unsupported(node.start(), "the whole document")),
-        Slot::Entry { map, .. } => (map, map.entries().len()),
-        Slot::Item { list, .. } => (list, list.items().len()),
-    };
-    let takes = Some((parent.span.start, size));
-    if size == 1 {
-        let span = Span {
-            start: node.start(),
-            end: node.end(),
-        };
-        way.not_shared(Some(span))?;
-        let empty = if parent.is_mapping() { "{}" } else { "[]" };
-        let splices = if parent.flow {
-            vec![cut(text, parent.span.start, parent.span.end, empty)]
-        } else {
-            let body = Body {
-                inline: empty.to_owned(),
-                block: None,
-                list: false,
-            };
-            replace(&way, way.slot(depth - 1), parent, &body)?
-        };
-        return Ok(Planned {
-            splices: joined(splices),
-            adds: None,
-            takes,
-        });
-    }
-    let (start, end) = match way.last_slot() {
-        Slot::Entry { map, index } if map.flow => {
-            let ends = |at: usize| {
-                (
-                    map.entries()[at].key.start(),
-                    layout::content_end(&map.entries()[at]),
-                )
-            };
-            flow_part(index, size, ends)
-        }
-        Slot::Item { list, index } if list.flow => {
-            let ends = |at: usize| (list.items()[at].start(), list.items()[at].end());
-            flow_part(index, size, ends)
-        }
-        Slot::Entry { map, index } => {
-            let here = extent(way.document, map, index);
-            match index {
-                0 => (
-                    here.start,
-                    extent(way.document, map, 1).start_behind(here.inline),
-                ),
-                _ => (here.gap, here.end),
-            }
-        }
-        Slot::Item { list, index } => {
-            let here = dash(text, node);
-            let lines = text[line_start(text, here)..here]
-                .bytes()
-                .all(|b| b == b' ');
-            match index {
-                0 if lines => (
-                    line_start(text, here),
-                    line_start(text, dash(text, &list.items()[1])),
-                ),
-                0 => (here, dash(text, &list.items()[1])),
-                _ => (
-                    line_end(text, list.items()[index - 1].end()),
-                    line_end(text, node.end()),
-                ),
-            }
-        }
-        Slot::Root => (0, 0),
-    };
-    way.not_shared(Some(Span { start, end }))?;
-    // A block scalar before it keeps its line break, which is part of its value.
-    let start = if end == text.len() && start > 0 {
-        layout::after_break(text, start)
-    } else {
-        start
-    };
-    Ok(Planned {
-        splices: vec![cut(text, start, end, "")],
-        adds: None,
-        takes,
-    })
-}
-
-impl layout::Extent {
-    /// Where the text goes on when everything before this entry is taken away.
-    fn start_behind(self, inline: bool) -> usize {
-        if inline {
-            self.start + self.column
-        } else {
-            self.start
-        }
-    }
-}
-
-/// The part of a flow collection that goes with an item: it and one comma.
-fn flow_part(index: usize, size: usize, ends: impl Fn(usize) -> (usize, usize)) -> (usize, usize) {
-    if index + 1 < size {
-        (ends(index).0, ends(index + 1).0)
-    } else {
-        (ends(index - 1).1, ends(index).1)
-    }
 }

@@ -10,8 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Value};
 
 use super::super::node::{Node, NodeKind};
-use super::super::parse::Document;
 use super::super::path::{Path, Step};
+use super::super::stream::Document;
 use super::EditError;
 use super::walk::odd_key;
 

@@ -2,8 +2,8 @@
 
 use super::super::error::{YamlError, YamlErrorKind};
 use super::super::node::{Entry, Node, NodeKind, Span};
-use super::super::parse::{Document, Stream};
 use super::super::path::{Path, Step};
+use super::super::stream::{Document, Stream};
 use super::EditError;
 
 /// The nodes along a path as far as they are there.
