@@ -72,9 +72,13 @@ impl Asked<'_> {
             404 if text_at(&status, "/details/kind") == "namespaces" => Verdict::NoNamespace,
             409 if reason == "Conflict" => self.conflicts(&status, reply, message),
             _ if is_dry_run_refused(&message) => self.unknown(reply, message),
-            400..500 if is_denied(&message) => self.refused(Refusal::Admission, message),
+            400..500 if is_denied(&message) => {
+                self.refused(Refusal::Admission, reason_of(&message))
+            }
             400 | 500 if is_decoding(&message) => Verdict::Refused(self.schema(&message)),
-            403 if !is_missing_right(&message) => self.refused(Refusal::Admission, message),
+            403 if !is_missing_right(&message) => {
+                self.refused(Refusal::Admission, reason_of(&message))
+            }
             422 => Verdict::Refused(self.causes(&status, message)),
             400 | 409 | 413 => self.refused(Refusal::Invalid, message),
             _ => self.unknown(reply, message),
@@ -254,6 +258,14 @@ fn is_dry_run_refused(message: &str) -> bool {
 
 fn is_denied(message: &str) -> bool {
     message.contains(" denied the request") || message.contains(" denied request: ")
+}
+
+/// Without the object, which the finding names anyway.
+fn reason_of(message: &str) -> String {
+    let (_, reason) = message
+        .split_once(" is forbidden: ")
+        .unwrap_or(("", message));
+    reason.to_owned()
 }
 
 /// RBAC and other authorizers say who may not do what; admission says why.

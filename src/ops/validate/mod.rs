@@ -1,10 +1,11 @@
 //! `validate`: would these objects be accepted, and do what they say?
 //!
-//! Reads and says; writes nothing, asks no network. Every finding stands where
-//! a person would edit. The cluster's own word is another operation's.
+//! Reads and says; writes nothing. Every finding stands where
+//! a person would edit. The cluster's own word is asked for on demand.
 
 mod environment;
 mod folder;
+mod live;
 mod objects;
 mod parallel;
 mod trace;
@@ -16,8 +17,11 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use folder::FolderError;
+pub use live::{Live, NotJudged, Partly};
 
 use crate::check::{Finding, Level, Levels, RuleError, RuleId, SchemaSet, Severity};
+use crate::cluster::ConnectOptions;
+use crate::ops::validate_live::{LiveError, LiveRequest};
 use crate::product::{EnvironmentEntry, Repository, RuleLevel};
 use crate::repo::{CommitId, Location, RepoPath, Snapshot};
 use crate::resource::Resource;
@@ -32,6 +36,8 @@ pub struct ValidateOptions {
     pub kubernetes: Option<String>,
     /// Files and folders with further schemas.
     pub schemas: Vec<PathBuf>,
+    /// Also ask the environment's cluster, reached by these flags.
+    pub live: Option<ConnectOptions>,
 }
 
 /// The verdict on everything that was asked.
@@ -56,6 +62,9 @@ pub struct Section {
     pub objects: usize,
     /// What was found, by place.
     pub findings: Vec<Finding>,
+    /// What the cluster was asked, when it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
     /// The objects, for those who ask the cluster about them.
     #[serde(skip)]
     pub resources: Vec<Resource>,
@@ -73,6 +82,9 @@ pub enum ValidateError {
     /// A path cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The cluster is the wrong one or cannot be asked.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// `gitops.yaml` speaks of a rule that does not exist.
     #[error("{location}: {error}")]
     Rule {
@@ -121,6 +133,18 @@ impl Section {
     }
 }
 
+/// The question to an environment's cluster.
+fn live_request(entry: &EnvironmentEntry, connect: &ConnectOptions) -> LiveRequest {
+    let cluster = entry.cluster.as_ref();
+    LiveRequest {
+        environment: entry.name.to_string(),
+        context: cluster.and_then(|cluster| cluster.context.clone()),
+        uid: cluster.and_then(|cluster| cluster.uid.clone()),
+        namespace: cluster.and_then(|cluster| cluster.namespace.clone()),
+        connect: connect.clone(),
+    }
+}
+
 /// The schemas that the options name.
 fn schemas(
     options: &ValidateOptions,
@@ -165,20 +189,18 @@ pub fn check_snapshot(
 ) -> Result<Section, ValidateError> {
     let schemas = schemas(options, entry.kubernetes.as_deref())?;
     let levels = levels(repository)?;
+    let live = options.live.as_ref();
+    let live = live.map(|connect| live_request(entry, connect));
     let setup = Setup {
         schemas: &schemas,
         levels: &levels,
         namespace: entry.namespace(),
         only_objects: false,
         whole: false,
+        live: live.as_ref(),
     };
     let checked = environment::check(snapshot, repository, entry, &setup);
-    Ok(section(
-        entry.name.to_string(),
-        snapshot.commit(),
-        &schemas,
-        checked,
-    ))
+    section(entry.name.to_string(), snapshot.commit(), &schemas, checked)
 }
 
 /// Checks the objects in a file or folder of this machine. Places are told by
@@ -191,12 +213,18 @@ pub fn check_path(
     let schemas = schemas(options, None)?;
     let levels = Levels::default();
     let folder = folder::read_folder(base, path)?;
+    let live = options.live.as_ref().map(|connect| LiveRequest {
+        environment: path.display().to_string(),
+        connect: connect.clone(),
+        ..LiveRequest::default()
+    });
     let setup = Setup {
         schemas: &schemas,
         levels: &levels,
         namespace: None,
         only_objects: path.is_file(),
         whole: false,
+        live: live.as_ref(),
     };
     let mut checked = environment::check_files(&folder.snapshot, &RepoPath::root(), &setup);
     for (path, reason) in folder.refused {
@@ -208,7 +236,7 @@ pub fn check_path(
             reason,
         ));
     }
-    Ok(section(path.display().to_string(), None, &schemas, checked))
+    section(path.display().to_string(), None, &schemas, checked)
 }
 
 fn section(
@@ -216,7 +244,8 @@ fn section(
     commit: Option<&CommitId>,
     schemas: &SchemaSet,
     checked: objects::Checked,
-) -> Section {
+) -> Result<Section, ValidateError> {
+    let live = checked.live.transpose()?;
     let mut findings = checked.findings;
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| {
@@ -228,14 +257,15 @@ fn section(
         };
         key(a).cmp(&key(b))
     });
-    Section {
+    Ok(Section {
         name,
         commit: commit.map(ToString::to_string),
         kubernetes: schemas.version().unwrap_or_default().to_owned(),
         objects: checked.resources.len(),
         findings: fold(findings),
+        live,
         resources: checked.resources,
-    }
+    })
 }
 
 /// One line of a template speaks for all objects that it makes.
@@ -248,6 +278,7 @@ fn fold(findings: Vec<Finding>) -> Vec<Finding> {
                 && (&other.location, other.rule, &other.label)
                     == (&finding.location, finding.rule, &finding.label)
                 && other.path.last() == finding.path.last()
+                && (!live::has_own_words(finding.rule) || other.message == finding.message)
         };
         match out
             .iter_mut()

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::live::{self, Live};
 use super::parallel::in_parallel;
 use crate::check::{
     Finding, Kind, Levels, Remark, RuleId, Scene, SchemaSet, Scope, Severity, Subject, Target,
     Violation, WalkOptions, check_names, identify, run_rules, walk,
 };
+use crate::ops::validate_live::{LiveError, LiveRequest};
 use crate::repo::RepoPath;
 use crate::resource::{
     Place, Problem, ProblemKind, Reading, Resource, is_client_side, patch_paths, read_resources,
@@ -33,6 +35,8 @@ pub(super) struct Setup<'a> {
     pub(super) only_objects: bool,
     /// Whether the files are all there is, so that an absence says something.
     pub(super) whole: bool,
+    /// The cluster to be asked, too.
+    pub(super) live: Option<&'a LiveRequest>,
 }
 
 /// What became of a set of files.
@@ -42,6 +46,8 @@ pub(super) struct Checked {
     pub(super) resources: Vec<Resource>,
     /// Documents that are no objects and were left alone.
     pub(super) other_documents: usize,
+    /// What the cluster said, when it was asked.
+    pub(super) live: Option<Result<Live, LiveError>>,
 }
 
 /// Checks every object in the texts of files.
@@ -79,6 +85,13 @@ pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Chec
         .filter(|one| !partial.contains(one.path()))
         .collect();
     checked.findings.extend(rules(&schemas, &whole, setup));
+    if let Some(request) = setup.live {
+        let answer = live::ask(request, &whole, &checked.findings);
+        checked.live = Some(answer.map(|(live, findings)| {
+            checked.findings.extend(findings);
+            live
+        }));
+    }
     checked
         .findings
         .sort_by(|a, b| (&a.location, a.rule, &a.message).cmp(&(&b.location, b.rule, &b.message)));
