@@ -20,6 +20,7 @@ mod krew;
 mod mixed_estate;
 mod online_boutique;
 mod plugin;
+mod publish;
 mod push;
 mod registries;
 mod support;
