@@ -10,6 +10,7 @@ mod cluster;
 mod complete;
 mod completion;
 mod context;
+mod demo;
 mod failure;
 mod program;
 mod schema;
@@ -32,6 +33,7 @@ use ui::Ui;
 enum Command {
     Completion(completion::Args),
     Schema(schema::Args),
+    Demo(demo::Args),
     Version(version::Args),
 }
 
@@ -40,6 +42,7 @@ impl Command {
         match self {
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Version(args) => version::run(args, context),
         }
     }

@@ -9,6 +9,7 @@
 //! compare-and-swap.
 
 mod command;
+mod create;
 mod error;
 mod fetch;
 mod history;

@@ -3,6 +3,7 @@
 pub mod estate;
 pub mod publish;
 pub mod validate;
+pub mod demo;
 mod validate_live;
 
 pub use validate_live::{

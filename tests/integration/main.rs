@@ -15,6 +15,7 @@ mod architecture;
 mod cli;
 mod cluster;
 mod components;
+mod demo;
 mod git;
 mod krew;
 mod mixed_estate;
