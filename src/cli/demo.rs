@@ -8,7 +8,6 @@ use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use crate::ops::demo::{self, DemoError};
 use crate::repo::Signature;
-use crate::report::Tone;
 
 /// Make a playground on this machine
 ///
@@ -45,26 +44,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         "{}: a Git remote, a clone of it, and a folder that plays the image registry\n",
         args.directory.display()
     ));
-    context
-        .ui
-        .answer(&prompt(context, &["cd", &shown.to_string_lossy()]));
     context.ui.answer(&ending(context, &shown));
     Ok(Exit::Ok)
-}
-
-/// A command as it stands in a terminal.
-fn prompt(context: &Context, words: &[&str]) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(
-            |word| match word.contains(' ') && !word.starts_with("kubectl ") {
-                true => format!("\"{word}\""),
-                false => (*word).to_owned(),
-            },
-        )
-        .collect();
-    let line = format!("$ {}", words.join(" "));
-    context.ui.style().paint(Tone::Strong, &line).into_owned()
 }
 
 /// What to type next, and how to find this executable then.
@@ -88,21 +69,10 @@ fn folder_to_add(context: &Context) -> Option<PathBuf> {
     (!found).then_some(folder)
 }
 
-/// Commands for after the walk.
+/// Commands to look around with.
 const NEXT: &[(&str, &str)] = &[
-    ("GITOPS diff staging prod", "what prod would get"),
-    (
-        "GITOPS promote prod --dry-run",
-        "the plan, and nothing else",
-    ),
-    (
-        "git log -p origin/env/prod",
-        "every step was one ordinary commit",
-    ),
-    (
-        "GITOPS render prod",
-        "the resources that a cluster would get",
-    ),
+    ("git branch --remotes", "the environments"),
+    ("git show origin/env/prod:product.yaml", "what prod runs"),
 ];
 
 fn relative(path: &Path, current: &Path) -> PathBuf {

@@ -1,9 +1,9 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
 
+pub mod demo;
 pub mod estate;
 pub mod publish;
 pub mod validate;
-pub mod demo;
 mod validate_live;
 
 pub use validate_live::{
