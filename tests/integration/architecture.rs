@@ -24,7 +24,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("git", &["repo"]),
     ("registry", &["image"]),
     ("cluster", &["resource", "repo", "yaml"]),
-    ("schema", &["check"]),
+    ("schema", &["check", "yaml"]),
     (
         "ops",
         &[

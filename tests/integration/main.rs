@@ -24,5 +24,6 @@ mod plugin;
 mod publish;
 mod push;
 mod registries;
+mod schema;
 mod support;
 mod validate_live;
