@@ -6,16 +6,20 @@
 //! that calls an operation and hands the result to [`crate::report`].
 
 mod args;
+mod backport;
 mod cluster;
 mod complete;
 mod completion;
 mod context;
 mod demo;
 mod failure;
+mod opening;
 mod program;
+mod promote;
 mod schema;
 mod ui;
 mod version;
+mod writing;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +35,8 @@ use ui::Ui;
 /// Every command, in the order of the help text.
 #[derive(Subcommand)]
 enum Command {
+    Promote(promote::Args),
+    Backport(backport::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -40,6 +46,8 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Command::Promote(args) => promote::run(args, context),
+            Command::Backport(args) => backport::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

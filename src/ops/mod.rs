@@ -1,8 +1,13 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
 
+pub mod backport;
 pub mod demo;
+pub mod diff;
 pub mod estate;
+pub mod promote;
 pub mod publish;
+pub mod rerender;
+pub mod status;
 pub mod validate;
 mod validate_live;
 
@@ -10,5 +15,3 @@ pub use validate_live::{
     ADMISSION, CONFLICT, Fidelity, LiveError, LiveReport, LiveRequest, NO_NAMESPACE, REFUSED,
     UNKNOWN_KIND, Unjudged, WARNING, validate_live,
 };
-pub mod diff;
-pub mod status;

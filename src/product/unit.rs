@@ -103,6 +103,35 @@ impl ProductTree {
         chain
     }
 
+    /// The components whose blocks are written otherwise in `other`, whose
+    /// manifests are a changed copy of these; `None`: something else than
+    /// components changed too, so that every component may come out otherwise.
+    pub fn components_changed_in(&self, other: &ProductTree) -> Option<BTreeSet<ComponentName>> {
+        if self.rest().ok()? != other.rest().ok()? {
+            return None;
+        }
+        let text = |tree: &ProductTree, name: &ComponentName| {
+            let node = tree.components.get(name)?;
+            let stream = tree.files.get(&node.file)?;
+            let block = stream
+                .documents()
+                .get(node.document)?
+                .root()?
+                .at(&node.path)?;
+            Some((
+                node.component.template.value.clone(),
+                stream.text()[block.span.range()].to_owned(),
+            ))
+        };
+        // What an alias stands for may have changed elsewhere.
+        let same = |name: &ComponentName| match (text(self, name), text(other, name)) {
+            (Some(one), Some(two)) => one == two && !one.1.contains('*'),
+            (one, two) => one == two,
+        };
+        let names = self.components.keys().chain(other.components.keys());
+        Some(names.filter(|name| !same(name)).cloned().collect())
+    }
+
     /// The product manifest without its components, as written.
     fn rest(&self) -> Result<Value, UnitError> {
         let mut value = self.value(&self.product.file, 0, &Path::root())?;

@@ -25,3 +25,4 @@ fn inline(value: Option<&Value>) -> String {
     let short: String = text.chars().take(LONGEST - 1).collect();
     format!("{short}…")
 }
+pub mod promote;

@@ -1,0 +1,133 @@
+//! Opening a repository for a command, and the failures of Git and of the
+//! repository's description with what helps against each.
+
+use super::context::Context;
+use super::failure::{Failure, FailureKind};
+use crate::config::Origin;
+use crate::git::GitError;
+use crate::ops::estate::{Estate, EstateError, OpenOptions};
+use crate::product::EnvironmentName;
+use crate::report::ago;
+
+/// Opens the repository to look at it.
+pub(super) fn open(context: &Context) -> Result<Estate, Failure> {
+    open_as(context, false)
+}
+
+/// Opens the repository to write: the remote has to answer.
+pub(super) fn open_to_write(context: &Context) -> Result<Estate, Failure> {
+    open_as(context, true)
+}
+
+fn open_as(context: &Context, writing: bool) -> Result<Estate, Failure> {
+    let dir = context.directory().map_err(|error| {
+        let error = anyhow::Error::new(error).context("the current folder cannot be found");
+        Failure::new(FailureKind::Usage, error)
+    })?;
+    let waiting = context.ui.waiting("asking the remote");
+    let options = OpenOptions {
+        dir,
+        remote: context.global.remote.clone(),
+        offline: context.global.offline,
+        writing,
+        config: context.global.config.clone(),
+        interactive: context.ui.is_interactive(),
+    };
+    let estate = Estate::open(&options).map_err(estate_failure);
+    drop(waiting);
+    let estate = estate?;
+    if let Some(stale) = &estate.stale {
+        let since = stale.since.map_or_else(
+            || "at an unknown time".to_owned(),
+            |since| ago(since, context.now()),
+        );
+        if let Some(problem) = &stale.problem {
+            context.ui.warn(&format!(
+                "{problem}\nthis is what was last fetched, {since}"
+            ));
+        } else {
+            context
+                .ui
+                .detail(1, || format!("offline: as last fetched, {since}"));
+        }
+    }
+    if matches!(estate.config.origin, Origin::WorkTree { .. }) {
+        context
+            .ui
+            .note("gitops.yaml of the work tree is used: it differs from the published one");
+    }
+    Ok(estate)
+}
+
+/// The name of an environment, as typed.
+pub(super) fn environment(word: &str) -> Result<EnvironmentName, Failure> {
+    word.parse()
+        .map_err(|error| Failure::new(FailureKind::Usage, anyhow::Error::new(error)))
+}
+
+/// A failure of the repository or its description.
+pub(super) fn estate_failure(error: EstateError) -> Failure {
+    match error {
+        EstateError::Git(error) => git_failure(error),
+        EstateError::Config(_) => Failure::new(FailureKind::Usage, error)
+            .hint("describe the environments in gitops.yaml; kubectl gitops init proposes one"),
+        EstateError::Unborn { ref branch, .. } => {
+            let hint = format!(
+                "begin it from another environment: git push origin origin/BRANCH:refs/heads/{branch}"
+            );
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        EstateError::Model {
+            ref environment, ..
+        } => {
+            let hint = format!("look at all of it: kubectl gitops validate {environment}");
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        other => Failure::new(FailureKind::Usage, other),
+    }
+}
+
+/// A failure of Git.
+pub(super) fn git_failure(error: GitError) -> Failure {
+    let (kind, hint) = match &error {
+        GitError::NotARepository { .. } => (
+            FailureKind::Usage,
+            "go into a clone, name one with -C DIR, or begin one with git init and kubectl gitops init",
+        ),
+        GitError::NoSuchRemote { .. } => (
+            FailureKind::Usage,
+            "add it with git remote add, or name another with --remote",
+        ),
+        GitError::SeveralRemotes { .. } => (FailureKind::Usage, "say which one with --remote NAME"),
+        GitError::NoIdentity { .. } => (
+            FailureKind::Usage,
+            "git config --global user.name 'Your Name' and git config --global user.email you@example.com",
+        ),
+        GitError::ForeignOwner { .. } => (
+            FailureKind::Usage,
+            "if you trust it: git config --global --add safe.directory DIR",
+        ),
+        GitError::Unreachable { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; look at what was last fetched with --offline",
+        ),
+        GitError::OutcomeUnknown { .. } => (
+            FailureKind::Unreachable,
+            "run the same command again: it finds out, and does nothing twice",
+        ),
+        GitError::PushFailed { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; run it again",
+        ),
+        GitError::MissingObject { .. } | GitError::HistoryCut => (
+            FailureKind::Usage,
+            "fetch more of it: git fetch --unshallow, or --refetch in a partial clone",
+        ),
+        GitError::DirtyWorkTree { .. } => (
+            FailureKind::Refused,
+            "commit or stash the changes first; nothing was written",
+        ),
+        _ => return Failure::new(FailureKind::Usage, error),
+    };
+    Failure::new(kind, error).hint(hint)
+}

@@ -1,0 +1,198 @@
+//! Backport: an environment's hotfixes, carried to the environment that it is
+//! promoted from. Exactly those values move; everything else of the source
+//! stays, and its next promotion finds them already there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::estate::Estate;
+use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
+use super::publish::Planned;
+use super::rerender::{RenderedChange, rendering, rerender};
+use crate::image::{Reference, coerce};
+use crate::product::{Class, ComponentName, EnvironmentName, UnitId};
+use crate::repo::{ChangeSet, CommitId, CommitMessage, Edit, RefUpdate, RepoPath};
+
+/// What a person asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Units whose hotfixes are carried; empty: all hotfixes that were not kept on purpose.
+    pub only: Vec<String>,
+    /// Whether an image may move to an older version.
+    pub allow_downgrade: bool,
+    /// The commit message, instead of the one made here.
+    pub message: Option<String>,
+}
+
+/// A hotfix that would lower a version of the source.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Downgrade {
+    /// The component.
+    pub component: ComponentName,
+    /// The source's version.
+    pub from: String,
+    /// The hotfix's version.
+    pub to: String,
+}
+
+/// Everything a backport would do, and nothing done yet.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The environment that has the hotfixes, and its tip.
+    pub hotfixed: (EnvironmentName, CommitId),
+    /// The environment that gets them, and the tip the plan was made on.
+    pub into: (EnvironmentName, CommitId),
+    /// The hotfixes that are carried.
+    pub items: Vec<Item>,
+    /// What diverged and is left: conflicts, and hotfixes that were kept on purpose.
+    pub left: Vec<Item>,
+    /// Rendered files of the source that change.
+    pub rendered: Vec<RenderedChange>,
+    /// Hotfixes that would lower a version; not empty: nothing may be written.
+    pub downgrades: Vec<Downgrade>,
+    /// The file changes.
+    pub edits: BTreeMap<RepoPath, Edit>,
+    /// SHA-256 of the changes, `sha256:<hex>`.
+    pub digest: String,
+}
+
+/// Makes the plan from the facts of a promotion of the hotfixed environment.
+pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
+    let chosen = chosen(request, facts)?;
+    let (mut items, mut left) = (Vec::new(), Vec::new());
+    for item in promote::compared(facts) {
+        let record = facts.records.get(&item.unit);
+        let kept = record.is_some_and(|record| {
+            record.keeps(&item.difference.path, item.difference.theirs.as_ref())
+        });
+        let wanted = match &chosen {
+            Some(chosen) => chosen.contains(&item.unit),
+            None => !kept,
+        };
+        match item.difference.class {
+            Class::Hotfix if wanted => items.push(Item {
+                decision: Decision::Take,
+                ..item
+            }),
+            Class::Hotfix | Class::Conflict => left.push(item),
+            Class::Change | Class::Removal | Class::AlreadyThere => {}
+        }
+    }
+    let mut edits = promote::backported(facts, &items)?;
+    let before = rendering(&facts.repository, &facts.source.state)
+        .ok()
+        .flatten();
+    let outcome = rerender(
+        &facts.repository,
+        &facts.source.state,
+        before.as_ref(),
+        &edits,
+        Some(&facts.target.state.snapshot),
+    )
+    .map_err(PlanError::Result)?;
+    edits.extend(outcome.edits.clone());
+    let digest = promote::digest(&items, &outcome);
+    let (hotfixed, into) = (&facts.target.state, &facts.source.state);
+    Ok(Plan {
+        hotfixed: (hotfixed.entry.name.clone(), hotfixed.commit.clone()),
+        into: (into.entry.name.clone(), into.commit.clone()),
+        downgrades: if request.allow_downgrade {
+            Vec::new()
+        } else {
+            downgrades(&items)
+        },
+        items,
+        left,
+        rendered: outcome.changes,
+        edits,
+        digest,
+    })
+}
+
+fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, SelectError> {
+    if request.only.is_empty() {
+        return Ok(None);
+    }
+    let find = |word: &String| UnitSelector::new(word).find("--only", facts.target.units.keys());
+    request
+        .only
+        .iter()
+        .map(find)
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+fn downgrades(items: &[Item]) -> Vec<Downgrade> {
+    let tag = |value: &Option<serde_json::Value>| {
+        let reference: Reference = value.as_ref()?.as_str()?.parse().ok()?;
+        Some(reference.tag()?.to_string())
+    };
+    let mut found = Vec::new();
+    for item in items {
+        let UnitId::Component(component) = &item.unit else {
+            continue;
+        };
+        if item.difference.path.to_string() != "image" {
+            continue;
+        }
+        let (Some(from), Some(to)) = (tag(&item.difference.theirs), tag(&item.difference.ours))
+        else {
+            continue;
+        };
+        let (old, new) = (coerce(&from), coerce(&to));
+        if old.is_some() && new.is_some() && new < old {
+            found.push(Downgrade {
+                component: component.clone(),
+                from,
+                to,
+            });
+        }
+    }
+    found
+}
+
+/// The plan as a change set on the source's branch.
+pub fn planned(plan: &Plan, request: &Request, estate: &Estate, facts: &Facts) -> Planned {
+    let subject = request
+        .message
+        .clone()
+        .unwrap_or_else(|| format!("backport {} to {}", plan.hotfixed.0, plan.into.0));
+    let body: Vec<String> = plan.items.iter().map(Item::label).collect();
+    let components: BTreeSet<String> = plan
+        .items
+        .iter()
+        .map(|item| item.unit.to_string())
+        .collect();
+    let trailer = |name: &str, value: String| (name.to_owned(), value);
+    let message = CommitMessage {
+        subject,
+        body: body.join("\n"),
+        trailers: vec![
+            trailer("Gitops-Action", "backport".to_owned()),
+            trailer(
+                "Gitops-From",
+                format!("{} {}", plan.hotfixed.0, plan.hotfixed.1),
+            ),
+            trailer("Gitops-To", plan.into.0.to_string()),
+            trailer("Gitops-Plan", plan.digest.clone()),
+            trailer(
+                "Gitops-Components",
+                components.into_iter().collect::<Vec<_>>().join(" "),
+            ),
+        ],
+    };
+    let update = RefUpdate {
+        branch: facts.source.state.entry.branch.clone(),
+        expected: Some(plan.into.1.clone()),
+        parent: Some(plan.into.1.clone()),
+        edits: plan.edits.clone(),
+        message,
+        author: estate.author.clone(),
+        committer: estate.committer.clone(),
+    };
+    Planned {
+        digest: plan.digest.clone(),
+        changes: ChangeSet {
+            updates: vec![update],
+        },
+    }
+}

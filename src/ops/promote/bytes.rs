@@ -1,0 +1,344 @@
+//! The bytes that a promotion leaves on the target.
+//!
+//! A whole promotion starts from the source's files and puts back what the
+//! target keeps: with nothing kept, the target's files become the source's,
+//! blob for blob. A partial one starts from the target's files and splices in
+//! the chosen units; every other byte stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, Item, PlanError, Side};
+use crate::product::{NodeRef, UnitId, value_at};
+use crate::repo::{Edit, EntryKind, RepoPath, SnapshotError};
+use crate::yaml::{Editor, Path, Step, Stream};
+
+/// One value to bring from one side's text into the other's.
+struct Move {
+    unit: UnitId,
+    path: Path,
+}
+
+/// The edits of the promoted files, by path in the repository.
+pub(super) fn result(
+    facts: &Facts,
+    items: &[Item],
+    chosen: Option<&BTreeSet<UnitId>>,
+) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
+    let (from, to) = (&facts.source, &facts.target);
+    let mut edits = BTreeMap::new();
+    for item in items.iter().filter(|item| item.decision.takes()) {
+        files(from, to, item, &mut edits)?;
+    }
+    match chosen {
+        None => whole(from, to, &kept(items), &mut edits)?,
+        Some(_) => partial(from, to, &taken(from, items), &mut edits)?,
+    }
+    Ok(edits)
+}
+
+/// The edits that bring exactly these values of the target to the source.
+pub(crate) fn backported(
+    facts: &Facts,
+    items: &[Item],
+) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
+    let (from, to) = (&facts.target, &facts.source);
+    let mut edits = BTreeMap::new();
+    for item in items {
+        files(from, to, item, &mut edits)?;
+    }
+    let moves: Vec<_> = items
+        .iter()
+        .filter(|item| is_manifest_unit(&item.unit))
+        .map(|item| Move {
+            unit: item.unit.clone(),
+            path: item.difference.path.clone(),
+        })
+        .collect();
+    partial(from, to, &moves, &mut edits)?;
+    Ok(edits)
+}
+
+fn is_manifest_unit(unit: &UnitId) -> bool {
+    matches!(unit, UnitId::Product | UnitId::Component(_))
+}
+
+/// What a whole promotion puts back into the source's manifests.
+fn kept(items: &[Item]) -> Vec<Move> {
+    items
+        .iter()
+        .filter(|item| is_manifest_unit(&item.unit) && item.decision.keeps())
+        .map(|item| Move {
+            unit: item.unit.clone(),
+            path: item.difference.path.clone(),
+        })
+        .collect()
+}
+
+/// What a partial promotion brings into the target's manifests: whole blocks,
+/// with their comments, where nothing in them is kept.
+fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
+    let mut moves: Vec<Move> = Vec::new();
+    let units: BTreeSet<&UnitId> = items
+        .iter()
+        .map(|item| &item.unit)
+        .filter(|unit| is_manifest_unit(unit))
+        .collect();
+    for unit in units {
+        let of_unit = || items.iter().filter(|item| item.unit == *unit);
+        if !of_unit().any(|item| item.decision.takes()) {
+            continue;
+        }
+        let block = matches!(unit, UnitId::Component(_))
+            && from.units.contains_key(unit)
+            && !of_unit().any(|item| item.decision.keeps());
+        if block {
+            moves.push(Move {
+                unit: unit.clone(),
+                path: Path::root(),
+            });
+        } else {
+            let paths = of_unit()
+                .filter(|item| item.decision.takes())
+                .map(|item| item.difference.path.clone());
+            moves.extend(paths.map(|path| Move {
+                unit: unit.clone(),
+                path,
+            }));
+        }
+    }
+    moves
+}
+
+/// Templates and other files: compared and copied whole.
+fn files(
+    from: &Side,
+    to: &Side,
+    item: &Item,
+    edits: &mut BTreeMap<RepoPath, Edit>,
+) -> Result<(), PlanError> {
+    let difference = &item.difference;
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    match &item.unit {
+        UnitId::File(path) => {
+            names.insert(path.to_string());
+        }
+        UnitId::Template(name) if difference.path.is_root() => {
+            for value in [&difference.ours, &difference.theirs].into_iter().flatten() {
+                let files = value.as_object().into_iter().flat_map(|files| files.keys());
+                names.extend(files.map(|file| format!("templates/{name}/{file}")));
+            }
+        }
+        UnitId::Template(name) => {
+            if let Some(Step::Key(file)) = difference.path.last() {
+                names.insert(format!("templates/{name}/{file}"));
+            }
+        }
+        UnitId::Product | UnitId::Component(_) => {}
+    }
+    names
+        .iter()
+        .try_for_each(|name| copy_file(from, to, name, edits))
+}
+
+/// Makes the file at `to` the one at `from`, or removes it where there is none.
+fn copy_file(
+    from: &Side,
+    to: &Side,
+    name: &str,
+    edits: &mut BTreeMap<RepoPath, Edit>,
+) -> Result<(), PlanError> {
+    let (Some(from_path), Some(to_path)) = (from.path(name), to.path(name)) else {
+        return Ok(());
+    };
+    let new = from.state.snapshot.entry(&from_path);
+    let old = to.state.snapshot.entry(&to_path);
+    for (path, entry) in [(&from_path, new), (&to_path, old)] {
+        if entry.is_some_and(|entry| entry.kind == EntryKind::Symlink) {
+            return Err(SnapshotError::Symlink { path: path.clone() }.into());
+        }
+    }
+    match (new, old) {
+        (Some(new), old) if old.is_none_or(|old| old.id != new.id || old.kind != new.kind) => {
+            let executable = new.kind == EntryKind::Executable;
+            edits.insert(
+                to_path,
+                Edit::Reuse {
+                    id: new.id.clone(),
+                    executable,
+                },
+            );
+        }
+        (None, Some(_)) => {
+            edits.insert(to_path, Edit::Delete);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn manifests(side: &Side) -> BTreeSet<String> {
+    let tree = side.state.product.as_ref();
+    tree.into_iter()
+        .flat_map(|tree| tree.manifests())
+        .map(|path| relative(side, path))
+        .collect()
+}
+
+fn whole(
+    from: &Side,
+    to: &Side,
+    moves: &[Move],
+    edits: &mut BTreeMap<RepoPath, Edit>,
+) -> Result<(), PlanError> {
+    let (texts, copies) = splice(from, to, moves)?;
+    for name in manifests(from).union(&manifests(to)) {
+        match texts.get(name) {
+            Some(text) => write_if_changed(to, name, text, edits),
+            None if copies.contains(name) => {}
+            None => copy_file(from, to, name, edits)?,
+        }
+    }
+    Ok(())
+}
+
+fn partial(
+    from: &Side,
+    to: &Side,
+    moves: &[Move],
+    edits: &mut BTreeMap<RepoPath, Edit>,
+) -> Result<(), PlanError> {
+    let (texts, copies) = splice(to, from, moves)?;
+    for (name, text) in &texts {
+        write_if_changed(to, name, text, edits);
+    }
+    copies
+        .iter()
+        .try_for_each(|name| copy_file(from, to, name, edits))
+}
+
+fn write_if_changed(to: &Side, name: &str, text: &str, edits: &mut BTreeMap<RepoPath, Edit>) {
+    let Some(path) = to.path(name) else { return };
+    if !matches!(to.state.snapshot.text(&path), Ok(Some(old)) if old == text) {
+        edits.insert(path, Edit::write(text.as_bytes()));
+    }
+}
+
+/// Where a value of a unit stands in one side's manifests.
+fn place(side: &Side, unit: &UnitId, path: &Path) -> Option<NodeRef> {
+    let tree = side.state.product.as_ref()?;
+    match unit {
+        UnitId::Product => Some(NodeRef {
+            file: tree.product.file.clone(),
+            document: 0,
+            path: path.clone(),
+        }),
+        UnitId::Component(name) => {
+            let node = tree.components.get(name)?;
+            Some(NodeRef {
+                file: node.file.clone(),
+                document: node.document,
+                path: node.path.join(path),
+            })
+        }
+        UnitId::Template(_) | UnitId::File(_) => None,
+    }
+}
+
+fn relative(side: &Side, file: &RepoPath) -> String {
+    file.strip_prefix(&side.state.entry.path)
+        .map_or_else(|| file.to_string(), |path| path.to_string())
+}
+
+/// New texts of `base`'s manifests by relative path, and the manifests that
+/// have to be copied whole because only `other` has them.
+type Spliced = (BTreeMap<String, String>, BTreeSet<String>);
+
+/// One place in a text, and the place in another that it takes its value
+/// from; `None`: it goes away.
+struct Splice {
+    to: NodeRef,
+    from: Option<NodeRef>,
+}
+
+/// Brings the moved values of `other` into the texts of `base`.
+fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Spliced, PlanError> {
+    let mut per_file: BTreeMap<String, Vec<Splice>> = BTreeMap::new();
+    let mut copies = BTreeSet::new();
+    let known = manifests(base);
+    for change in moves {
+        let exists = other
+            .units
+            .get(&change.unit)
+            .is_some_and(|unit| value_at(unit, &change.path).is_some());
+        let from = place(other, &change.unit, &change.path).filter(|_| exists);
+        let to = place(base, &change.unit, &change.path).or_else(|| {
+            from.clone().map(|mut node| {
+                let name = relative(other, &node.file);
+                node.file = base.path(&name).unwrap_or(node.file);
+                node
+            })
+        });
+        let Some(to) = to else { continue };
+        let name = relative(base, &to.file);
+        if !known.contains(&name) || to.path.is_root() {
+            copies.insert(name);
+        } else {
+            per_file.entry(name).or_default().push(Splice { to, from });
+        }
+    }
+    let mut texts = BTreeMap::new();
+    for (name, changes) in per_file {
+        if let Some(text) = splice_file(base, other, &name, &changes)? {
+            texts.insert(name, text);
+        }
+    }
+    Ok((texts, copies))
+}
+
+fn stream<'a>(side: &'a Side, file: &RepoPath) -> Option<&'a Stream> {
+    side.state.product.as_ref()?.files.get(file)
+}
+
+fn splice_file(
+    base: &Side,
+    other: &Side,
+    name: &str,
+    changes: &[Splice],
+) -> Result<Option<String>, PlanError> {
+    let Some(file) = base.path(name) else {
+        return Ok(None);
+    };
+    let Some(text) = stream(base, &file) else {
+        return Ok(None);
+    };
+    let failed = |source| PlanError::Edit {
+        path: file.clone(),
+        source,
+    };
+    let mut editor = Editor::new(text).map_err(failed)?;
+    for Splice { to, from } in changes {
+        let Some(from) = from else {
+            editor.remove(to.document, &to.path).map_err(failed)?;
+            continue;
+        };
+        let Some(source) = stream(other, &from.file) else {
+            continue;
+        };
+        if from.path == to.path {
+            editor
+                .copy_entry(to.document, &to.path, source, from.document)
+                .map_err(failed)?;
+        } else if let Some(value) = value(source, from) {
+            // It stands in a file of its own on one side only.
+            editor
+                .set_value(to.document, &to.path, &value)
+                .map_err(failed)?;
+        }
+    }
+    editor.finish().map(Some).map_err(failed)
+}
+
+fn value(stream: &Stream, node: &NodeRef) -> Option<serde_json::Value> {
+    let document = stream.documents().get(node.document)?;
+    document.value_of(document.root()?.at(&node.path)?).ok()
+}

@@ -1,0 +1,220 @@
+//! Gathering: everything a plan needs, read once.
+
+use std::collections::BTreeMap;
+
+use super::{PlanError, StaleFile};
+use crate::git::Git;
+use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::rerender;
+use crate::product::{
+    EnvironmentName, FilePattern, Record, RecordError, Repository, UnitError, UnitId, Units, units,
+};
+use crate::repo::{CommitId, RepoPath, Snapshot};
+use crate::template::Rendering;
+
+/// One environment as the plan sees it.
+#[derive(Debug)]
+pub struct Side {
+    /// Its entry in `gitops.yaml`, commit, files and product.
+    pub state: EnvironmentState,
+    /// Its units.
+    pub units: Units,
+}
+
+/// All that a promotion plan is made from.
+#[derive(Debug)]
+pub struct Facts {
+    /// What `gitops.yaml` says.
+    pub repository: Repository,
+    /// The environment that units come from.
+    pub source: Side,
+    /// The environment that is written.
+    pub target: Side,
+    /// The records in the target's tree.
+    pub records: BTreeMap<UnitId, Record>,
+    /// The units at the merge base, for those without a record; `None`: no merge base.
+    pub merge_base: Option<(CommitId, Units)>,
+    /// The rendering of the target as it is, where it commits one.
+    pub rendering: Option<Rendering>,
+    /// Why the target as it is can't be rendered.
+    pub unrenderable: Option<String>,
+    /// Rendered files of the target that are not what its sources render to.
+    pub stale: Vec<StaleFile>,
+}
+
+/// The `promotion.files` patterns of `gitops.yaml`.
+#[derive(Debug, Clone)]
+pub struct PromotedFiles(Vec<FilePattern>);
+
+impl PromotedFiles {
+    /// Those of a repository.
+    pub fn of(repository: &Repository) -> Self {
+        Self(repository.promotion.files.clone())
+    }
+
+    /// Whether the path (relative to the environment's path) is promoted.
+    /// What belongs to the environment never is, whatever the patterns say.
+    pub fn contains(&self, path: &RepoPath) -> bool {
+        let name = path.as_str();
+        name != "environment.yaml"
+            && name != "gitops.yaml"
+            && !name.starts_with(".gitops/")
+            && self
+                .0
+                .iter()
+                .any(|pattern| pattern.matches(&RepoPath::root(), path))
+    }
+}
+
+impl Side {
+    fn new(state: EnvironmentState, promoted: &PromotedFiles) -> Result<Self, UnitError> {
+        let units = units(
+            state.product.as_ref(),
+            &state.snapshot,
+            &state.entry.path,
+            &|path| promoted.contains(path),
+        )?;
+        Ok(Self { state, units })
+    }
+
+    /// The path of a file of this environment in the repository.
+    pub fn path(&self, relative: &str) -> Option<RepoPath> {
+        self.state.entry.path.join(relative).ok()
+    }
+}
+
+/// Reads both environments at their tips (the source at `revision` when one
+/// is given), the target's records, the merge base where a record is missing,
+/// and the rendered files that are not what they should be.
+pub fn gather(
+    estate: &Estate,
+    target: &EnvironmentName,
+    source: Option<&EnvironmentName>,
+    revision: Option<&CommitId>,
+) -> Result<Facts, PlanError> {
+    let repository = estate.repository().clone();
+    let entry = estate.environment(target)?;
+    let source = match source {
+        Some(source) => source.clone(),
+        None => entry
+            .promote_from
+            .clone()
+            .ok_or_else(|| PlanError::NoSource(target.clone()))?,
+    };
+    if source == *target {
+        return Err(PlanError::SameEnvironment(source));
+    }
+    let promoted = PromotedFiles::of(&repository);
+    let source = Side::new(
+        match revision {
+            Some(commit) => estate.load_at(&source, commit)?,
+            None => estate.load(&source)?,
+        },
+        &promoted,
+    )?;
+    let target = Side::new(estate.load(target)?, &promoted)?;
+    if source.units.is_empty() {
+        return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
+    }
+    let records = records(&target.state.snapshot, &target.state.entry.path)?;
+    let unrecorded = source
+        .units
+        .keys()
+        .chain(target.units.keys())
+        .any(|unit| !records.contains_key(unit));
+    let merge_base = if unrecorded {
+        merge_base(estate, &source, &target, &promoted)?
+    } else {
+        None
+    };
+    let (rendering, unrenderable) = match rerender::rendering(&repository, &target.state) {
+        Ok(rendering) => (rendering, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let stale = match &rendering {
+        Some(rendering) => stale(&estate.git, &target.state, rendering)?,
+        None => Vec::new(),
+    };
+    Ok(Facts {
+        repository,
+        source,
+        target,
+        records,
+        merge_base,
+        rendering,
+        unrenderable,
+        stale,
+    })
+}
+
+/// Reads the records in an environment's tree.
+pub(crate) fn records(
+    snapshot: &Snapshot,
+    at: &RepoPath,
+) -> Result<BTreeMap<UnitId, Record>, PlanError> {
+    let mut records = BTreeMap::new();
+    let Ok(folder) = at.join(".gitops/promoted") else {
+        return Ok(records);
+    };
+    for (path, _) in snapshot.under(&folder) {
+        let Some(unit) = path
+            .strip_prefix(at)
+            .and_then(|path| UnitId::of_record(path.as_str()))
+        else {
+            continue;
+        };
+        if let Some(text) = snapshot.text(path)? {
+            let record =
+                Record::parse(path, text).map_err(|error: RecordError| PlanError::Record(error))?;
+            records.insert(unit, record);
+        }
+    }
+    Ok(records)
+}
+
+/// The units at the merge base of the two branches. Folders of one branch
+/// have the same tip, so they have no past in common that says anything.
+fn merge_base(
+    estate: &Estate,
+    source: &Side,
+    target: &Side,
+    promoted: &PromotedFiles,
+) -> Result<Option<(CommitId, Units)>, PlanError> {
+    if source.state.entry.branch == target.state.entry.branch
+        || source.state.entry.path != target.state.entry.path
+    {
+        return Ok(None);
+    }
+    let Some(base) = estate
+        .git
+        .merge_base(&source.state.commit, &target.state.commit)?
+    else {
+        return Ok(None);
+    };
+    let state = estate.load_at(&target.state.entry.name, &base)?;
+    let side = Side::new(state, promoted)?;
+    Ok((!side.units.is_empty()).then_some((base, side.units)))
+}
+
+fn stale(
+    git: &Git,
+    target: &EnvironmentState,
+    rendering: &Rendering,
+) -> Result<Vec<StaleFile>, PlanError> {
+    let mut stale = Vec::new();
+    for change in rerender::stale(target, rendering) {
+        let newest = git
+            .file_history(&target.commit, &change.path, Some(1))?
+            .into_iter()
+            .next();
+        stale.push(StaleFile {
+            path: change.path,
+            component: change.component,
+            ours: newest
+                .as_ref()
+                .is_some_and(|version| version.commit.message.trailer("Gitops-Action").is_some()),
+            changed_by: newest.map(|version| version.commit),
+        });
+    }
+    Ok(stale)
+}

@@ -1,0 +1,253 @@
+//! Promotion: the units of one environment written into another as one commit.
+//!
+//! [`gather`] reads, [`plan`] decides and makes the bytes, the caller shows
+//! the plan, and `ops::publish` writes it. State is copied by unit and key
+//! path; branches are never merged and commits never replayed.
+
+mod blame;
+mod bytes;
+mod facts;
+mod message;
+mod only;
+mod plan;
+mod select;
+
+pub use blame::blame;
+pub(crate) use bytes::backported;
+pub use facts::{Facts, PromotedFiles, Side, gather};
+pub use message::planned;
+pub(crate) use plan::digest;
+pub use plan::{compared, plan};
+pub use select::{SelectError, UnitSelector};
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::rerender::{RenderedChange, RerenderError};
+use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
+use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
+use crate::yaml::EditError;
+
+/// What a person asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Units to promote; empty: all of them.
+    pub only: Vec<String>,
+    /// Diverged units or key paths whose value on the target stays.
+    pub keep: Vec<String>,
+    /// Diverged units or key paths whose value on the target is dropped.
+    pub overwrite: Vec<String>,
+    /// Why something is kept or overwritten.
+    pub reason: Option<String>,
+    /// Guards that a person set aside, with the reason: `order`, `validation`.
+    pub overrides: BTreeMap<String, String>,
+    /// Content that a rollback refused and that may come back now.
+    pub release: Vec<String>,
+    /// The first lines of the commit message, instead of the ones made here.
+    pub message: Option<String>,
+}
+
+/// What becomes of one difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// The source's value is written.
+    Take,
+    /// Both sides have the same value; only the record follows.
+    AlreadyThere,
+    /// The target's value stays, as asked now.
+    Keep,
+    /// The target's value stays, as decided in an earlier promotion.
+    Kept,
+    /// The target's value is dropped, as asked now.
+    Overwrite,
+    /// The source's content was rolled back here and stays away.
+    Refused,
+    /// Not decided: nothing may be written.
+    Ask,
+}
+
+impl Decision {
+    /// Whether the source's value ends up on the target.
+    pub fn takes(self) -> bool {
+        matches!(self, Decision::Take | Decision::Overwrite)
+    }
+
+    /// Whether the target's value is put back into the source's text.
+    pub fn keeps(self) -> bool {
+        matches!(
+            self,
+            Decision::Keep | Decision::Kept | Decision::Refused | Decision::Ask
+        )
+    }
+}
+
+/// One difference between source and target, and what becomes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The unit it is in.
+    pub unit: UnitId,
+    /// What differs.
+    pub difference: Difference,
+    /// What becomes of it.
+    pub decision: Decision,
+    /// The commit on the target that made a hotfix or conflict, where it could be found.
+    pub changed_by: Option<CommitInfo>,
+}
+
+impl Item {
+    /// `unit` or `unit key.path`, as people write it after `--keep` with a dot.
+    pub fn label(&self) -> String {
+        if self.difference.path.is_root() {
+            self.unit.to_string()
+        } else {
+            format!("{} {}", self.unit, self.difference.path)
+        }
+    }
+}
+
+/// A rendered file of the target that is not what its sources render to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StaleFile {
+    /// Its path in the repository.
+    pub path: RepoPath,
+    /// The component it belongs to.
+    pub component: ComponentName,
+    /// The commit that touched it last.
+    pub changed_by: Option<CommitInfo>,
+    /// Whether that commit is this tool's: then the renderer or its
+    /// configuration changed, and nobody edited the file.
+    pub ours: bool,
+}
+
+/// The version of one component before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionChange {
+    /// The component.
+    pub component: ComponentName,
+    /// Its version on the target now.
+    pub from: Option<String>,
+    /// Its version afterwards.
+    pub to: Option<String>,
+}
+
+/// Why a plan may not be written as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Hotfixes or conflicts are undecided; see the items with [`Decision::Ask`].
+    Diverged {
+        /// How many.
+        count: usize,
+    },
+    /// Rendered files on the target were edited by hand.
+    RenderedHotfix {
+        /// Which.
+        paths: Vec<RepoPath>,
+    },
+    /// The chosen units would come out differently without these.
+    Incomplete {
+        /// The units that have to come along.
+        missing: Vec<String>,
+        /// Every other component that those would change.
+        also_changes: Vec<ComponentName>,
+    },
+    /// The source is not what the target is promoted from.
+    Order {
+        /// What it is promoted from.
+        expected: Option<EnvironmentName>,
+    },
+    /// The result has errors that the target does not have yet.
+    Validation {
+        /// The new errors, one line each.
+        errors: Vec<String>,
+    },
+}
+
+/// Everything a promotion would do, and nothing done yet.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The product's name, where there is a product manifest.
+    pub product: Option<String>,
+    /// The product's version on the target and in the source.
+    pub version: (Option<String>, Option<String>),
+    /// Source environment and commit.
+    pub source: (EnvironmentName, CommitId),
+    /// Target environment and the tip the plan was made on.
+    pub target: (EnvironmentName, CommitId),
+    /// Every difference with its decision, by unit.
+    pub items: Vec<Item>,
+    /// Components whose version changes.
+    pub versions: Vec<VersionChange>,
+    /// Templates that change, with the number of components that use each.
+    pub templates: Vec<(String, usize)>,
+    /// Rendered files that change.
+    pub rendered: Vec<RenderedChange>,
+    /// Rendered files on the target that are not what they should be.
+    pub stale: Vec<StaleFile>,
+    /// What deserves a look but stops nothing.
+    pub warnings: Vec<String>,
+    /// Why nothing may be written; empty: it may.
+    pub refusals: Vec<Refusal>,
+    /// The file changes, records included.
+    pub edits: BTreeMap<RepoPath, Edit>,
+    /// SHA-256 over the changes and the rendered files, `sha256:<hex>`.
+    pub digest: String,
+}
+
+impl Plan {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// The items that still need a decision.
+    pub fn undecided(&self) -> impl Iterator<Item = &Item> {
+        self.items
+            .iter()
+            .filter(|item| item.decision == Decision::Ask)
+    }
+}
+
+/// Why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The environment is not promoted from anywhere and no source was named.
+    #[error("environment {0} is not promoted from another one")]
+    NoSource(EnvironmentName),
+    /// Source and target are the same environment.
+    #[error("environment {0} can't be promoted into itself")]
+    SameEnvironment(EnvironmentName),
+    /// Neither side has anything that can be promoted.
+    #[error("environment {0} has no product manifest and no promoted files")]
+    NothingPromoted(EnvironmentName),
+    /// A word after --only, --keep, --overwrite or --release names nothing.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A record under `.gitops/promoted/` can't be read.
+    #[error(transparent)]
+    Record(#[from] crate::product::RecordError),
+    /// A manifest's value can't be read.
+    #[error(transparent)]
+    Unit(#[from] crate::product::UnitError),
+    /// A file can't be read.
+    #[error(transparent)]
+    Snapshot(#[from] crate::repo::SnapshotError),
+    /// The text of a manifest can't be edited safely.
+    #[error("{path}: {source}")]
+    Edit {
+        /// The manifest.
+        path: RepoPath,
+        /// Why.
+        source: EditError,
+    },
+    /// The result is not valid, or can't be rendered.
+    #[error("the result would not be valid: {0}")]
+    Result(#[source] RerenderError),
+    /// Git can't be read.
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
+    /// The repository or an environment can't be read.
+    #[error(transparent)]
+    Estate(#[from] crate::ops::estate::EstateError),
+}

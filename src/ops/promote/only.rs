@@ -1,0 +1,109 @@
+//! `--only` must not give a component another result than the source's
+//! template and defaults do: what has to come along, and whom else it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, Item, PlanError, Refusal, bytes, plan};
+use crate::ops::rerender::{Rerendered, rerender};
+use crate::product::{ComponentName, UnitId};
+use crate::repo::{Edit, RepoPath};
+
+/// The refusal for a choice that would come out differently, if it would.
+pub(super) fn incomplete(
+    facts: &Facts,
+    items: &[Item],
+    chosen: &BTreeSet<UnitId>,
+) -> Result<Option<Refusal>, PlanError> {
+    let missing = differing_inputs(facts, chosen);
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let fuller: BTreeSet<UnitId> = chosen.union(&missing).cloned().collect();
+    let partial = render(facts, items, chosen)?;
+    let all = plan::taking_all(facts, &fuller);
+    let complete = render(facts, &all, &fuller)?;
+    let of_chosen =
+        |component: &ComponentName| chosen.contains(&UnitId::Component(component.clone()));
+    let differs = differing_components(facts, &partial, &complete);
+    if !differs.iter().any(of_chosen) {
+        return Ok(None);
+    }
+    let also_changes = differs
+        .into_iter()
+        .filter(|component| !of_chosen(component))
+        .collect();
+    let word = |unit: &UnitId| match unit {
+        UnitId::Product => "defaults".to_owned(),
+        UnitId::Template(name) => format!("template/{name}"),
+        other => other.to_string(),
+    };
+    Ok(Some(Refusal::Incomplete {
+        missing: missing.iter().map(word).collect(),
+        also_changes,
+    }))
+}
+
+/// Templates of the chosen components, and the defaults, that differ between
+/// source and target and were not chosen.
+fn differing_inputs(facts: &Facts, chosen: &BTreeSet<UnitId>) -> BTreeSet<UnitId> {
+    let mut inputs = BTreeSet::new();
+    let Some(tree) = &facts.source.state.product else {
+        return inputs;
+    };
+    for unit in chosen {
+        if let UnitId::Component(name) = unit {
+            inputs.insert(UnitId::Product);
+            inputs.extend(
+                tree.template_chain(name)
+                    .into_iter()
+                    .map(|template| UnitId::Template(template.clone())),
+            );
+        }
+    }
+    inputs.retain(|unit| {
+        !chosen.contains(unit) && facts.source.units.get(unit) != facts.target.units.get(unit)
+    });
+    inputs
+}
+
+fn render(
+    facts: &Facts,
+    items: &[Item],
+    chosen: &BTreeSet<UnitId>,
+) -> Result<Rerendered, PlanError> {
+    let edits = bytes::result(facts, items, Some(chosen))?;
+    rerender(
+        &facts.repository,
+        &facts.target.state,
+        facts.rendering.as_ref(),
+        &edits,
+        Some(&facts.source.state.snapshot),
+    )
+    .map_err(PlanError::Result)
+}
+
+/// Components with a rendered file that differs between two renderings.
+fn differing_components(facts: &Facts, a: &Rerendered, b: &Rerendered) -> BTreeSet<ComponentName> {
+    let owner: BTreeMap<&RepoPath, &ComponentName> = a
+        .changes
+        .iter()
+        .chain(&b.changes)
+        .map(|change| (&change.path, &change.component))
+        .collect();
+    let now = |outcome: &Rerendered, path: &RepoPath| match outcome.edits.get(path) {
+        Some(Edit::Write { bytes, .. }) => Some(crate::repo::blob_id(bytes)),
+        Some(Edit::Reuse { id, .. }) => Some(id.clone()),
+        Some(Edit::Delete) => None,
+        None => facts
+            .target
+            .state
+            .snapshot
+            .entry(path)
+            .map(|entry| entry.id.clone()),
+    };
+    owner
+        .into_iter()
+        .filter(|(path, _)| now(a, path) != now(b, path))
+        .map(|(_, component)| component.clone())
+        .collect()
+}

@@ -1,0 +1,475 @@
+//! The plan: what differs, what becomes of it, and the bytes that follow.
+//!
+//! Pure: the same request and facts give the same plan, digest included.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::select::{UnitSelector, diverged};
+use super::{
+    Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
+    only,
+};
+use crate::ops::rerender::{Rerendered, rerender};
+use crate::product::{
+    Base, Class, ComponentName, Kept, ProductTree, Record, UnitId, canonical, compare,
+};
+use crate::repo::{Edit, RepoPath};
+use crate::yaml::Path;
+
+/// Makes the plan for `request` from `facts`.
+pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
+    let chosen = chosen(request, facts)?;
+    let mut items = items(facts, chosen.as_ref());
+    decide(request, facts, &mut items)?;
+    let result = bytes::result(facts, &items, chosen.as_ref())?;
+    let outcome = rerender(
+        &facts.repository,
+        &facts.target.state,
+        facts.rendering.as_ref(),
+        &result,
+        Some(&facts.source.state.snapshot),
+    )
+    .map_err(PlanError::Result)?;
+    let mut edits = result;
+    edits.extend(outcome.edits.clone());
+    edits.extend(record_edits(request, facts, &items, chosen.as_ref())?);
+    let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
+    let digest = digest(&items, &outcome);
+    Ok(Plan {
+        product: product_name(facts),
+        version: (
+            version(facts.target.state.product.as_ref()),
+            version(facts.source.state.product.as_ref()),
+        ),
+        source: (
+            facts.source.state.entry.name.clone(),
+            facts.source.state.commit.clone(),
+        ),
+        target: (
+            facts.target.state.entry.name.clone(),
+            facts.target.state.commit.clone(),
+        ),
+        versions: versions(facts, outcome.product.as_ref()),
+        templates: templates(&items, outcome.product.as_ref()),
+        warnings: warnings(facts, &items),
+        rendered: outcome.changes,
+        stale: facts.stale.clone(),
+        items,
+        refusals,
+        edits,
+        digest,
+    })
+}
+
+/// The units named by `--only`; `None`: all of them.
+fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, SelectError> {
+    if request.only.is_empty() {
+        return Ok(None);
+    }
+    let known: BTreeSet<&UnitId> = facts
+        .source
+        .units
+        .keys()
+        .chain(facts.target.units.keys())
+        .collect();
+    request
+        .only
+        .iter()
+        .map(|word| UnitSelector::new(word).find("--only", known.iter().copied()))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// Compares every chosen unit, key path by key path.
+fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
+    let mut all: BTreeSet<&UnitId> = facts
+        .source
+        .units
+        .keys()
+        .chain(facts.target.units.keys())
+        .collect();
+    all.extend(facts.records.keys());
+    let mut items = Vec::new();
+    for unit in all {
+        if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
+            continue;
+        }
+        let differences = compare(
+            base_of(facts, unit),
+            facts.target.units.get(unit),
+            facts.source.units.get(unit),
+        );
+        items.extend(differences.into_iter().map(|difference| Item {
+            unit: unit.clone(),
+            difference,
+            decision: Decision::Ask,
+            changed_by: None,
+        }));
+    }
+    items
+}
+
+/// What was last promoted of a unit: its record, else the merge base, else nothing known.
+pub(super) fn base_of<'a>(facts: &'a Facts, unit: &UnitId) -> Base<'a> {
+    match (facts.records.get(unit), &facts.merge_base) {
+        (Some(record), _) => Base::Known(record.content.as_ref()),
+        (None, Some((_, units))) => Base::Known(units.get(unit)),
+        (None, None) => Base::Unknown,
+    }
+}
+
+/// Every difference between source and target, undecided.
+pub fn compared(facts: &Facts) -> Vec<Item> {
+    items(facts, None)
+}
+
+/// The items of these units, every one of them taken: what a choice would
+/// come to if nothing had to be decided.
+pub(super) fn taking_all(facts: &Facts, chosen: &BTreeSet<UnitId>) -> Vec<Item> {
+    let mut items = items(facts, Some(chosen));
+    for item in &mut items {
+        item.decision = Decision::Take;
+    }
+    items
+}
+
+fn decide(request: &Request, facts: &Facts, items: &mut [Item]) -> Result<(), PlanError> {
+    let keep: BTreeSet<usize> = diverged("--keep", &request.keep, items)?
+        .into_iter()
+        .collect();
+    let overwrite: BTreeSet<usize> = diverged("--overwrite", &request.overwrite, items)?
+        .into_iter()
+        .collect();
+    if let Some(both) = keep.intersection(&overwrite).next() {
+        return Err(SelectError::Both(items[*both].label()).into());
+    }
+    let refused = refused_units(request, facts)?;
+    for (index, item) in items.iter_mut().enumerate() {
+        let record = facts.records.get(&item.unit);
+        let kept_before = record.is_some_and(|record| {
+            record.keeps(&item.difference.path, item.difference.theirs.as_ref())
+        });
+        item.decision = match item.difference.class {
+            _ if refused.contains(&item.unit) => Decision::Refused,
+            Class::Change | Class::Removal => Decision::Take,
+            Class::AlreadyThere => Decision::AlreadyThere,
+            Class::Hotfix | Class::Conflict if keep.contains(&index) => Decision::Keep,
+            Class::Hotfix | Class::Conflict if overwrite.contains(&index) => Decision::Overwrite,
+            Class::Hotfix | Class::Conflict if kept_before => Decision::Kept,
+            Class::Hotfix | Class::Conflict => Decision::Ask,
+        };
+    }
+    Ok(())
+}
+
+/// Units whose present content in the source was rolled back on the target.
+fn refused_units(request: &Request, facts: &Facts) -> Result<BTreeSet<UnitId>, SelectError> {
+    let mut released = BTreeSet::new();
+    for word in &request.release {
+        released.insert(UnitSelector::new(word).find("--release", facts.source.units.keys())?);
+    }
+    Ok(facts
+        .source
+        .units
+        .iter()
+        .filter(|(unit, _)| !released.contains(*unit))
+        .filter(|(unit, value)| {
+            facts
+                .records
+                .get(*unit)
+                .is_some_and(|record| record.refuses(value).is_some())
+        })
+        .map(|(unit, _)| unit.clone())
+        .collect())
+}
+
+/// The records of units whose content or decisions change.
+fn record_edits(
+    request: &Request,
+    facts: &Facts,
+    items: &[Item],
+    chosen: Option<&BTreeSet<UnitId>>,
+) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
+    let mut by_unit: BTreeMap<&UnitId, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        by_unit.entry(&item.unit).or_default().push(item);
+    }
+    let mut edits = BTreeMap::new();
+    let mut all: BTreeSet<&UnitId> = facts
+        .source
+        .units
+        .keys()
+        .chain(facts.target.units.keys())
+        .collect();
+    all.extend(facts.records.keys());
+    for unit in all {
+        if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
+            continue;
+        }
+        let Some(path) = facts.target.path(&unit.record_path()) else {
+            continue;
+        };
+        let old = facts.records.get(unit);
+        let new = next_record(
+            request,
+            facts,
+            unit,
+            by_unit.get(unit).map_or(&[], Vec::as_slice),
+        );
+        match (old, new) {
+            (Some(_), None) => {
+                edits.insert(path, Edit::Delete);
+            }
+            (old, Some(new)) if old.is_none_or(|old| !same_record(old, &new)) => {
+                edits.insert(
+                    path,
+                    Edit::Write {
+                        bytes: new.to_text().into_bytes(),
+                        executable: false,
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(edits)
+}
+
+fn same_record(old: &Record, new: &Record) -> bool {
+    old.content == new.content && old.kept == new.kept && old.refused == new.refused
+}
+
+/// The record of a unit after this promotion; `None`: none is needed, the
+/// unit is gone on both sides.
+fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
+    let old = facts.records.get(unit);
+    if items.iter().any(|item| item.decision == Decision::Refused) {
+        return old.cloned();
+    }
+    let content = facts.source.units.get(unit).cloned();
+    let mut kept = Vec::new();
+    for item in items {
+        let difference = &item.difference;
+        match item.decision {
+            Decision::Keep => kept.push(Kept {
+                path: difference.path.clone(),
+                reason: request.reason.clone(),
+                source: difference.theirs.clone(),
+            }),
+            Decision::Kept | Decision::Ask => {
+                let before =
+                    old.and_then(|old| old.kept.iter().find(|kept| kept.path == difference.path));
+                kept.extend(before.cloned());
+            }
+            _ => {}
+        }
+    }
+    if content.is_none() && kept.is_empty() && !facts.target.units.contains_key(unit) {
+        return None;
+    }
+    if content.is_none()
+        && items
+            .iter()
+            .any(|item| item.decision.takes() && item.difference.path.is_root())
+    {
+        return None;
+    }
+    if content.is_none() && kept.is_empty() && old.is_none() {
+        return None;
+    }
+    let refused = old.map(|old| old.refused.clone()).unwrap_or_default();
+    let source = &facts.source.state;
+    Some(Record {
+        from: Some((source.entry.name.clone(), source.commit.clone())),
+        content,
+        kept,
+        refused,
+    })
+}
+
+fn refusals(
+    request: &Request,
+    facts: &Facts,
+    items: &[Item],
+    chosen: Option<&BTreeSet<UnitId>>,
+    outcome: &Rerendered,
+) -> Result<Vec<Refusal>, PlanError> {
+    let mut refusals = Vec::new();
+    let expected = &facts.target.state.entry.promote_from;
+    if expected.as_ref() != Some(&facts.source.state.entry.name)
+        && !request.overrides.contains_key("order")
+    {
+        refusals.push(Refusal::Order {
+            expected: expected.clone(),
+        });
+    }
+    let count = items
+        .iter()
+        .filter(|item| item.decision == Decision::Ask)
+        .count();
+    if count > 0 {
+        refusals.push(Refusal::Diverged { count });
+    }
+    let lost: Vec<_> = facts
+        .stale
+        .iter()
+        .filter(|file| !file.ours && outcome.edits.contains_key(&file.path))
+        .filter(|file| {
+            !request
+                .overwrite
+                .iter()
+                .any(|word| word == file.path.as_str())
+        })
+        .map(|file| file.path.clone())
+        .collect();
+    if !lost.is_empty() {
+        refusals.push(Refusal::RenderedHotfix { paths: lost });
+    }
+    if let Some(chosen) = chosen {
+        refusals.extend(only::incomplete(facts, items, chosen)?);
+    }
+    Ok(refusals)
+}
+
+fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<VersionChange> {
+    let of = |tree: Option<&ProductTree>, name: &ComponentName| {
+        tree.and_then(|tree| tree.components.get(name))
+            .and_then(|node| node.component.version_label())
+    };
+    let target = facts.target.state.product.as_ref();
+    let mut names: BTreeSet<&ComponentName> = BTreeSet::new();
+    for tree in [target, result].into_iter().flatten() {
+        names.extend(tree.components.keys());
+    }
+    names
+        .into_iter()
+        .map(|name| VersionChange {
+            component: name.clone(),
+            from: of(target, name),
+            to: of(result, name),
+        })
+        .filter(|change| change.from != change.to)
+        .collect()
+}
+
+fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(String, usize)> {
+    let changed: BTreeSet<_> = items
+        .iter()
+        .filter(|item| item.decision.takes())
+        .filter_map(|item| match &item.unit {
+            UnitId::Template(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    changed
+        .into_iter()
+        .map(|name| {
+            let users = result.map_or(0, |tree| {
+                tree.components
+                    .keys()
+                    .filter(|component| tree.template_chain(component).contains(&name))
+                    .count()
+            });
+            (name.to_string(), users)
+        })
+        .collect()
+}
+
+/// Values that seem to belong to the source environment alone.
+fn warnings(facts: &Facts, items: &[Item]) -> Vec<String> {
+    let source = facts.source.state.entry.name.as_str();
+    let mut warnings = Vec::new();
+    if let Some(why) = &facts.unrenderable {
+        let target = &facts.target.state.entry.name;
+        warnings.push(format!("{target} as it is can't be rendered, so edits of its rendered files are not told apart: {why}"));
+    }
+    for item in items.iter().filter(|item| item.decision.takes()) {
+        let Some(value) = &item.difference.theirs else {
+            continue;
+        };
+        if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+            continue;
+        }
+        each_string(value, &item.difference.path, &mut |path, text| {
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+            if words.any(|word| word == source) {
+                warnings.push(format!("{} {path} names {source}: {text}", item.unit));
+            }
+        });
+    }
+    warnings
+}
+
+fn each_string(value: &Value, path: &Path, found: &mut dyn FnMut(&Path, &str)) {
+    match value {
+        Value::String(text) => found(path, text),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(key, value)| each_string(value, &path.key(key), found)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, value)| each_string(value, &path.index(index), found)),
+        _ => {}
+    }
+}
+
+fn product_name(facts: &Facts) -> Option<String> {
+    let tree = facts
+        .source
+        .state
+        .product
+        .as_ref()
+        .or(facts.target.state.product.as_ref())?;
+    Some(tree.product.name.to_string())
+}
+
+fn version(tree: Option<&ProductTree>) -> Option<String> {
+    tree.and_then(|tree| {
+        tree.product
+            .version
+            .as_ref()
+            .map(|version| version.value.clone())
+    })
+}
+
+/// SHA-256 over every change that is taken and every rendered file that
+/// changes: the same plan on a target that moved elsewhere keeps its digest.
+pub(crate) fn digest(items: &[Item], outcome: &Rerendered) -> String {
+    let mut text = String::new();
+    for item in items
+        .iter()
+        .filter(|item| item.decision != Decision::AlreadyThere)
+    {
+        let difference = &item.difference;
+        let _ = write!(
+            text,
+            "{:?} {} {}\0",
+            item.decision, item.unit, difference.path
+        );
+        for value in [&difference.ours, &difference.theirs] {
+            match value {
+                Some(value) => canonical(value, &mut text),
+                None => text.push('-'),
+            }
+            text.push('\0');
+        }
+    }
+    for (path, edit) in &outcome.edits {
+        let id = match edit {
+            Edit::Write { bytes, .. } => crate::repo::blob_id(bytes).to_string(),
+            Edit::Reuse { id, .. } => id.to_string(),
+            Edit::Delete => "-".to_owned(),
+        };
+        let _ = write!(text, "{path} {id}\0");
+    }
+    let hex: String = Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256:{hex}")
+}

@@ -1,0 +1,211 @@
+//! Bringing the committed rendering along: after a change to an environment's
+//! sources, which rendered files change with it.
+//!
+//! Pure, and shared by everything that writes: bump-image, promote, rollback,
+//! backport and render. Files that no rendering of the environment produced
+//! are foreign and stay as they are.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::estate::EnvironmentState;
+use crate::product::{
+    ComponentName, EnvironmentEntry, LayerName, ModelError, ProductTree, Repository,
+};
+use crate::repo::{Edit, RepoPath, Snapshot, blob_id_in};
+use crate::template::{RenderError, RenderedFile, Renderer, Rendering, render};
+
+/// How a rendered file changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// It was not there.
+    Added,
+    /// It was there with other content.
+    Changed,
+    /// It is no longer there.
+    Removed,
+}
+
+/// One rendered file that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RenderedChange {
+    /// Its path in the repository.
+    pub path: RepoPath,
+    /// How it changes.
+    pub kind: ChangeKind,
+    /// The layer that owns it; `None`: it is not for Kubernetes.
+    pub layer: Option<LayerName>,
+    /// The component it is rendered from.
+    pub component: ComponentName,
+}
+
+/// The rendering that follows from changed sources.
+#[derive(Debug)]
+pub struct Rerendered {
+    /// The environment's files with the changed sources in place.
+    pub snapshot: Snapshot,
+    /// The product with the changed sources; `None`: there is no product manifest.
+    pub product: Option<ProductTree>,
+    /// The rendered files that change, by path.
+    pub changes: Vec<RenderedChange>,
+    /// The same as edits; the source edits are not among them.
+    pub edits: BTreeMap<RepoPath, Edit>,
+}
+
+/// Why the changed sources can't be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RerenderError {
+    /// The changed sources are no valid product.
+    #[error("{}", first(.0))]
+    Model(Vec<ModelError>),
+    /// They can't be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+fn first(errors: &[ModelError]) -> String {
+    match errors {
+        [] => "the product is not valid".to_owned(),
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
+/// The rendering of an environment's sources as they are; `None` without a
+/// product manifest, or where `gitops.yaml` commits no rendering.
+///
+/// # Errors
+/// The sources can't be rendered.
+pub fn rendering(
+    repository: &Repository,
+    state: &EnvironmentState,
+) -> Result<Option<Rendering>, RenderError> {
+    let product = state
+        .product
+        .as_ref()
+        .filter(|_| repository.rendered.is_some());
+    product
+        .map(|product| render(product, repository, &state.entry))
+        .transpose()
+}
+
+/// Rendered files of an environment that are not what its sources render to:
+/// missing, or with other content.
+pub fn stale(state: &EnvironmentState, rendering: &Rendering) -> Vec<RenderedChange> {
+    differences(&state.snapshot, rendering)
+        .map(|(change, _)| change)
+        .collect()
+}
+
+/// Applies `edits` to an environment's files and renders the result.
+///
+/// `before` is the rendering of its sources as they are: the files that it
+/// has and the new one lacks are removed. A state that can't be rendered owns
+/// no files, so that a change that repairs it can be written. `elsewhere`
+/// resolves reused blobs, such as those of the source of a promotion.
+///
+/// # Errors
+/// The changed sources are not valid, or can't be rendered.
+pub fn rerender(
+    repository: &Repository,
+    state: &EnvironmentState,
+    before: Option<&Rendering>,
+    edits: &BTreeMap<RepoPath, Edit>,
+    elsewhere: Option<&Snapshot>,
+) -> Result<Rerendered, RerenderError> {
+    let snapshot = state.snapshot.with_edits(edits, elsewhere);
+    let product = ProductTree::load(&snapshot, &state.entry).map_err(RerenderError::Model)?;
+    let mut outcome = Rerendered {
+        snapshot,
+        product,
+        changes: Vec::new(),
+        edits: BTreeMap::new(),
+    };
+    let Some(product) = outcome
+        .product
+        .as_ref()
+        .filter(|_| repository.rendered.is_some())
+    else {
+        return Ok(outcome);
+    };
+    let after = match before.zip(state.product.as_ref()) {
+        Some((before, old)) if only_manifests(edits, old) => {
+            again(repository, &state.entry, old, product, before)?
+        }
+        _ => render(product, repository, &state.entry)?,
+    };
+    for (change, text) in differences(&outcome.snapshot, &after) {
+        outcome.edits.insert(change.path.clone(), Edit::write(text));
+        outcome.changes.push(change);
+    }
+    for (path, file) in before.into_iter().flat_map(|before| &before.files) {
+        if !after.files.contains_key(path) && outcome.snapshot.entry(path).is_some() {
+            outcome.edits.insert(path.clone(), Edit::Delete);
+            outcome
+                .changes
+                .push(change(path, ChangeKind::Removed, file));
+        }
+    }
+    outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(outcome)
+}
+
+fn only_manifests(edits: &BTreeMap<RepoPath, Edit>, product: &ProductTree) -> bool {
+    let manifests = product.manifests();
+    edits.keys().all(|path| manifests.contains(path))
+}
+
+/// Renders what the changed components have an effect on, and takes the rest
+/// from the rendering before.
+fn again(
+    repository: &Repository,
+    entry: &EnvironmentEntry,
+    old: &ProductTree,
+    new: &ProductTree,
+    before: &Rendering,
+) -> Result<Rendering, RenderError> {
+    let renderer = Renderer::new(new, repository, entry)?;
+    let Some(changed) = old.components_changed_in(new) else {
+        return renderer.render();
+    };
+    let mut affected = renderer.affected_by(&changed);
+    let mut rendering = renderer.render_components(&affected)?;
+    affected.extend(changed);
+    for (path, file) in &before.files {
+        if !affected.contains(&file.component)
+            && rendering.files.insert(path.clone(), file.clone()).is_some()
+        {
+            // Two components claim one file: let the whole rendering say so.
+            return renderer.render();
+        }
+    }
+    Ok(rendering)
+}
+
+/// The files of a rendering that a snapshot lacks or has otherwise.
+fn differences<'a>(
+    snapshot: &'a Snapshot,
+    rendering: &'a Rendering,
+) -> impl Iterator<Item = (RenderedChange, &'a str)> {
+    rendering.files.iter().filter_map(|(path, file)| {
+        let kind = match snapshot.entry(path) {
+            None => ChangeKind::Added,
+            Some(entry) if entry.id != blob_id_in(entry.id.format(), file.text.as_bytes()) => {
+                ChangeKind::Changed
+            }
+            Some(_) => return None,
+        };
+        Some((change(path, kind, file), file.text.as_str()))
+    })
+}
+
+fn change(path: &RepoPath, kind: ChangeKind, file: &RenderedFile) -> RenderedChange {
+    RenderedChange {
+        path: path.clone(),
+        kind,
+        layer: file.layer.clone(),
+        component: file.component.clone(),
+    }
+}

@@ -1,0 +1,463 @@
+//! What a person reads of a promotion or a backport before it is written.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::ops::promote::{Decision, Item, Plan, Refusal};
+use crate::ops::rerender::RenderedChange;
+use crate::ops::{backport, promote};
+use crate::product::{Class, Repository, UnitId};
+use crate::repo::CommitInfo;
+use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
+
+/// How many key paths of one unit are listed before the rest is folded.
+const LISTED: usize = 6;
+
+/// The plan: what changes, what is kept and dropped, what stands in the way.
+pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
+    let mut text = headline(plan, style);
+    text.push('\n');
+    text.push_str(&changes(plan).render(style));
+    let rendered = rendered(&plan.rendered, repository);
+    if !rendered.is_empty() {
+        let _ = writeln!(text, "  rendered  {rendered}");
+    }
+    for (word, decision) in [
+        ("kept", Decision::Keep),
+        ("kept earlier", Decision::Kept),
+        ("dropped", Decision::Overwrite),
+        ("rolled back", Decision::Refused),
+    ] {
+        let mut table = Table::new(2);
+        for item in plan.items.iter().filter(|item| item.decision == decision) {
+            table.row([
+                Cell::new(Tone::Warning, word),
+                item.label().into(),
+                two_sides(item).into(),
+            ]);
+        }
+        text.push_str(&table.render(style));
+    }
+    for warning in &plan.warnings {
+        let _ = writeln!(
+            text,
+            "  {} {}",
+            style.paint(Tone::Warning, "warning:"),
+            clean(warning)
+        );
+    }
+    for file in plan.stale.iter().filter(|file| file.ours) {
+        let _ = writeln!(
+            text,
+            "  {} is rendered anew: the tool or gitops.yaml changed since",
+            file.path
+        );
+    }
+    text
+}
+
+fn headline(plan: &Plan, style: &Style) -> String {
+    let name = plan.product.as_deref().unwrap_or("images");
+    let versions = match &plan.version {
+        (Some(from), Some(to)) if from != to => format!(" {from} → {to}"),
+        (_, Some(version)) => format!(" {version}"),
+        _ => String::new(),
+    };
+    format!(
+        "{}   {} {} → {} {}\n",
+        style.paint(Tone::Strong, &format!("{name}{versions}")),
+        plan.source.0,
+        plan.source.1.short(),
+        plan.target.0,
+        plan.target.1.short()
+    )
+}
+
+fn changes(plan: &Plan) -> Table {
+    let mut table = Table::new(2);
+    let mut units: BTreeMap<&UnitId, Vec<&Item>> = BTreeMap::new();
+    for item in plan
+        .items
+        .iter()
+        .filter(|item| item.decision == Decision::Take)
+    {
+        units.entry(&item.unit).or_default().push(item);
+    }
+    for (unit, items) in units {
+        let version = plan
+            .versions
+            .iter()
+            .find(|change| matches!(unit, UnitId::Component(name) if *name == change.component));
+        let what = match (version.map(|change| (&change.from, &change.to)), unit) {
+            (Some((Some(from), Some(to))), _) => format!("{from} → {to}"),
+            (Some((None, Some(to))), _) => format!("{to} (new)"),
+            (Some((_, None)), _) => "removed".to_owned(),
+            (None, UnitId::Template(name)) => {
+                let users = plan
+                    .templates
+                    .iter()
+                    .find(|(template, _)| template == name.as_str())
+                    .map_or(0, |(_, users)| *users);
+                format!("used by {}", count(users, "component"))
+            }
+            (None, _) => whole(&items).unwrap_or_default(),
+        };
+        table.row([Cell::from(unit.to_string()), what.into()]);
+        let shown: Vec<_> = items
+            .iter()
+            .filter(|item| !item.difference.path.is_root())
+            .filter(|item| {
+                version.is_none()
+                    || !matches!(
+                        item.difference.path.to_string().as_str(),
+                        "image" | "version"
+                    )
+            })
+            .collect();
+        for item in shown.iter().take(LISTED) {
+            table.row([
+                Cell::from(format!("  {}", item.difference.path)),
+                Cell::from(change_text(item)),
+            ]);
+        }
+        if shown.len() > LISTED {
+            table.row([Cell::new(
+                Tone::Faint,
+                format!("  {} more", shown.len() - LISTED),
+            )]);
+        }
+    }
+    table
+}
+
+fn whole(items: &[&Item]) -> Option<String> {
+    let item = items.iter().find(|item| item.difference.path.is_root())?;
+    Some(match (&item.difference.ours, &item.difference.theirs) {
+        (None, Some(_)) => "new".to_owned(),
+        (Some(_), None) => "removed".to_owned(),
+        _ => "changed".to_owned(),
+    })
+}
+
+fn change_text(item: &Item) -> String {
+    let difference = &item.difference;
+    if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+        return whole(&[item]).unwrap_or_else(|| match (&difference.ours, &difference.theirs) {
+            (None, _) => "new".to_owned(),
+            (_, None) => "removed".to_owned(),
+            _ => "changed".to_owned(),
+        });
+    }
+    match (&difference.ours, &difference.theirs) {
+        (None, Some(new)) => format!("+ {}", short(new)),
+        (Some(old), None) => format!("- {}", short(old)),
+        (Some(old), Some(new)) => format!("{} → {}", short(old), short(new)),
+        (None, None) => String::new(),
+    }
+}
+
+/// A value for one line: image references by tag, long ones cut.
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let text = clean(&text).into_owned();
+    match text.char_indices().nth(48) {
+        Some((index, _)) => format!("{}…", &text[..index]),
+        None => text,
+    }
+}
+
+/// A diverged value: an image by its tag only.
+fn brief(item: &Item, value: Option<&Value>) -> String {
+    let Some(value) = value else {
+        return "absent".to_owned();
+    };
+    if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+        return "changed".to_owned();
+    }
+    let tag = (item.difference.path.to_string() == "image")
+        .then(|| {
+            value
+                .as_str()?
+                .parse::<crate::image::Reference>()
+                .ok()?
+                .tag()
+                .map(ToString::to_string)
+        })
+        .flatten();
+    tag.unwrap_or_else(|| short(value))
+}
+
+fn two_sides(item: &Item) -> String {
+    let difference = &item.difference;
+    let (ours, theirs) = (
+        brief(item, difference.ours.as_ref()),
+        brief(item, difference.theirs.as_ref()),
+    );
+    match item.decision {
+        Decision::Overwrite => format!("{ours} → {theirs}"),
+        _ => format!("stays {ours}, the source has {theirs}"),
+    }
+}
+
+/// `10 files: app 9, network 1 (@acme/network)`.
+pub fn rendered(changes: &[RenderedChange], repository: &Repository) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let mut layers: BTreeMap<String, usize> = BTreeMap::new();
+    for change in changes {
+        let layer = change
+            .layer
+            .as_ref()
+            .map_or_else(|| "files".to_owned(), ToString::to_string);
+        *layers.entry(layer).or_default() += 1;
+    }
+    let parts: Vec<String> = layers
+        .into_iter()
+        .map(|(layer, number)| {
+            let owners = repository
+                .layers
+                .iter()
+                .find(|known| known.name.as_str() == layer)
+                .map(|known| known.owners.join(", "))
+                .filter(|owners| !owners.is_empty());
+            owners.map_or_else(
+                || format!("{layer} {number}"),
+                |owners| format!("{layer} {number} ({owners})"),
+            )
+        })
+        .collect();
+    format!("{}: {}", count(changes.len(), "file"), parts.join(", "))
+}
+
+/// What stands in the way, one line each, without the advice.
+pub fn refusals(plan: &Plan, style: &Style) -> String {
+    let mut text = String::new();
+    let (source, target) = (&plan.source.0, &plan.target.0);
+    for refusal in &plan.refusals {
+        match refusal {
+            Refusal::Diverged { .. } => {
+                let _ = writeln!(text, "{target} has changes that {source} lacks");
+                text.push_str(&diverged(plan.undecided(), plan, style).render(style));
+            }
+            Refusal::RenderedHotfix { paths } => {
+                let _ = writeln!(
+                    text,
+                    "{} on {target} edited by hand would be lost",
+                    count(paths.len(), "rendered file")
+                );
+                let mut table = Table::new(2);
+                for file in plan.stale.iter().filter(|file| paths.contains(&file.path)) {
+                    table.row([
+                        file.path.to_string(),
+                        file.changed_by
+                            .as_ref()
+                            .map_or_else(String::new, |commit| who(commit, style)),
+                    ]);
+                }
+                text.push_str(&table.render(style));
+            }
+            Refusal::Incomplete {
+                missing,
+                also_changes,
+            } => {
+                let _ = writeln!(
+                    text,
+                    "the chosen components would not come out as in {source} without {}",
+                    missing.join(", ")
+                );
+                if !also_changes.is_empty() {
+                    let names: Vec<String> = also_changes.iter().map(ToString::to_string).collect();
+                    let _ = writeln!(
+                        text,
+                        "  taking that along also changes {}",
+                        names.join(", ")
+                    );
+                }
+            }
+            Refusal::Order { expected } => {
+                let expected = expected
+                    .as_ref()
+                    .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                let _ = writeln!(
+                    text,
+                    "{target} is promoted from {expected}, not from {source}"
+                );
+            }
+            Refusal::Validation { errors } => {
+                let _ = writeln!(
+                    text,
+                    "the result has {} that {target} does not have now",
+                    count(errors.len(), "error")
+                );
+                for error in errors {
+                    let _ = writeln!(text, "  {}", clean(error));
+                }
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Style) -> Table {
+    let mut table = Table::new(2);
+    for item in items {
+        let difference = &item.difference;
+        let (ours, theirs) = (
+            brief(item, difference.ours.as_ref()),
+            brief(item, difference.theirs.as_ref()),
+        );
+        let (word, tone, values) = match difference.class {
+            Class::Hotfix => ("hotfix", Tone::Warning, format!("{theirs} → {ours}")),
+            _ => (
+                "conflict",
+                Tone::Bad,
+                format!("{} {ours}, {} {theirs}", plan.target.0, plan.source.0),
+            ),
+        };
+        let who = item
+            .changed_by
+            .as_ref()
+            .map_or_else(String::new, |commit| who(commit, style));
+        table.row([
+            Cell::new(tone, word),
+            item.label().into(),
+            values.into(),
+            who.into(),
+        ]);
+    }
+    table
+}
+
+fn who(commit: &CommitInfo, style: &Style) -> String {
+    format!(
+        "{}, {}, {}: {}",
+        commit.id.short(),
+        ago(commit.author.seconds, style.now),
+        commit.author.email,
+        commit.message.subject
+    )
+}
+
+/// The plan of a backport.
+pub fn backport(plan: &backport::Plan, repository: &Repository, style: &Style) -> String {
+    let mut text = format!(
+        "{}   {} {} → {} {}\n\n",
+        style.paint(
+            Tone::Strong,
+            &count(plan.items.len(), "hotfix").replace("hotfixs", "hotfixes")
+        ),
+        plan.hotfixed.0,
+        plan.hotfixed.1.short(),
+        plan.into.0,
+        plan.into.1.short()
+    );
+    let mut table = Table::new(2);
+    for item in &plan.items {
+        let difference = &item.difference;
+        table.row([
+            item.label(),
+            format!(
+                "{} → {}",
+                brief(item, difference.theirs.as_ref()),
+                brief(item, difference.ours.as_ref())
+            ),
+        ]);
+    }
+    text.push_str(&table.render(style));
+    let rendered = rendered(&plan.rendered, repository);
+    if !rendered.is_empty() {
+        let _ = writeln!(text, "  rendered  {rendered}");
+    }
+    for item in &plan.left {
+        let why = match item.difference.class {
+            Class::Conflict => "left: both sides changed it",
+            _ => "left: kept on purpose, or not chosen",
+        };
+        let _ = writeln!(text, "  {}  {why}", item.label());
+    }
+    text
+}
+
+/// The plan as data.
+pub fn plan_data(plan: &promote::Plan) -> Value {
+    json!({
+        "product": plan.product,
+        "version": {"from": plan.version.0, "to": plan.version.1},
+        "source": {"environment": plan.source.0.as_str(), "commit": plan.source.1.to_string()},
+        "target": {"environment": plan.target.0.as_str(), "commit": plan.target.1.to_string()},
+        "changes": plan.items.iter().map(item_data).collect::<Vec<_>>(),
+        "versions": plan.versions.iter().map(|change| json!({
+            "component": change.component.as_str(), "from": change.from, "to": change.to,
+        })).collect::<Vec<_>>(),
+        "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
+        "warnings": plan.warnings,
+        "refusals": plan.refusals.iter().map(refusal_data).collect::<Vec<_>>(),
+        "digest": plan.digest,
+    })
+}
+
+/// The plan of a backport as data.
+pub fn backport_data(plan: &backport::Plan) -> Value {
+    json!({
+        "source": {"environment": plan.hotfixed.0.as_str(), "commit": plan.hotfixed.1.to_string()},
+        "target": {"environment": plan.into.0.as_str(), "commit": plan.into.1.to_string()},
+        "changes": plan.items.iter().map(item_data).collect::<Vec<_>>(),
+        "left": plan.left.iter().map(item_data).collect::<Vec<_>>(),
+        "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
+        "digest": plan.digest,
+    })
+}
+
+fn rendered_data(change: &RenderedChange) -> Value {
+    json!({
+        "path": change.path.as_str(),
+        "change": change.kind,
+        "layer": change.layer.as_ref().map(ToString::to_string),
+        "component": change.component.as_str(),
+    })
+}
+
+fn item_data(item: &Item) -> Value {
+    let difference = &item.difference;
+    json!({
+        "unit": item.unit.to_string(),
+        "path": difference.path.to_string(),
+        "class": difference.class,
+        "decision": item.decision,
+        "base": difference.base,
+        "target": difference.ours,
+        "source": difference.theirs,
+        "changedBy": item.changed_by.as_ref().map(|commit| json!({
+            "commit": commit.id.to_string(),
+            "email": commit.author.email,
+            "time": crate::report::rfc3339(commit.author.seconds, commit.author.offset_minutes),
+            "subject": commit.message.subject,
+        })),
+    })
+}
+
+fn refusal_data(refusal: &Refusal) -> Value {
+    match refusal {
+        Refusal::Diverged { count } => json!({"guard": "diverged", "count": count}),
+        Refusal::RenderedHotfix { paths } => {
+            json!({"guard": "rendered-hotfix", "paths": paths.iter().map(|path| path.as_str()).collect::<Vec<_>>()})
+        }
+        Refusal::Incomplete {
+            missing,
+            also_changes,
+        } => json!({
+            "guard": "incomplete", "missing": missing,
+            "alsoChanges": also_changes.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        }),
+        Refusal::Order { expected } => {
+            json!({"guard": "order", "expected": expected.as_ref().map(ToString::to_string)})
+        }
+        Refusal::Validation { errors } => json!({"guard": "validation", "errors": errors}),
+    }
+}
