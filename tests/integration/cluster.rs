@@ -1,11 +1,14 @@
 //! The cluster adapter against a real API server: every kind of answer is told apart, and nothing is stored.
 
 use crate::support::apiserver::ApiServer;
+use crate::support::faults::{Fault, FaultProxy};
 use kubectl_gitops::cluster::{
     Cluster, ClusterError, ConnectOptions, DryRun, DryRunOptions, Mode, Proposal, Refusal, Verdict,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 fn connect(context: &str) -> Cluster {
     Cluster::connect(&ConnectOptions {
@@ -16,8 +19,29 @@ fn connect(context: &str) -> Cluster {
     .unwrap()
 }
 
+/// A connection to any address, with little patience.
+fn connect_to(server: &str, more: &str) -> Cluster {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kubeconfig");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         clusters: [{{name: c, cluster: {{server: '{server}'{more}}}}}]\n\
+         users: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    Cluster::connect(&ConnectOptions {
+        kubeconfig: Some(path),
+        request_timeout: Some(Duration::from_secs(3)),
+        ..ConnectOptions::default()
+    })
+    .unwrap()
+}
+
 fn judge(context: &str, namespace: &str, mode: Mode, objects: Vec<Value>) -> Vec<DryRun> {
-    let cluster = connect(context);
+    judge_with(&connect(context), namespace, mode, objects)
+}
+
+fn judge_with(cluster: &Cluster, namespace: &str, mode: Mode, objects: Vec<Value>) -> Vec<DryRun> {
     let needed = BTreeSet::from(["v1", "apps/v1"]);
     let catalog = connect("test").discover(&needed).unwrap();
     let proposals = objects
@@ -261,4 +285,141 @@ fn a_credential_plugin_is_run_and_its_failure_is_told() {
     let error = Cluster::connect(&failing).err().unwrap().to_string();
     assert!(error.contains("log in first"), "{error}");
     assert!(!error.contains("secret-token"), "{error}");
+}
+
+#[test]
+fn a_busy_server_is_asked_again_and_a_broken_one_is_not_a_finding() {
+    let server = ApiServer::shared();
+    let namespace = server.namespace("cluster");
+    let (_proxy, address) = server.plain();
+    let mut busy = 3;
+    let faults = FaultProxy::start(address, move |method, target| {
+        if target.contains("broken") {
+            return Fault::status(503);
+        }
+        busy -= i32::from(method == "PATCH");
+        match (method, busy) {
+            ("PATCH", 0..) => {
+                Fault::Answer(429, vec![("Retry-After".into(), "0".into())], String::new())
+            }
+            _ => Fault::Pass,
+        }
+    });
+    let cluster = connect_to(&format!("http://{}", faults.address()), "");
+    assert_eq!(cluster.uid().unwrap(), server.uid());
+    let good = deployment(&json!({"name": "c", "image": "i"}));
+    let mut broken = good.clone();
+    broken["metadata"]["name"] = json!("broken");
+    let runs = judge_with(&cluster, &namespace, Mode::Apply, vec![good, broken]);
+    assert!(matches!(runs[0].verdict, Verdict::Accepted), "{runs:?}");
+    let failed = matches!(
+        &runs[1].verdict,
+        Verdict::Unknown(ClusterError::Failed { status: 503, .. })
+    );
+    assert!(failed, "{runs:?}");
+}
+
+#[test]
+fn a_server_that_dies_on_the_way_is_left_in_peace() {
+    let server = ApiServer::shared();
+    let namespace = server.namespace("cluster");
+    let (_proxy, address) = server.plain();
+    let faults = FaultProxy::start(address, |method, _| match method {
+        "PATCH" => Fault::Cut,
+        _ => Fault::Pass,
+    });
+    let cluster = connect_to(&format!("http://{}", faults.address()), "");
+    let object = deployment(&json!({"name": "c", "image": "i"}));
+    let runs = judge_with(&cluster, &namespace, Mode::Apply, vec![object; 200]);
+    for run in &runs {
+        assert!(
+            matches!(
+                run.verdict,
+                Verdict::Unknown(ClusterError::Unreachable { .. })
+            ),
+            "{run:?}"
+        );
+    }
+    let tried = faults
+        .seen()
+        .iter()
+        .filter(|line| line.starts_with("PATCH"))
+        .count();
+    assert!((1..=32).contains(&tried), "{tried} of 200 were tried");
+}
+
+#[test]
+fn a_webhook_that_is_down_keeps_the_verdict_open() {
+    let server = ApiServer::shared();
+    let namespace = server.namespace("cluster");
+    server.apply(&format!(
+        "apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {{name: {namespace}}}
+webhooks:
+  - name: guard.example.com
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    timeoutSeconds: 1
+    clientConfig: {{url: 'https://127.0.0.1:1/'}}
+    rules: [{{apiGroups: [''], apiVersions: [v1], operations: ['*'], resources: [configmaps]}}]
+    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}
+"
+    ));
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+    let began = Instant::now();
+    loop {
+        let runs = judge("test", &namespace, Mode::Apply, vec![object.clone()]);
+        match &runs[0].verdict {
+            Verdict::Unknown(error) => {
+                assert!(error.to_string().contains("guard.example.com"), "{error}");
+                break;
+            }
+            // The server takes a moment to know a new webhook.
+            Verdict::Accepted if began.elapsed() < Duration::from_secs(30) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    server.ask(&["delete", "validatingwebhookconfiguration", &namespace]);
+}
+
+#[test]
+fn a_server_that_says_nothing_or_nonsense_is_not_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let began = Instant::now();
+    for scheme in ["http", "https"] {
+        let cluster = connect_to(&format!("{scheme}://{address}"), "");
+        let error = cluster.uid().unwrap_err();
+        let known = matches!(
+            error,
+            ClusterError::Timeout { .. } | ClusterError::Unreachable { .. }
+        );
+        assert!(known, "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(30));
+
+    let page = |_: &str, _: &str| Fault::Answer(200, Vec::new(), "<html>sign in</html>".into());
+    let portal = FaultProxy::start(address, page);
+    let error = connect_to(&format!("http://{}", portal.address()), "")
+        .uid()
+        .unwrap_err();
+    assert!(matches!(error, ClusterError::Malformed { .. }), "{error}");
+
+    // The real server behind a certificate that nobody vouches for.
+    let error = connect_to(ApiServer::shared().url(), "").uid().unwrap_err();
+    assert!(matches!(error, ClusterError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    let trusting = connect_to(
+        ApiServer::shared().url(),
+        ", insecure-skip-tls-verify: true",
+    );
+    let error = trusting.uid().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ClusterError::Forbidden { .. } | ClusterError::Unauthorized { .. }
+        ),
+        "{error}"
+    );
 }

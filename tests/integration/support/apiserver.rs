@@ -6,7 +6,7 @@ use super::process::{Guarded, free_port, program, server_folder};
 use base64::Engine as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -129,6 +129,23 @@ impl ApiServer {
     /// The UID of the namespace kube-system, which tells clusters apart.
     pub fn uid(&self) -> &str {
         &self.uid
+    }
+
+    /// The same server without TLS, for faults to be put in front of: `kubectl proxy` as the administrator.
+    pub fn plain(&self) -> (Guarded, SocketAddr) {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let arguments = [
+            "proxy".to_owned(),
+            format!("--port={}", address.port()),
+            format!("--kubeconfig={}", self.kubeconfig.display()),
+            "--reject-paths=^$".to_owned(),
+        ];
+        let dir = server_folder("proxy");
+        let mut proxy = Guarded::start(&dir, &program("kubectl"), &arguments);
+        proxy
+            .wait(|| TcpStream::connect(address).is_ok())
+            .expect("kubectl proxy");
+        (proxy, address)
     }
 
     fn kubectl_with(kubeconfig: &Path) -> Command {

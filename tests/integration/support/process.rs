@@ -96,7 +96,7 @@ impl Guarded {
         }
     }
 
-    /// Waits until `ready` says so; an early end or a minute of silence is an error with the log's end.
+    /// Waits until `ready` says so; an early end or two minutes of silence are an error with the log's end.
     pub fn wait(&mut self, mut ready: impl FnMut() -> bool) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
