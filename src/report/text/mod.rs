@@ -3,9 +3,11 @@
 
 mod diff;
 mod status;
+mod validate;
 
 pub use diff::diff;
 pub use status::status;
+pub use validate::validate;
 
 use serde_json::Value;
 
