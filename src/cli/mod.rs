@@ -18,6 +18,7 @@ mod program;
 mod promote;
 mod schema;
 mod ui;
+mod validate;
 mod version;
 mod writing;
 
@@ -37,6 +38,7 @@ use ui::Ui;
 enum Command {
     Promote(promote::Args),
     Backport(backport::Args),
+    Validate(validate::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -48,6 +50,7 @@ impl Command {
         match self {
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),
+            Command::Validate(args) => validate::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

@@ -13,7 +13,7 @@ use super::opening;
 use crate::config::CONFIG_FILE;
 use crate::ops::estate::{Estate, EstateError};
 use crate::ops::validate::{
-    Section, ValidateError, ValidateOptions, ValidateReport, check_live, check_path, check_snapshot,
+    Section, ValidateError, ValidateOptions, ValidateReport, check_path, check_snapshot,
 };
 use crate::product::EnvironmentName;
 use crate::report::{self, Style};
@@ -21,10 +21,12 @@ use crate::schema::embedded_versions;
 
 /// Check that environments, or the Kubernetes objects in files, would be accepted
 #[derive(clap::Args)]
-#[command(after_long_help = "Without names it checks every environment of gitops.yaml, or the current folder\n\
+#[command(
+    after_long_help = "Without names it checks every environment of gitops.yaml, or the current folder\n\
     where there is none. Needs no cluster and no network: the schemas of Kubernetes are\n\
     part of this program. CustomResourceDefinitions among the checked files are used too.\n\n\
-    Ends with 1 when there are errors; warnings alone end with 0, unless --strict.")]
+    Ends with 1 when there are errors; warnings alone end with 0, unless --strict."
+)]
 pub(super) struct Args {
     /// Environments by their names, or files and folders
     #[arg(value_name = "ENV|PATH")]
@@ -35,14 +37,20 @@ pub(super) struct Args {
     /// Further schemas: a file or folder with CustomResourceDefinitions or JSON Schemas; may be repeated
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     schema: Vec<PathBuf>,
-    /// Ask the environment's cluster, too: a dry run of every object, nothing is written
+    /// Ask the cluster, too: a dry run of every object, nothing is written
     #[arg(long)]
     live: bool,
     /// End with 1 for warnings as well
     #[arg(long)]
     strict: bool,
     /// Output format
-    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
     output: Output,
 }
 
@@ -65,7 +73,9 @@ enum Output {
 }
 
 fn version(text: &str) -> Result<String, String> {
-    crate::schema::embedded(Some(text)).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    crate::schema::embedded(Some(text))
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 /// What is checked.
@@ -75,7 +85,12 @@ enum Target {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut reader = Reader { args, context, estate: None, taken: Vec::new() };
+    let mut reader = Reader {
+        args,
+        context,
+        estate: None,
+        taken: Vec::new(),
+    };
     let mut report = ValidateReport::default();
     for target in reader.targets()? {
         let before = context.elapsed();
@@ -87,15 +102,28 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         .sections
         .iter()
         .filter_map(|section| section.live.as_ref())
-        .flat_map(|live| live.unjudged.iter().map(|one| (one.object.clone(), one.reason.clone())))
+        .flat_map(|live| {
+            live.unjudged
+                .iter()
+                .map(|one| (one.object.clone(), one.reason.clone()))
+        })
         .collect();
     if !unjudged.is_empty() {
-        return Err(incomplete(&unjudged, report.sections.iter().map(|section| section.objects).sum()));
+        return Err(incomplete(
+            &unjudged,
+            report.sections.iter().map(|section| section.objects).sum(),
+        ));
     }
     let refused = if args.strict {
-        report.sections.iter().any(|section| !section.findings.is_empty())
+        report
+            .sections
+            .iter()
+            .any(|section| !section.findings.is_empty())
     } else {
-        report.sections.iter().any(|section| section.errors().next().is_some())
+        report
+            .sections
+            .iter()
+            .any(|section| section.errors().next().is_some())
     };
     Ok(if refused { Exit::No } else { Exit::Ok })
 }
@@ -113,19 +141,27 @@ impl Reader<'_> {
             return self.all();
         }
         let directory = self.directory()?;
-        self.args.targets.iter().map(|word| self.target(&directory, word)).collect()
+        self.args
+            .targets
+            .iter()
+            .map(|word| self.target(&directory, word))
+            .collect()
     }
 
     /// Every environment; the current folder where nothing describes any.
     fn all(&mut self) -> Result<Vec<Target>, Failure> {
-        match opening::try_open(self.context)? {
+        match opening::try_open(self.context, false)? {
             Ok(estate) => {
-                let names = estate.repository().environments.iter().map(|entry| Target::Environment(entry.name.clone()));
+                let names = estate
+                    .repository()
+                    .environments
+                    .iter()
+                    .map(|entry| Target::Environment(entry.name.clone()));
                 let names = names.collect();
                 self.estate = Some(estate);
                 Ok(names)
             }
-            Err(error) if is_undescribed(&error) && !self.args.live => Ok(vec![Target::Path(self.directory()?)]),
+            Err(error) if is_undescribed(&error) => Ok(vec![Target::Path(self.directory()?)]),
             Err(error) => Err(opening::estate_failure(error)),
         }
     }
@@ -150,19 +186,22 @@ impl Reader<'_> {
         } else if written_as_path || name.is_err() {
             return Err(Failure::usage(format!("there is no file or folder {word}")));
         }
-        let name = name.map_err(|error| Failure::new(FailureKind::Usage, anyhow::Error::new(error)))?;
+        let name =
+            name.map_err(|error| Failure::new(FailureKind::Usage, anyhow::Error::new(error)))?;
         let estate = self.opened()?;
         estate.environment(&name).map_err(opening::estate_failure)?;
         Ok(Target::Environment(name))
     }
 
     fn directory(&self) -> Result<PathBuf, Failure> {
-        self.context.directory().map_err(|error| Failure::new(FailureKind::Usage, error))
+        self.context
+            .directory()
+            .map_err(|error| Failure::new(FailureKind::Usage, error))
     }
 
     fn estate_if_any(&mut self) -> Result<Option<&Estate>, Failure> {
         if self.estate.is_none() {
-            self.estate = match opening::try_open(self.context)? {
+            self.estate = match opening::try_open(self.context, false)? {
                 Ok(estate) => Some(estate),
                 Err(error) if is_undescribed(&error) => None,
                 Err(error) => return Err(opening::estate_failure(error)),
@@ -183,23 +222,17 @@ impl Reader<'_> {
         let (args, context) = (self.args, self.context);
         let options = self.options()?;
         match target {
-            Target::Path(_) if args.live => {
-                Err(Failure::usage("--live asks the cluster of an environment, and a path has none")
-                    .hint("name an environment of gitops.yaml instead"))
-            }
             Target::Path(path) => path_section(&self.directory()?, path, &options),
             Target::Environment(name) => {
                 let estate = self.opened()?;
                 let entry = estate.environment(name).map_err(opening::estate_failure)?;
                 let commit = estate.tip(name).map_err(opening::estate_failure)?;
-                let snapshot = estate.snapshot(entry, &commit).map_err(opening::estate_failure)?;
+                let snapshot = estate
+                    .snapshot(entry, &commit)
+                    .map_err(opening::estate_failure)?;
                 let repository = estate.repository();
-                let section = if args.live {
-                    let _waiting = context.ui.waiting("asking the cluster");
-                    check_live(&snapshot, (repository, entry), &options, connect_options(context))
-                } else {
-                    check_snapshot(&snapshot, repository, entry, &options)
-                };
+                let _waiting = args.live.then(|| context.ui.waiting("asking the cluster"));
+                let section = check_snapshot(&snapshot, repository, entry, &options);
                 section.map_err(failure)
             }
         }
@@ -209,16 +242,34 @@ impl Reader<'_> {
         let directory = self.directory()?;
         Ok(ValidateOptions {
             kubernetes: self.args.kubernetes_version.clone(),
-            schemas: self.args.schema.iter().map(|path| directory.join(path)).collect(),
+            schemas: self
+                .args
+                .schema
+                .iter()
+                .map(|path| directory.join(path))
+                .collect(),
+            live: self.args.live.then(|| connect_options(self.context)),
         })
     }
 }
 
 /// Checks a path; places are told relative to the current folder.
-fn path_section(directory: &Path, path: &Path, options: &ValidateOptions) -> Result<Section, Failure> {
-    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+fn path_section(
+    directory: &Path,
+    path: &Path,
+    options: &ValidateOptions,
+) -> Result<Section, Failure> {
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(path)
+    };
     let (base, prefix) = match path.strip_prefix(directory) {
-        Ok(relative) if relative.components().all(|part| matches!(part, std::path::Component::Normal(_))) => {
+        Ok(relative)
+            if relative
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_))) =>
+        {
             (directory, String::new())
         }
         _ => (folder, format!("{}/", display(directory, folder))),
@@ -244,7 +295,8 @@ fn is_undescribed(error: &EstateError) -> bool {
     use crate::git::GitError;
     matches!(
         error,
-        EstateError::Git(GitError::NotARepository { .. }) | EstateError::Config(ConfigError::Absent)
+        EstateError::Git(GitError::NotARepository { .. })
+            | EstateError::Config(ConfigError::Absent)
     )
 }
 
@@ -252,21 +304,36 @@ fn failure(error: ValidateError) -> Failure {
     let hint = match error {
         ValidateError::Live(error) => return live_failure(error),
         ValidateError::Kubernetes(_) => {
-            format!("choose one of {} with --kubernetes-version", embedded_versions().join(", "))
+            format!(
+                "choose one of {} with --kubernetes-version",
+                embedded_versions().join(", ")
+            )
         }
-        ValidateError::Schema(_) => "--schema takes CustomResourceDefinitions and JSON Schemas".to_owned(),
+        ValidateError::Schema(_) => {
+            "--schema takes CustomResourceDefinitions and JSON Schemas".to_owned()
+        }
         ValidateError::Rule { .. } => format!("correct rules in {CONFIG_FILE}"),
         ValidateError::Folder(_) => return Failure::new(FailureKind::Usage, error),
     };
     Failure::new(FailureKind::Usage, error).hint(hint)
 }
 
-fn write(args: &Args, context: &Context, report: &ValidateReport, taken: &[Duration]) -> Result<(), Failure> {
+fn write(
+    args: &Args,
+    context: &Context,
+    report: &ValidateReport,
+    taken: &[Duration],
+) -> Result<(), Failure> {
     let details = |section: &Section| {
-        let at = report.sections.iter().position(|one| std::ptr::eq(one, section)).unwrap_or_default();
+        let at = report
+            .sections
+            .iter()
+            .position(|one| std::ptr::eq(one, section))
+            .unwrap_or_default();
         details(section, taken.get(at).copied().unwrap_or_default())
     };
-    let text = |report: &ValidateReport, style: &Style| report::text::validate(report, style, &details);
+    let text =
+        |report: &ValidateReport, style: &Style| report::text::validate(report, style, &details);
     let document = |format| context.ui.report(format, "ValidateReport", report, text);
     match args.output {
         Output::Text => document(report::Format::Text),
@@ -287,17 +354,21 @@ fn write(args: &Args, context: &Context, report: &ValidateReport, taken: &[Durat
     }
 }
 
-/// `Kubernetes 1.36, offline, 14 ms`.
+/// `Kubernetes 1.36, offline, 14 ms`, or `Kubernetes 1.36 and prod-eu, 1.2 s`.
 fn details(section: &Section, taken: Duration) -> String {
     let minor: Vec<&str> = section.kubernetes.split('.').take(2).collect();
     let how = match &section.live {
-        None => "offline".to_owned(),
+        None => ", offline".to_owned(),
         Some(live) => {
             let cluster = live.context.as_deref().unwrap_or(&live.server);
-            format!("{cluster} judged {}", report::count(live.judged, "object"))
+            format!(" and {cluster}")
         }
     };
     let milliseconds = taken.as_millis();
-    let taken = if milliseconds < 1000 { format!("{milliseconds} ms") } else { format!("{:.1} s", taken.as_secs_f64()) };
-    format!("Kubernetes {}, {how}, {taken}", minor.join("."))
+    let taken = if milliseconds < 1000 {
+        format!("{milliseconds} ms")
+    } else {
+        format!("{:.1} s", taken.as_secs_f64())
+    };
+    format!("Kubernetes {}{how}, {taken}", minor.join("."))
 }
