@@ -7,6 +7,7 @@
 
 mod args;
 mod backport;
+mod bump_image;
 mod cluster;
 mod complete;
 mod completion;
@@ -18,7 +19,6 @@ mod program;
 mod promote;
 mod schema;
 mod ui;
-mod validate;
 mod version;
 mod writing;
 
@@ -36,9 +36,9 @@ use ui::Ui;
 /// Every command, in the order of the help text.
 #[derive(Subcommand)]
 enum Command {
+    BumpImage(bump_image::Args),
     Promote(promote::Args),
     Backport(backport::Args),
-    Validate(validate::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -48,9 +48,9 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Command::BumpImage(args) => bump_image::run(args, context),
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),
-            Command::Validate(args) => validate::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

@@ -1,6 +1,7 @@
 //! Operations: gather (read-only), plan (pure), publish (the only writer).
 
 pub mod backport;
+pub mod bump_image;
 pub mod demo;
 pub mod diff;
 pub mod estate;

@@ -104,6 +104,11 @@ impl Registries {
         })
     }
 
+    /// Whether a repository is read from a directory, where questions cost nothing.
+    pub fn is_local(&self, repository: &Repository) -> bool {
+        self.inner.settings.layouts.contains_key(repository.host())
+    }
+
     /// All tags of each repository, sorted by name.
     pub fn tags(&self, repositories: &[Repository]) -> Vec<Result<Vec<Tag>, RegistryError>> {
         self.inner.announce(repositories.iter());

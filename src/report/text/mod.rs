@@ -1,13 +1,12 @@
 //! One file per report: what a person reads on a terminal. Answer first, then
 //! why, then what to type next; aligned columns, no boxes, colour only adds.
 
+pub mod bump_image;
 mod diff;
 mod status;
-mod validate;
 
 pub use diff::diff;
 pub use status::status;
-pub use validate::validate;
 
 use serde_json::Value;
 

@@ -1,0 +1,345 @@
+//! `bump-image`: words to a request, the plan to the person, the plan to the one
+//! writer.
+
+use jiff::Timestamp;
+
+use super::args::{OutputArgs, WriteArgs};
+use super::context::Context;
+use super::failure::{Exit, Failure, FailureKind};
+use super::opening::{environment, estate_failure, open_to_write};
+use super::writing::{self, Again};
+use crate::image::TagPolicy;
+use crate::ops::bump_image::{
+    self, Allowed, Answers, BumpError, Plan, Refusal, Request, Scene, Wish,
+};
+use crate::ops::estate::Estate;
+use crate::product::ComponentName;
+use crate::registry::{Fault, Registries, RegistryError, Settings};
+use crate::report::text::bump_image as text;
+use crate::report::{Format, count};
+
+/// Write the newest allowed image tags, or the ones you name, as one commit
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  kubectl gitops bump-image --env dev                   all components that have a policy
+  kubectl gitops bump-image cart frontend --env dev     these two
+  kubectl gitops bump-image cart=v1.4.2 --env dev       this tag
+  kubectl gitops bump-image --env dev --dry-run --explain
+                                                        why each tag was chosen or not
+  kubectl gitops bump-image cart=v1.4.2 --env prod --hotfix 'checkout fails'
+                                                        past the order of promotion")]
+pub(super) struct Args {
+    /// Components, each with the version that it shall get, or left to its policy;
+    /// none: all components that have a policy
+    #[arg(value_name = "COMPONENT[=TAG]")]
+    components: Vec<String>,
+    /// The environment to write
+    #[arg(short = 'e', long, value_name = "ENV", required = true)]
+    env: String,
+    /// The policy of components that have none of their own: the newest version in
+    /// this range
+    #[arg(long, value_name = "RANGE")]
+    semver: Option<String>,
+    /// Take a version that is older than the deployed one
+    #[arg(long)]
+    allow_downgrade: bool,
+    /// Take the image that a tag names now where it is not the recorded one
+    #[arg(long)]
+    refresh_digests: bool,
+    /// Change an environment that images reach by promotion; the reason is recorded
+    #[arg(long, value_name = "REASON")]
+    hotfix: Option<String>,
+    /// Go on without the components whose registry cannot be asked
+    #[arg(long)]
+    keep_going: bool,
+    /// Say for every tag why it was or was not chosen
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let request = request(args)?;
+    let estate = open_to_write(context)?;
+    let scene = bump_image::read(&estate, &request).map_err(failure)?;
+    let answers = ask(context, &estate, &scene, &request)?;
+    let plan = bump_image::plan(&request, &scene, &answers).map_err(failure)?;
+    let shown = args.output.format == Format::Text;
+    if shown {
+        context.ui.answer(&text::plan(&plan, context.ui.style()));
+        if args.explain {
+            context
+                .ui
+                .answer(&text::explanation(&plan, context.ui.style()));
+        }
+    }
+    if !plan.refusals.is_empty() {
+        data(args, context, &plan, None)?;
+        return Err(refused(&plan, args));
+    }
+    if plan.is_empty() {
+        return data(args, context, &plan, None).map(|()| Exit::Ok);
+    }
+    if shown {
+        context.ui.answer(&text::summary(&plan, &scene.repository));
+    }
+    if args.write.dry_run {
+        return data(args, context, &plan, None).map(|()| Exit::Ok);
+    }
+    write(args, context, &estate, (&request, &answers, &plan))
+}
+
+fn ask(
+    context: &Context,
+    estate: &Estate,
+    scene: &Scene,
+    request: &Request,
+) -> Result<Answers, Failure> {
+    let root = estate
+        .git
+        .work_tree()
+        .unwrap_or_else(|| estate.git.git_dir());
+    let settings = Settings::from_variables(&|name| context.variable(name));
+    let settings = bump_image::local_settings(scene, root, settings);
+    let registries =
+        Registries::new(settings).map_err(|error| failure(BumpError::Client(error)))?;
+    let now = Timestamp::from_second(context.now()).unwrap_or_default();
+    let waiting = context.ui.waiting("asking the registries");
+    let answers = bump_image::ask(scene, request, &registries, now).map_err(failure);
+    drop(waiting);
+    answers
+}
+
+fn write(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    (request, answers, plan): (&Request, &Answers, &Plan),
+) -> Result<Exit, Failure> {
+    let entry = estate
+        .environment(&request.environment)
+        .map_err(estate_failure)?;
+    let mut replan = || {
+        // What the registries said still holds; where the branch stands does not.
+        let scene = bump_image::read(estate, request)?;
+        let plan = bump_image::plan(request, &scene, answers)?;
+        Ok::<_, BumpError>(bump_image::planned(&plan, request, estate, entry))
+    };
+    let first = bump_image::planned(plan, request, estate, entry);
+    let again = Again {
+        plan: &mut replan,
+        command: &format!("kubectl gitops bump-image --env {} --dry-run", entry.name),
+        failure: &failure,
+    };
+    let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
+        return Ok(Exit::Ok);
+    };
+    if args.output.format == Format::Text {
+        writing::announce(context, &published);
+        let next = estate.repository().promoted_from(&entry.name).next();
+        match (&request.hotfix, next) {
+            (Some(_), _) => {
+                let hint = format!("carry it back: kubectl gitops backport {}", entry.name);
+                context.ui.hint(&hint);
+            }
+            (None, Some(next)) => {
+                let hint = format!("next: kubectl gitops promote {}", next.name);
+                context.ui.hint(&hint);
+            }
+            (None, None) => {}
+        }
+    }
+    let published = writing::published_data(&published);
+    data(args, context, plan, Some(published)).map(|()| Exit::Ok)
+}
+
+fn data(
+    args: &Args,
+    context: &Context,
+    plan: &Plan,
+    published: Option<serde_json::Value>,
+) -> Result<(), Failure> {
+    if args.output.format == Format::Text {
+        return Ok(());
+    }
+    let mut value = text::plan_data(plan, args.explain);
+    value["published"] = published.unwrap_or_default();
+    let nothing = |_: &_, _: &_| String::new();
+    context
+        .ui
+        .report(args.output.format, "BumpImageReport", &value, nothing)
+}
+
+fn request(args: &Args) -> Result<Request, Failure> {
+    if args
+        .hotfix
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
+        return Err(Failure::usage("--hotfix needs a reason"));
+    }
+    let range = args.semver.as_deref().map(|text| {
+        text.parse().map_err(|error| {
+            Failure::new(
+                FailureKind::Usage,
+                anyhow::Error::new(error).context("--semver"),
+            )
+        })
+    });
+    let mut wishes: Vec<Wish> = Vec::new();
+    for word in &args.components {
+        let wish = wish(word)?;
+        let other = wishes
+            .iter()
+            .find(|other| other.component == wish.component);
+        if other.is_some_and(|other| *other != wish) {
+            let message = format!("{} stands twice, with different versions", wish.component);
+            return Err(Failure::usage(message));
+        }
+        wishes.push(wish);
+    }
+    Ok(Request {
+        environment: environment(&args.env)?,
+        wishes,
+        fallback: range.transpose()?.map(TagPolicy::semver),
+        allow: Allowed {
+            downgrade: args.allow_downgrade,
+            refresh_digests: args.refresh_digests,
+        },
+        keep_going: args.keep_going,
+        hotfix: args.hotfix.clone(),
+        message: args.write.message.clone(),
+    })
+}
+
+fn wish(word: &str) -> Result<Wish, Failure> {
+    let (name, version) = match word.split_once('=') {
+        Some((name, version)) => (name, Some(version)),
+        None => (word, None),
+    };
+    let usage = |error: anyhow::Error| Failure::new(FailureKind::Usage, error);
+    let component: ComponentName = name.parse().map_err(|error| {
+        let failure = usage(anyhow::Error::new(error));
+        match name.split_once(':') {
+            Some((name, tag)) => failure.hint(format!("say {name}={tag}")),
+            None => failure,
+        }
+    })?;
+    let version = version.map(|text| {
+        text.parse()
+            .map_err(|error| usage(anyhow::Error::new(error).context(format!("{word:?}"))))
+    });
+    Ok(Wish {
+        component,
+        version: version.transpose()?,
+    })
+}
+
+fn refused(plan: &Plan, args: &Args) -> Failure {
+    let error = anyhow::Error::msg(text::refusals(plan));
+    let mut failure = Failure::new(FailureKind::Refused, error).hint("nothing was written");
+    let environment = &plan.environment.0;
+    let mut hints: Vec<String> = Vec::new();
+    for refusal in &plan.refusals {
+        hints.push(match refusal {
+            Refusal::Downgrade { .. } => "take the older version with --allow-downgrade".into(),
+            Refusal::Vanished { component, newest, .. } => format!(
+                "if that is intended: kubectl gitops bump-image {component}={newest} --env {environment}"
+            ),
+            Refusal::MutableTag { .. } => "take the image that the tag names now with --refresh-digests".into(),
+            Refusal::Platforms { component, .. } => {
+                format!("leave {component} out, or change the platforms of its policy")
+            }
+            Refusal::Held { component, .. } => {
+                format!("remove the hold from {component} first")
+            }
+            Refusal::Tie { component, .. } => format!(
+                "name one: kubectl gitops bump-image {component}=TAG --env {environment}; or tell them apart with filter or ignore in its policy"
+            ),
+            Refusal::RenderedEdited { .. } => format!(
+                "carry the edit into the product, or drop it: kubectl gitops render {environment} --write"
+            ),
+        });
+    }
+    hints.dedup();
+    if plan.rows.len() > 1 && args.components.is_empty() {
+        hints.push("or name the components to bump, without these".into());
+    }
+    for hint in hints {
+        failure = failure.hint(hint);
+    }
+    failure
+}
+
+/// The failure of a bump, with what helps.
+fn failure(error: BumpError) -> Failure {
+    match error {
+        BumpError::Estate(error) => estate_failure(error),
+        BumpError::Promoted { ref environment, ref first, .. } => {
+            let usual = format!(
+                "bump it where promotion begins: kubectl gitops bump-image --env {first}"
+            );
+            let urgent = format!(
+                "in an emergency: kubectl gitops bump-image COMPONENT=TAG --env {environment} --hotfix 'REASON'"
+            );
+            Failure::new(FailureKind::Refused, error).hint(usual).hint(urgent)
+        }
+        BumpError::NoHotfix { ref environment } => {
+            let hint = format!("leave --hotfix out: kubectl gitops bump-image --env {environment}");
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        BumpError::NoPolicy { ref component } => {
+            let first = format!("name it: {component}=TAG");
+            Failure::new(FailureKind::Usage, error)
+                .hint(first)
+                .hint("or choose the newest in a range: --semver RANGE, or update: {semver: RANGE} in the product manifest")
+        }
+        BumpError::NoPolicies { .. } => Failure::new(FailureKind::Usage, error)
+            .hint("name versions (COMPONENT=TAG), give a range with --semver, or write update: {semver: RANGE} into the product manifest"),
+        BumpError::UnknownTag { .. } => {
+            Failure::new(FailureKind::Usage, error).hint("nothing was written")
+        }
+        BumpError::Registry { ref failed } => {
+            let names: Vec<String> = failed.iter().map(|(name, _)| name.to_string()).collect();
+            let known = format!(
+                "nothing is known about {} ({}); nothing was written",
+                count(names.len(), "component"),
+                names.join(", ")
+            );
+            let advice: Vec<String> = failed.iter().map(|(_, error)| advice(error)).collect();
+            let mut failure = Failure::new(FailureKind::Unreachable, error).hint(known);
+            let mut said: Vec<String> = Vec::new();
+            for line in advice {
+                if !said.contains(&line) {
+                    said.push(line.clone());
+                    failure = failure.hint(line);
+                }
+            }
+            failure.hint("or go on without them: --keep-going")
+        }
+        BumpError::Client(_) => Failure::new(FailureKind::Usage, error),
+        other => Failure::new(FailureKind::Usage, other),
+    }
+}
+
+/// What helps against a registry's failure.
+fn advice(error: &RegistryError) -> String {
+    let host = error.registry().unwrap_or("the registry");
+    match error.fault() {
+        Fault::Unauthorized => format!("log in: docker login {host}"),
+        Fault::Forbidden => {
+            format!("this login of {host} may not read it; log in as somebody who may")
+        }
+        Fault::NotFound => {
+            "it does not exist, or this login may not see it: check the image's name".to_owned()
+        }
+        Fault::RateLimited => format!("wait a while, or log in: docker login {host}"),
+        Fault::Failed => format!("{host} is in trouble; run it again later"),
+        Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
+        Fault::Credentials => "repair the credentials, or log in again".to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The plan: what each component gets, and the bytes that follow.
+//!
+//! Pure: the same request, scene and answers give the same plan, digest included.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::answer::Answers;
+use super::decide::decide;
+use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene};
+use crate::image::Digest;
+use crate::ops::rerender::{RenderedChange, rerender};
+use crate::product::pins::{Pin, Target, write};
+use crate::repo::{Edit, RepoPath, blob_id};
+
+/// Makes the plan for `request` from what stands in the environment and what the
+/// registries said.
+///
+/// # Errors
+/// A registry failed (unless the request keeps going), a tag does not exist, or the
+/// result would not be valid.
+pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan, BumpError> {
+    let mut rows = Vec::new();
+    let mut refusals = Vec::new();
+    let mut warnings = scene.warnings.clone();
+    let mut changes: Vec<(&Pin, Target)> = Vec::new();
+    let mut failed = Vec::new();
+    for pin in &scene.pins {
+        let decided = decide(request, pin, answers.get(&pin.component))?;
+        refusals.extend(decided.refusal);
+        warnings.extend(decided.warning);
+        if let Decision::Unknown(error) = &decided.row.decision {
+            failed.push((pin.component.clone(), error.clone()));
+        }
+        changes.extend(decided.target.map(|target| (pin, target)));
+        rows.push(decided.row);
+    }
+    if !failed.is_empty() && !request.keep_going {
+        return Err(BumpError::Registry { failed });
+    }
+    let mut edits = write(&scene.state.snapshot, &changes)?;
+    let rendered = render(scene, &mut edits, &mut refusals)?;
+    let product = scene.state.product.as_ref().map(|tree| {
+        let version = tree
+            .product
+            .version
+            .as_ref()
+            .map(|version| version.value.clone());
+        (tree.product.name.to_string(), version)
+    });
+    Ok(Plan {
+        product,
+        environment: (scene.state.entry.name.clone(), scene.state.commit.clone()),
+        digest: digest(&rows, &edits),
+        rows,
+        rendered,
+        warnings,
+        refusals,
+        edits,
+    })
+}
+
+/// Adds the rendered files that change with the pins. Files whose rendering stays the
+/// same are left alone, whatever they say; files that change but were edited by hand
+/// refuse, because that edit would be lost.
+fn render(
+    scene: &Scene,
+    edits: &mut BTreeMap<RepoPath, Edit>,
+    refusals: &mut Vec<Refusal>,
+) -> Result<Vec<RenderedChange>, BumpError> {
+    if edits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before = scene.rendering.as_ref();
+    let outcome = rerender(&scene.repository, &scene.state, before, edits, None)
+        .map_err(BumpError::Result)?;
+    let text = |path: &RepoPath| Some(before?.files.get(path)?.text.as_bytes());
+    let mut edited = Vec::new();
+    for (path, edit) in outcome.edits {
+        if matches!(&edit, Edit::Write { bytes, .. } if text(&path) == Some(bytes.as_slice())) {
+            continue;
+        }
+        let committed = scene.state.snapshot.entry(&path).map(|entry| &entry.id);
+        let expected = text(&path).map(|text| blob_id_like(committed, text));
+        // Without a rendering of before, nobody can say who wrote a file.
+        if before.is_some() && committed.is_some() && committed != expected.as_ref() {
+            edited.push(path.clone());
+        }
+        edits.insert(path, edit);
+    }
+    if !edited.is_empty() {
+        refusals.push(Refusal::RenderedEdited { paths: edited });
+    }
+    let kept = |change: &RenderedChange| edits.contains_key(&change.path);
+    Ok(outcome.changes.into_iter().filter(kept).collect())
+}
+
+/// The blob id of a text in the format of the repository's other ids.
+fn blob_id_like(other: Option<&crate::repo::BlobId>, text: &[u8]) -> crate::repo::BlobId {
+    match other {
+        Some(other) => crate::repo::blob_id_in(other.format(), text),
+        None => blob_id(text),
+    }
+}
+
+/// What was decided and which bytes follow, and nothing else: not the tip, so that the
+/// same plan on a moved branch keeps its digest.
+fn digest(rows: &[Row], edits: &BTreeMap<RepoPath, Edit>) -> String {
+    let mut text = String::new();
+    for row in rows.iter().filter(|row| row.decision.is_change()) {
+        let to = row.to.as_deref().unwrap_or_default();
+        let digest = row.digest.as_ref().map_or("", Digest::as_str);
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{to}\t{digest}",
+            row.component,
+            row.from.join(",")
+        );
+    }
+    for (path, edit) in edits {
+        let id = match edit {
+            Edit::Write { bytes, .. } => blob_id(bytes).to_string(),
+            Edit::Reuse { id, .. } => id.to_string(),
+            Edit::Delete => String::new(),
+        };
+        let _ = writeln!(text, "{path}\t{id}");
+    }
+    Digest::sha256(text.as_bytes()).to_string()
+}

@@ -1,0 +1,165 @@
+//! What stands in the environment now: its pins, and which of them are meant.
+
+use std::collections::BTreeMap;
+
+use super::{BumpError, Request};
+use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::rerender::rendering;
+use crate::product::pins::{Pin, PinError, kustomize_pins, product_pins};
+use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
+use crate::template::{Rendering, served_image};
+
+/// An environment, and the pins of it that a request is about.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// What `gitops.yaml` says.
+    pub repository: Repository,
+    /// The environment at its tip.
+    pub state: EnvironmentState,
+    /// What its sources render to now; `None` where nothing rendered is committed, or
+    /// where they cannot be rendered.
+    pub rendering: Option<Rendering>,
+    /// The pins that the request is about, by component.
+    pub pins: Vec<Pin>,
+    /// What deserves a look.
+    pub warnings: Vec<String>,
+}
+
+/// Reads an environment and finds the pins that a request is about.
+///
+/// # Errors
+/// The request does not fit the environment.
+pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
+    let entry = estate.environment(&request.environment)?;
+    match (&entry.promote_from, &request.hotfix) {
+        (Some(source), hotfix) => {
+            let all_named = request.wishes.iter().all(|wish| wish.version.is_some());
+            if hotfix.is_none() || request.wishes.is_empty() || !all_named {
+                return Err(BumpError::Promoted {
+                    environment: entry.name.clone(),
+                    source_environment: source.clone(),
+                    first: first_of(estate.repository(), source).clone(),
+                });
+            }
+        }
+        (None, Some(_)) => {
+            return Err(BumpError::NoHotfix {
+                environment: entry.name.clone(),
+            });
+        }
+        (None, None) => {}
+    }
+    let state = estate.load(&request.environment)?;
+    let (found, collisions) = pins(&state)?;
+    let mut warnings = Vec::new();
+    let pins = if request.wishes.is_empty() {
+        warnings.extend(collisions.values().map(ToString::to_string));
+        followed(request, found)?
+    } else {
+        named(request, &state, found, collisions)?
+    };
+    Ok(Scene {
+        rendering: rendering(estate.repository(), &state).unwrap_or_default(),
+        repository: estate.repository().clone(),
+        state,
+        pins,
+        warnings,
+    })
+}
+
+/// The environment that nothing is promoted into, where a chain begins.
+fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a EnvironmentName {
+    let mut at = from;
+    // Cycles were refused when the file was read; the bound costs nothing.
+    for _ in 0..repository.environments.len() {
+        let entry = repository.environment(at.as_str());
+        match entry.and_then(|entry| entry.promote_from.as_ref()) {
+            Some(source) => at = source,
+            None => break,
+        }
+    }
+    at
+}
+
+type Collisions = BTreeMap<ComponentName, PinError>;
+
+fn pins(state: &EnvironmentState) -> Result<(Vec<Pin>, Collisions), BumpError> {
+    let Some(tree) = &state.product else {
+        let found = kustomize_pins(&state.snapshot, &state.entry.path)?;
+        return Ok((found.pins, found.collisions));
+    };
+    let mut pins = product_pins(tree);
+    for pin in &mut pins {
+        pin.served = served_image(tree, &pin.component);
+    }
+    Ok((pins, Collisions::new()))
+}
+
+/// All pins that some policy may move.
+fn followed(request: &Request, mut pins: Vec<Pin>) -> Result<Vec<Pin>, BumpError> {
+    for pin in pins
+        .iter_mut()
+        .filter(|pin| pin.policy.is_none() && pin.image().is_some())
+    {
+        pin.policy = request.fallback.clone();
+    }
+    pins.retain(|pin| pin.policy.is_some());
+    if pins.is_empty() {
+        return Err(BumpError::NoPolicies {
+            environment: request.environment.clone(),
+        });
+    }
+    Ok(pins)
+}
+
+fn named(
+    request: &Request,
+    state: &EnvironmentState,
+    found: Vec<Pin>,
+    mut collisions: Collisions,
+) -> Result<Vec<Pin>, BumpError> {
+    let mut found: BTreeMap<ComponentName, Pin> = found
+        .into_iter()
+        .map(|pin| (pin.component.clone(), pin))
+        .collect();
+    let known: Vec<String> = found.keys().map(ToString::to_string).collect();
+    let mut pins = BTreeMap::new();
+    for wish in &request.wishes {
+        let name = &wish.component;
+        if pins.contains_key(name) {
+            continue;
+        }
+        if let Some(collision) = collisions.remove(name) {
+            return Err(collision.into());
+        }
+        let Some(mut pin) = found.remove(name) else {
+            let exists = state
+                .product
+                .as_ref()
+                .is_some_and(|tree| tree.components.contains_key(name));
+            let (environment, component) = (request.environment.clone(), name.clone());
+            return Err(if exists {
+                BumpError::NothingPinned {
+                    environment,
+                    component,
+                }
+            } else {
+                BumpError::UnknownComponent {
+                    nearest: nearest(name.as_str(), known.iter().map(String::as_str)),
+                    environment,
+                    component,
+                }
+            });
+        };
+        if pin.policy.is_none() && pin.image().is_some() {
+            pin.policy = request.fallback.clone();
+        }
+        if wish.version.is_none() && pin.policy.is_none() {
+            return Err(BumpError::NoPolicy {
+                component: name.clone(),
+            });
+        }
+        pins.insert(name.clone(), pin);
+    }
+    Ok(pins.into_values().collect())
+}
