@@ -26,4 +26,5 @@ mod push;
 mod registries;
 mod schema;
 mod support;
+mod validate_cluster;
 mod validate_live;
