@@ -19,6 +19,7 @@ mod program;
 mod promote;
 mod schema;
 mod ui;
+mod validate;
 mod version;
 mod writing;
 
@@ -39,6 +40,7 @@ enum Command {
     BumpImage(bump_image::Args),
     Promote(promote::Args),
     Backport(backport::Args),
+    Validate(validate::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -51,6 +53,7 @@ impl Command {
             Command::BumpImage(args) => bump_image::run(args, context),
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),
+            Command::Validate(args) => validate::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

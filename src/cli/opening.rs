@@ -20,6 +20,14 @@ pub(super) fn open_to_write(context: &Context) -> Result<Estate, Failure> {
 }
 
 fn open_as(context: &Context, writing: bool) -> Result<Estate, Failure> {
+    try_open(context, writing)?.map_err(estate_failure)
+}
+
+/// Opens the repository; what is wrong with it is the caller's to judge.
+pub(super) fn try_open(
+    context: &Context,
+    writing: bool,
+) -> Result<Result<Estate, EstateError>, Failure> {
     let dir = context.directory().map_err(|error| {
         let error = anyhow::Error::new(error).context("the current folder cannot be found");
         Failure::new(FailureKind::Usage, error)
@@ -33,9 +41,12 @@ fn open_as(context: &Context, writing: bool) -> Result<Estate, Failure> {
         config: context.global.config.clone(),
         interactive: context.ui.is_interactive(),
     };
-    let estate = Estate::open(&options).map_err(estate_failure);
+    let estate = Estate::open(&options);
     drop(waiting);
-    let estate = estate?;
+    let estate = match estate {
+        Ok(estate) => estate,
+        Err(error) => return Ok(Err(error)),
+    };
     if let Some(stale) = &estate.stale {
         let since = stale.since.map_or_else(
             || "at an unknown time".to_owned(),
@@ -56,7 +67,7 @@ fn open_as(context: &Context, writing: bool) -> Result<Estate, Failure> {
             .ui
             .note("gitops.yaml of the work tree is used: it differs from the published one");
     }
-    Ok(estate)
+    Ok(Ok(estate))
 }
 
 /// The name of an environment, as typed.

@@ -249,6 +249,16 @@ impl Estate {
         self.read(name, commit, true)
     }
 
+    /// All files of an environment at a commit, whether or not its model can be read.
+    pub fn snapshot(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+    ) -> Result<Snapshot, EstateError> {
+        let selection = Selection::under(self.roots(entry), |_| true);
+        Ok(self.git.snapshot(commit, &selection)?)
+    }
+
     fn read(
         &self,
         name: &EnvironmentName,

@@ -4,12 +4,14 @@
 //! time of day and whether colour is wanted, and returns strings. It prints
 //! nothing itself.
 
+mod annotations;
 mod clean;
 mod style;
 mod table;
 pub mod text;
 mod time;
 
+pub use annotations::{github, junit, sarif};
 pub use clean::{clean, clean_lines};
 pub use style::{Style, Tone};
 pub use table::{Cell, Table};

@@ -54,6 +54,9 @@ pub struct ValidateReport {
 pub struct Section {
     /// The environment's name, or the path as it was named.
     pub name: String,
+    /// What stands before the paths of places, for folders elsewhere on this machine.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub folder: String,
     /// The commit that was checked; `None` for files of this machine.
     pub commit: Option<String>,
     /// The Kubernetes version.
@@ -259,6 +262,7 @@ fn section(
     });
     Ok(Section {
         name,
+        folder: String::new(),
         commit: commit.map(ToString::to_string),
         kubernetes: schemas.version().unwrap_or_default().to_owned(),
         objects: checked.resources.len(),

@@ -4,9 +4,11 @@
 pub mod bump_image;
 mod diff;
 mod status;
+mod validate;
 
 pub use diff::diff;
 pub use status::status;
+pub use validate::validate;
 
 use serde_json::Value;
 
