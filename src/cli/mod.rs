@@ -13,11 +13,13 @@ mod complete;
 mod completion;
 mod context;
 mod demo;
+mod diff;
 mod failure;
 mod opening;
 mod program;
 mod promote;
 mod schema;
+mod status;
 mod ui;
 mod validate;
 mod version;
@@ -37,6 +39,8 @@ use ui::Ui;
 /// Every command, in the order of the help text.
 #[derive(Subcommand)]
 enum Command {
+    Status(status::Args),
+    Diff(diff::Args),
     BumpImage(bump_image::Args),
     Promote(promote::Args),
     Backport(backport::Args),
@@ -50,6 +54,8 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Command::Status(args) => status::run(args, context),
+            Command::Diff(args) => diff::run(args, context),
             Command::BumpImage(args) => bump_image::run(args, context),
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),

@@ -53,8 +53,10 @@ pub(super) fn try_open(
             |since| ago(since, context.now()),
         );
         if let Some(problem) = &stale.problem {
+            let remote = estate.remote.as_ref().map_or("the remote", |it| it.name());
             context.ui.warn(&format!(
-                "{problem}\nthis is what was last fetched, {since}"
+                "{remote} could not be reached; this is what was last fetched, {since}\n  {}",
+                problem.replace('\n', "\n  ")
             ));
         } else {
             context

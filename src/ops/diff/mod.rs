@@ -5,18 +5,19 @@
 //! which they differ. Records of promotions are left out: they say where
 //! something came from, not what runs.
 
+mod gather;
 mod values;
 
+pub use gather::{DiffError, DiffRequest, diff};
 pub use values::{KeyChange, changes};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::product::{
-    ComponentNode, ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, PRODUCT_FILE, ProductTree,
-    TEMPLATES_FOLDER, value_at,
+    ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, PRODUCT_FILE, ProductTree, TEMPLATES_FOLDER,
+    UnitError, UnitId, units,
 };
 use crate::repo::{BlobId, CommitId, RepoPath, Snapshot};
 use crate::yaml;
@@ -279,17 +280,19 @@ pub fn wanted(from: &Side<'_>, to: &Side<'_>, rendered: Option<&RepoPath>) -> BT
 
 /// Compares two sides. `texts` are those of [`wanted`] that could be read; a
 /// file without one is compared whole.
+///
+/// # Errors
+/// A value in a product manifest that cannot be resolved.
 pub fn plan(
     from: &Side<'_>,
     to: &Side<'_>,
     rendered: Option<&RepoPath>,
     texts: &BTreeMap<BlobId, String>,
-) -> Differences {
+) -> Result<Differences, UnitError> {
     let manifest = manifest_files(from, to);
     let mut found = Differences::default();
     if let (Some(one), Some(other)) = (from.product, to.product) {
-        found.units.extend(product(one, other));
-        found.units.extend(components(one, other));
+        found.units.extend(product(one, other)?);
     }
     let mut templates: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
     for pair in pairs(from, to) {
@@ -315,7 +318,7 @@ pub fn plan(
         .into_iter()
         .map(|(name, pairs)| template(name, &pairs));
     found.units.splice(first_file..first_file, templates);
-    found
+    Ok(found)
 }
 
 /// What [`plan`] finds.
@@ -405,91 +408,41 @@ fn template(name: String, pairs: &[Pair]) -> UnitDiff {
     }
 }
 
-/// The product manifest without its components.
-fn product(from: &ProductTree, to: &ProductTree) -> Option<UnitDiff> {
-    let value = |tree: &ProductTree| {
-        let document = tree
-            .files
-            .get(&tree.product.file)?
-            .documents()
-            .first()?
-            .value()
-            .ok()?;
-        let mut map = Map::new();
-        map.insert(
-            "name".to_owned(),
-            document.get("metadata")?.get("name")?.clone(),
-        );
-        if let Some(Value::Object(spec)) = document.get("spec") {
-            map.extend(spec.clone());
-        }
-        map.remove("components");
-        Some(Value::Object(map))
-    };
-    let keys = changes(value(from).as_ref(), value(to).as_ref());
-    (!keys.is_empty()).then(|| UnitDiff {
-        kind: UnitKind::Product,
-        name: to.product.name.to_string(),
-        change: Change::Changed,
-        from_version: None,
-        to_version: None,
-        keys,
-        files: Vec::new(),
-    })
-}
-
-fn components(from: &ProductTree, to: &ProductTree) -> Vec<UnitDiff> {
-    let (mut from_blocks, mut to_blocks) = (Blocks::new(from), Blocks::new(to));
-    let names: BTreeSet<_> = from.components.keys().chain(to.components.keys()).collect();
+/// The units of the product: the manifest without its components, and each
+/// component.
+fn product(from: &ProductTree, to: &ProductTree) -> Result<Vec<UnitDiff>, UnitError> {
+    let nothing = Snapshot::from_files(None, []);
+    let units = |tree| units(Some(tree), &nothing, &RepoPath::root(), &|_| false);
+    let (before, after) = (units(from)?, units(to)?);
+    let ids: BTreeSet<&UnitId> = before.keys().chain(after.keys()).collect();
     let mut found = Vec::new();
-    for name in names {
-        let (before, after) = (from.components.get(name), to.components.get(name));
-        let keys = changes(
-            before.and_then(|node| from_blocks.of(node)).as_ref(),
-            after.and_then(|node| to_blocks.of(node)).as_ref(),
-        );
-        if keys.is_empty() && before.is_some() == after.is_some() {
+    for id in ids {
+        let (one, other) = (before.get(id), after.get(id));
+        let keys = changes(one, other);
+        if keys.is_empty() {
             continue;
         }
-        let version =
-            |node: Option<&ComponentNode>| node.and_then(|it| it.component.version_label());
+        let version = |tree: &ProductTree| match id {
+            UnitId::Component(name) => tree.components.get(name)?.component.version_label(),
+            _ => None,
+        };
         found.push(UnitDiff {
-            kind: UnitKind::Component,
-            name: name.to_string(),
-            change: Change::between(before, after),
-            from_version: version(before),
-            to_version: version(after),
+            kind: match id {
+                UnitId::Component(_) => UnitKind::Component,
+                _ => UnitKind::Product,
+            },
+            name: match id {
+                UnitId::Product => to.product.name.to_string(),
+                other => other.to_string(),
+            },
+            change: Change::between(one, other),
+            from_version: version(from),
+            to_version: version(to),
             keys,
             files: Vec::new(),
         });
     }
-    found
-}
-
-/// The blocks of a product's components; each document is read once.
-struct Blocks<'t> {
-    tree: &'t ProductTree,
-    documents: BTreeMap<(RepoPath, usize), Option<Value>>,
-}
-
-impl<'t> Blocks<'t> {
-    fn new(tree: &'t ProductTree) -> Self {
-        Self {
-            tree,
-            documents: BTreeMap::new(),
-        }
-    }
-
-    fn of(&mut self, node: &ComponentNode) -> Option<Value> {
-        let document = self
-            .documents
-            .entry((node.file.clone(), node.document))
-            .or_insert_with(|| {
-                let stream = self.tree.files.get(&node.file)?;
-                stream.documents().get(node.document)?.value().ok()
-            });
-        value_at(document.as_ref()?, &node.path).cloned()
-    }
+    Ok(found)
 }
 
 /// A point as it is reported.

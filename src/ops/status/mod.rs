@@ -2,6 +2,10 @@
 //! behind the environment that it is promoted from, and what was changed in it
 //! directly. Compares exactly as a promotion does; writes nothing.
 
+mod gather;
+
+pub use gather::{StatusError, status};
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -187,8 +191,17 @@ pub struct EnvironmentFacts {
     pub status: EnvironmentStatus,
     /// The product, where there is one.
     pub product: Option<String>,
-    /// The components that exist there, with their versions.
-    pub components: BTreeMap<String, Option<String>>,
+    /// The components of its manifest.
+    pub components: BTreeMap<String, ComponentFacts>,
+}
+
+/// One component as an environment's manifest has it.
+#[derive(Clone, Debug, Default)]
+pub struct ComponentFacts {
+    /// Its version.
+    pub version: Option<String>,
+    /// Whether it exists in this environment.
+    pub exists: bool,
 }
 
 /// Puts the report together.
@@ -214,17 +227,25 @@ fn component(name: &str, facts: &[EnvironmentFacts]) -> ComponentStatus {
     // An environment that could not be read says nothing about its components.
     let known = facts.iter().filter(|it| it.status.problem.is_none());
     let environments: Vec<ComponentVersion> = known
-        .map(|it| ComponentVersion {
-            environment: it.status.name.clone(),
-            exists: it.components.contains_key(name),
-            version: it.components.get(name).cloned().flatten(),
-            standing: standing(name, &it.status),
+        .clone()
+        .map(|it| {
+            let component = it.components.get(name).filter(|component| component.exists);
+            ComponentVersion {
+                environment: it.status.name.clone(),
+                exists: component.is_some(),
+                version: component.and_then(|component| component.version.clone()),
+                standing: standing(name, &it.status),
+            }
         })
         .collect();
-    let same = environments
-        .windows(2)
-        .all(|pair| pair[0].version == pair[1].version && pair[0].exists == pair[1].exists)
-        && environments.iter().all(|it| it.standing.is_none());
+    // One that its manifest keeps out of an environment does not differ there.
+    let mut versions: Vec<Option<&Option<String>>> = known
+        .map(|it| it.components.get(name))
+        .filter(|component| component.is_none_or(|component| component.exists))
+        .map(|component| component.map(|component| &component.version))
+        .collect();
+    versions.dedup();
+    let same = versions.len() <= 1 && environments.iter().all(|it| it.standing.is_none());
     ComponentStatus {
         name: name.to_owned(),
         environments,
@@ -294,7 +315,11 @@ mod tests {
             product: Some("shop".to_owned()),
             components: components
                 .iter()
-                .map(|(name, version)| ((*name).to_owned(), Some((*version).to_owned())))
+                .map(|(name, version)| {
+                    let version = Some((*version).to_owned());
+                    let exists = true;
+                    ((*name).to_owned(), ComponentFacts { version, exists })
+                })
                 .collect(),
         }
     }
@@ -326,6 +351,18 @@ mod tests {
             report.components[1].environments[1].standing,
             Some(Standing::Hotfix)
         );
+    }
+
+    #[test]
+    fn a_component_that_its_manifest_keeps_out_does_not_differ() {
+        let dev = environment("dev", None, &[("loadgenerator", "1")]);
+        let mut prod = environment("prod", Some("dev"), &[("loadgenerator", "1")]);
+        if let Some(component) = prod.components.get_mut("loadgenerator") {
+            component.exists = false;
+        }
+        assert!(plan(vec![dev.clone(), prod]).components[0].same);
+        let without = environment("prod", Some("dev"), &[]);
+        assert!(!plan(vec![dev, without]).components[0].same);
     }
 
     #[test]

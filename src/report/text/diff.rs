@@ -10,6 +10,9 @@ use super::inline;
 /// Rendered files that are named before the rest is only counted.
 const MOST_FILES: usize = 10;
 
+/// Where the product's version stands in its manifest.
+const PRODUCT_VERSION: &str = "spec.version";
+
 /// The text of a comparison.
 pub fn diff(report: &DiffReport, style: &Style) -> String {
     let mut text = head(report, style);
@@ -23,7 +26,7 @@ pub fn diff(report: &DiffReport, style: &Style) -> String {
     } else {
         text.push('\n');
     }
-    for unit in &report.units {
+    for unit in report.units.iter().filter(|unit| !only_version(unit)) {
         text.push_str(&unit_lines(unit, style));
     }
     if report.compared_own {
@@ -64,9 +67,15 @@ fn head(report: &DiffReport, style: &Style) -> String {
 
 fn place(point: &Point, style: &Style) -> String {
     let short = point.commit.get(..7).unwrap_or(&point.commit);
+    // The commit stands behind the name, so it need not stand in it.
+    let name = match point.name.split_once('@') {
+        Some((name, _)) => name,
+        None if point.commit.starts_with(&point.name) => &point.environment,
+        None => &point.name,
+    };
     format!(
         "{} {}",
-        style.paint(Tone::Plain, &point.name),
+        style.paint(Tone::Plain, name),
         style.paint(Tone::Faint, short)
     )
 }
@@ -119,8 +128,16 @@ fn keys(unit: &UnitDiff, style: &Style) -> String {
     table.render(style)
 }
 
+/// Whether a unit says no more than the product's version in the first line.
+fn only_version(unit: &UnitDiff) -> bool {
+    unit.kind == UnitKind::Product && unit.keys.iter().all(|key| key.path == PRODUCT_VERSION)
+}
+
 /// Whether a key says no more than the versions beside the component's name.
 fn is_version(unit: &UnitDiff, key: &KeyChange) -> bool {
+    if unit.kind == UnitKind::Product {
+        return key.path == PRODUCT_VERSION;
+    }
     let (Some(from), Some(to)) = (&unit.from_version, &unit.to_version) else {
         return false;
     };

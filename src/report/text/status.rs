@@ -243,7 +243,7 @@ fn names(units: &[UnitStatus]) -> String {
 mod tests {
     use super::*;
     use crate::ops::status::{
-        Comparison, EnvironmentFacts, EnvironmentStatus, LastPromotion, plan,
+        Comparison, ComponentFacts, EnvironmentFacts, EnvironmentStatus, LastPromotion, plan,
     };
 
     const DAY: i64 = 86_400;
@@ -262,7 +262,11 @@ mod tests {
             components: ["ad", "cart", "frontend"]
                 .into_iter()
                 .zip(tags)
-                .map(|(name, tag)| (name.to_owned(), Some((*tag).to_owned())))
+                .map(|(name, tag)| {
+                    let version = Some((*tag).to_owned());
+                    let exists = true;
+                    (name.to_owned(), ComponentFacts { version, exists })
+                })
                 .collect(),
         }
     }

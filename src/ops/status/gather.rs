@@ -1,0 +1,199 @@
+//! Reads every environment and compares each with its source, exactly as a
+//! promotion would. What cannot be read is a fact about that environment, not
+//! the end of the report.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Comparison, ComponentFacts, EnvironmentFacts, EnvironmentStatus, LastPromotion, Standing,
+    StatusReport, UnitStatus, plan,
+};
+use crate::git::GitError;
+use crate::ops::estate::{EnvironmentState, Estate, EstateError};
+use crate::ops::promote::{self, Facts, PlanError};
+use crate::product::{EnvironmentEntry, EnvironmentName, UnitId};
+use crate::repo::{CommitId, CommitInfo};
+
+/// How many commits are looked through for the newest promotion and for the
+/// oldest change that was not promoted.
+const FURTHEST: usize = 1000;
+
+/// Why there is no status.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// There is no such environment, or the repository cannot be read.
+    #[error(transparent)]
+    Estate(#[from] EstateError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// An environment could not be compared with its source.
+    #[error(transparent)]
+    Compare(#[from] PlanError),
+}
+
+/// The status of these environments, or of all when none is named.
+pub fn status(estate: &Estate, wanted: &[EnvironmentName]) -> Result<StatusReport, StatusError> {
+    for name in wanted {
+        estate.environment(name)?;
+    }
+    let mut facts = Vec::new();
+    for entry in &estate.repository().environments {
+        if wanted.is_empty() || wanted.contains(&entry.name) {
+            facts.push(environment(estate, entry)?);
+        }
+    }
+    Ok(plan(facts))
+}
+
+fn environment(estate: &Estate, entry: &EnvironmentEntry) -> Result<EnvironmentFacts, StatusError> {
+    let mut facts = EnvironmentFacts {
+        status: EnvironmentStatus {
+            name: entry.name.to_string(),
+            branch: entry.branch.to_string(),
+            promote_from: entry.promote_from.as_ref().map(ToString::to_string),
+            ..EnvironmentStatus::default()
+        },
+        ..EnvironmentFacts::default()
+    };
+    let state = match estate.load(&entry.name) {
+        Ok(state) => state,
+        Err(error @ (EstateError::Unborn { .. } | EstateError::Model { .. })) => {
+            facts.status.problem = Some(error.to_string());
+            return Ok(facts);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    describe(&mut facts, &state);
+    let log = estate.git.log(&state.commit, Some(FURTHEST))?;
+    facts.status.last_promotion = log.iter().find_map(|commit| promotion(commit, &entry.name));
+    if entry.promote_from.is_some() {
+        match promote::gather(estate, &entry.name, None, None) {
+            Ok(compared) => facts.status.comparison = Some(comparison(estate, &compared)?),
+            // Said once already, in the source's own line.
+            Err(PlanError::Estate(EstateError::Unborn { .. } | EstateError::Model { .. })) => {}
+            Err(PlanError::NothingPromoted(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(facts)
+}
+
+fn describe(facts: &mut EnvironmentFacts, state: &EnvironmentState) {
+    facts.status.commit = Some(state.commit.to_string());
+    let Some(tree) = &state.product else {
+        return;
+    };
+    facts.product = Some(tree.product.name.to_string());
+    facts.status.version = tree
+        .product
+        .version
+        .as_ref()
+        .map(|version| version.value.clone());
+    facts.components = tree
+        .components
+        .iter()
+        .map(|(name, node)| {
+            let component = ComponentFacts {
+                version: node.component.version_label(),
+                exists: node.component.exists_in(&state.entry.name),
+            };
+            (name.to_string(), component)
+        })
+        .collect();
+}
+
+/// What a commit's trailers say, when it is a promotion into this environment.
+fn promotion(commit: &CommitInfo, into: &EnvironmentName) -> Option<LastPromotion> {
+    let message = &commit.message;
+    if message.trailer("Gitops-Action") != Some("promote")
+        || message
+            .trailer("Gitops-To")
+            .is_some_and(|to| to != into.as_str())
+    {
+        return None;
+    }
+    let from = message
+        .trailer("Gitops-From")
+        .and_then(|from| from.split_once(' '));
+    Some(LastPromotion {
+        commit: commit.id.to_string(),
+        time: commit.committer.seconds,
+        from: from.map(|(environment, _)| environment.to_owned()),
+        source_commit: from.map(|(_, commit)| commit.to_owned()),
+    })
+}
+
+fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError> {
+    let mut units: BTreeMap<(&UnitId, Standing), Vec<String>> = BTreeMap::new();
+    let items = promote::compared(facts);
+    for item in &items {
+        let record = facts.records.get(&item.unit);
+        let difference = &item.difference;
+        let decided = record.is_some_and(|record| {
+            record.keeps(&difference.path, difference.theirs.as_ref())
+                || facts
+                    .source
+                    .units
+                    .get(&item.unit)
+                    .is_some_and(|content| record.refuses(content).is_some())
+        });
+        let Some(standing) = Standing::of(difference.class).filter(|_| !decided) else {
+            continue;
+        };
+        let keys = units.entry((&item.unit, standing)).or_default();
+        if !difference.path.is_root() {
+            keys.push(difference.path.to_string());
+        }
+    }
+    let mut comparison = Comparison {
+        edited_files: facts
+            .stale
+            .iter()
+            .filter(|file| !file.ours)
+            .map(|file| file.path.to_string())
+            .collect(),
+        ..Comparison::default()
+    };
+    let mut behind = Vec::new();
+    for ((unit, standing), keys) in units {
+        let status = UnitStatus {
+            unit: unit.to_string(),
+            component: matches!(unit, UnitId::Component(_)),
+            standing,
+            keys,
+        };
+        if standing == Standing::Behind {
+            behind.push(unit);
+            comparison.behind.push(status);
+        } else {
+            comparison.changed_here.push(status);
+        }
+    }
+    if !behind.is_empty() {
+        comparison.behind_since = behind_since(estate, facts, &behind)?;
+    }
+    Ok(comparison)
+}
+
+/// When the oldest commit was made that the source has and the target has not,
+/// of those that came after what the target has of these units. `None` where
+/// the source's history does not tell.
+fn behind_since(
+    estate: &Estate,
+    facts: &Facts,
+    behind: &[&UnitId],
+) -> Result<Option<i64>, StatusError> {
+    let log = estate.git.log(&facts.source.state.commit, Some(FURTHEST))?;
+    let has = |unit: &&UnitId| -> Option<&CommitId> {
+        match facts.records.get(*unit) {
+            Some(record) => record.from.as_ref().map(|(_, commit)| commit),
+            None => facts.merge_base.as_ref().map(|(commit, _)| commit),
+        }
+    };
+    let since = |commit: &CommitId| {
+        let place = log.iter().position(|it| it.id == *commit)?;
+        Some(log.get(place.checked_sub(1)?)?.committer.seconds)
+    };
+    Ok(behind.iter().filter_map(has).filter_map(since).min())
+}
