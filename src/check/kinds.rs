@@ -62,7 +62,7 @@ pub fn identify<'a>(
     let mut versions: Vec<&str> = elsewhere.iter().map(|kind| &*kind.api_version).collect();
     versions.sort_unstable();
     versions.dedup();
-    let in_group = elsewhere.iter().any(|kind| same_group(kind));
+    let in_group = elsewhere.iter().any(same_group);
     if !elsewhere.is_empty() && (builtin || in_group) {
         let message = format!(
             "{kubernetes} does not serve {} as {}",

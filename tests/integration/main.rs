@@ -26,5 +26,7 @@ mod push;
 mod registries;
 mod schema;
 mod support;
+mod validate;
 mod validate_cluster;
 mod validate_live;
+mod validate_verdicts;

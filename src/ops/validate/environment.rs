@@ -86,12 +86,14 @@ fn unreadable(path: &RepoPath, error: &SnapshotError) -> Finding {
         _ => (1, 1),
     };
     let location = Location::new(path.clone(), line, column);
-    Finding::new(
-        RuleId::UNREADABLE,
-        Severity::Error,
-        location,
-        error.to_string(),
-    )
+    // Errors of files begin with the place, which a finding has already.
+    let message = error.to_string();
+    let message = message
+        .strip_prefix(&location.to_string())
+        .unwrap_or(&message);
+    let message = message.strip_prefix(path.as_str()).unwrap_or(message);
+    let message = message.trim_start_matches([':', ' ']).to_owned();
+    Finding::new(RuleId::UNREADABLE, Severity::Error, location, message)
 }
 
 fn product(
