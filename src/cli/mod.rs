@@ -15,6 +15,7 @@ mod context;
 mod demo;
 mod diff;
 mod failure;
+mod history;
 mod opening;
 mod program;
 mod promote;
@@ -45,6 +46,7 @@ enum Command {
     Promote(promote::Args),
     Backport(backport::Args),
     Validate(validate::Args),
+    History(history::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -60,6 +62,7 @@ impl Command {
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),
             Command::Validate(args) => validate::run(args, context),
+            Command::History(args) => history::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

@@ -49,8 +49,8 @@ impl Git {
                 .unwrap_or(false)
     }
 
-    /// The commits, newest first, that changed this path against their first
-    /// parent.
+    /// The commits, newest first, that changed this path (a file or a folder)
+    /// against their first parent.
     pub fn file_history(
         &self,
         from: &CommitId,
@@ -58,9 +58,26 @@ impl Git {
         limit: Option<usize>,
     ) -> Result<Vec<FileVersion>, GitError> {
         let mut versions = Vec::new();
+        if limit != Some(0) {
+            self.visit_history(from, path, &mut |version| {
+                versions.push(version);
+                limit.is_none_or(|limit| versions.len() < limit)
+            })?;
+        }
+        Ok(versions)
+    }
+
+    /// Hands over, newest first, the commits that changed this path (a file
+    /// or a folder) against their first parent, until told to stop.
+    pub fn visit_history(
+        &self,
+        from: &CommitId,
+        path: &RepoPath,
+        visit: &mut dyn FnMut(FileVersion) -> bool,
+    ) -> Result<(), GitError> {
         let mut commit = self.find_commit(from)?;
         let mut chain = self.chain(commit.tree_id(), path, &[])?;
-        while limit.is_none_or(|limit| versions.len() < limit) {
+        loop {
             let parent = self.first_parent(&commit)?;
             let below = match &parent {
                 Some(parent) => self.chain(parent.tree_id(), path, &chain)?,
@@ -69,18 +86,20 @@ impl Git {
             let (ours, theirs) = (leaf(&chain, path), leaf(&below, path));
             if ours != theirs {
                 let commit = info(&commit)?;
-                versions.push(FileVersion {
+                let version = FileVersion {
                     at_boundary: parent.is_none() && !commit.parents.is_empty(),
                     blob: ours.map(blob_id_of).transpose()?,
                     commit,
-                });
+                };
+                if !visit(version) {
+                    return Ok(());
+                }
             }
             match parent {
                 Some(parent) => (commit, chain) = (parent, below),
-                None => break,
+                None => return Ok(()),
             }
         }
-        Ok(versions)
     }
 
     /// The first parent; `None` at the beginning and at a shallow boundary.

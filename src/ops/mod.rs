@@ -5,6 +5,7 @@ pub mod bump_image;
 pub mod demo;
 pub mod diff;
 pub mod estate;
+pub mod history;
 pub mod promote;
 pub mod publish;
 pub mod rerender;

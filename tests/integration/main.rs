@@ -17,6 +17,7 @@ mod cluster;
 mod components;
 mod demo;
 mod git;
+mod history;
 mod krew;
 mod mixed_estate;
 mod online_boutique;

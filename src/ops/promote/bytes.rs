@@ -19,7 +19,7 @@ struct Move {
 }
 
 /// The edits of the promoted files, by path in the repository.
-pub(super) fn result(
+pub(crate) fn result(
     facts: &Facts,
     items: &[Item],
     chosen: Option<&BTreeSet<UnitId>>,

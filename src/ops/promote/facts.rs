@@ -67,7 +67,11 @@ impl PromotedFiles {
 }
 
 impl Side {
-    fn new(state: EnvironmentState, promoted: &PromotedFiles) -> Result<Self, UnitError> {
+    /// Splits a state into its units.
+    pub(crate) fn new(
+        state: EnvironmentState,
+        promoted: &PromotedFiles,
+    ) -> Result<Self, UnitError> {
         let units = units(
             state.product.as_ref(),
             &state.snapshot,

@@ -14,6 +14,7 @@ mod select;
 
 pub use blame::blame;
 pub(crate) use bytes::backported;
+pub(crate) use bytes::result as edits;
 pub use facts::{Facts, PromotedFiles, Side, gather};
 pub use message::planned;
 pub(crate) use plan::digest;

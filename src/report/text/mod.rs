@@ -3,10 +3,12 @@
 
 pub mod bump_image;
 mod diff;
+mod history;
 mod status;
 mod validate;
 
 pub use diff::diff;
+pub use history::history;
 pub use status::status;
 pub use validate::validate;
 
