@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod bump_image;
 mod cli;
 mod cluster;
 mod components;
