@@ -4,6 +4,7 @@ use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use crate::cluster::{ClusterError, ConnectError, ConnectOptions};
 use crate::ops::LiveError;
+use crate::ops::validate::{Live, Section};
 
 /// How many objects without an answer are named one by one.
 const MOST: usize = 10;
@@ -79,9 +80,54 @@ fn cluster_failure(error: ClusterError) -> Failure {
             "log in to the cluster again, or choose another user with --user"
         }
         ClusterError::Timeout { .. } => "wait longer with --request-timeout",
+        ClusterError::Forbidden { .. } => {
+            "the right cluster is known by the UID of its namespace kube-system, which this user may not get"
+        }
         _ => "nothing is known about any object; leave --live out to check without the cluster",
     };
     Failure::new(FailureKind::Unreachable, error).hint(hint)
+}
+
+/// How far the cluster's word reaches, where that is less than a person would think.
+pub(super) fn live_remarks(context: &Context, section: &Section) {
+    let (Some(live), name) = (&section.live, &section.name) else {
+        return;
+    };
+    let reaches = [
+        (
+            "shadow",
+            "judged in the namespace default, as their own does not exist yet",
+        ),
+        (
+            "local",
+            "not judged by the cluster, as they are encrypted or their kind comes with the same files",
+        ),
+    ];
+    for (fidelity, how) in reaches {
+        if let Some(objects) = partly(live, fidelity) {
+            context.ui.note(&format!("{name}: {how}: {objects}"));
+        }
+    }
+    // A folder belongs to no environment, and so to no cluster.
+    if let (false, Some(_), Some(uid)) = (live.proven, &section.commit, &live.uid) {
+        context.ui.hint(&format!(
+            "gitops.yaml does not say for certain which cluster {name} is; this one is known by cluster: {{uid: {uid}}}"
+        ));
+    }
+}
+
+/// The objects of that fidelity: the first few by name.
+fn partly(live: &Live, fidelity: &str) -> Option<String> {
+    let all = live.partly.iter().filter(|one| one.fidelity == fidelity);
+    let mut names: Vec<&str> = all.map(|one| one.object.as_str()).collect();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let listed = names.join(", ");
+    match (names.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(listed),
+        (false, more) => Some(format!("{listed} and {more} more")),
+    }
 }
 
 /// Some objects were not judged: whatever the others came to, the answer is incomplete.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::cluster::{connect_options, incomplete, live_failure};
+use super::cluster::{connect_options, incomplete, live_failure, live_remarks};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening;
@@ -98,6 +98,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         reader.taken.push(context.elapsed() - before);
     }
     write(args, context, &report, &reader.taken)?;
+    for section in &report.sections {
+        live_remarks(context, section);
+    }
     let unjudged: Vec<(String, String)> = report
         .sections
         .iter()
@@ -354,14 +357,17 @@ fn write(
     }
 }
 
-/// `Kubernetes 1.36, offline, 14 ms`, or `Kubernetes 1.36 and prod-eu, 1.2 s`.
+/// `Kubernetes 1.36, offline, 14 ms`, or `Kubernetes 1.36, judged by prod-eu, 1.2 s`.
 fn details(section: &Section, taken: Duration) -> String {
     let minor: Vec<&str> = section.kubernetes.split('.').take(2).collect();
     let how = match &section.live {
         None => ", offline".to_owned(),
         Some(live) => {
             let cluster = live.context.as_deref().unwrap_or(&live.server);
-            format!(" and {cluster}")
+            match live.unjudged.len() {
+                0 => format!(", judged by {cluster}"),
+                left => format!(", {left} not judged by {cluster}"),
+            }
         }
     };
     let milliseconds = taken.as_millis();
