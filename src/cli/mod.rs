@@ -16,6 +16,7 @@ mod demo;
 mod diff;
 mod failure;
 mod history;
+mod init;
 mod opening;
 mod program;
 mod promote;
@@ -40,6 +41,7 @@ use ui::Ui;
 /// Every command, in the order of the help text.
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
     Status(status::Args),
     Diff(diff::Args),
     BumpImage(bump_image::Args),
@@ -56,6 +58,7 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Command::Init(args) => init::run(args, context),
             Command::Status(args) => status::run(args, context),
             Command::Diff(args) => diff::run(args, context),
             Command::BumpImage(args) => bump_image::run(args, context),

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod diff;
 pub mod estate;
 pub mod history;
+pub mod init;
 pub mod promote;
 pub mod publish;
 pub mod rerender;

@@ -19,6 +19,7 @@ mod components;
 mod demo;
 mod git;
 mod history;
+mod init;
 mod krew;
 mod mixed_estate;
 mod online_boutique;
