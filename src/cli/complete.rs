@@ -6,13 +6,13 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use clap::ColorChoice;
 use clap_complete::engine::{self, ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 
 use super::args::parser;
+use super::candidates::{Facts, Values};
 use super::context::{current_directory, variable};
 use super::program::Program;
 
@@ -137,50 +137,6 @@ fn with_values(command: clap::Command, facts: &Facts) -> clap::Command {
         .mut_subcommands(|command| with_values(command, facts))
 }
 
-/// What the half typed line says about where to look.
-#[derive(Clone, Debug, Default)]
-struct Facts {
-    repo: PathBuf,
-    kubeconfig: Option<PathBuf>,
-}
-
-impl Facts {
-    fn of(words: &[OsString]) -> Self {
-        let mut facts = Facts {
-            repo: current_directory().unwrap_or_default(),
-            kubeconfig: None,
-        };
-        for pair in words.windows(2) {
-            match pair[0].to_str() {
-                Some("-C" | "--repo") => facts.repo = facts.repo.join(&pair[1]),
-                Some("--kubeconfig") => facts.kubeconfig = Some(PathBuf::from(&pair[1])),
-                _ => {}
-            }
-        }
-        facts
-    }
-}
-
-/// The kinds of values that are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Values {
-    Contexts,
-}
-
-impl Values {
-    fn named(value_name: &str) -> Option<Self> {
-        match value_name {
-            "CONTEXT" => Some(Values::Contexts),
-            _ => None,
-        }
-    }
-
-    fn candidates(self, facts: &Facts) -> Vec<CompletionCandidate> {
-        let _ = facts;
-        Vec::new()
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
@@ -199,20 +155,5 @@ mod tests {
         assert_eq!(cobra_answer(&[]), ":4\n");
         let folder = [CompletionCandidate::new("examples/")];
         assert_eq!(cobra_answer(&folder), "examples/\n:6\n");
-    }
-
-    #[test]
-    fn the_line_says_where_to_look() {
-        let words = [
-            "kubectl-gitops",
-            "-C",
-            "/srv/shop",
-            "status",
-            "--kubeconfig",
-            "k",
-        ];
-        let facts = Facts::of(&words.map(OsString::from));
-        assert_eq!(facts.repo, PathBuf::from("/srv/shop"));
-        assert_eq!(facts.kubeconfig, Some(PathBuf::from("k")));
     }
 }

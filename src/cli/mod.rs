@@ -8,6 +8,7 @@
 mod args;
 mod backport;
 mod bump_image;
+mod candidates;
 mod cluster;
 mod complete;
 mod completion;

@@ -200,6 +200,37 @@ fn bash_offers(env: &Env, line: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn environments_and_components_are_completed_from_the_clone() {
+    let fixture = crate::status::shop();
+    fixture.pull();
+    let offers = |line: &[&str]| {
+        let words = [&["__complete"], line].concat();
+        fixture.run(&words).code(0).stdout
+    };
+    assert_eq!(
+        offers(&["promote", ""]),
+        "dev\tbranch env/dev\nstaging\tpromoted from dev\nprod\tpromoted from staging\n:4\n"
+    );
+    assert_eq!(
+        offers(&["status", "pr"]),
+        "prod\tpromoted from staging\n:4\n"
+    );
+    assert_eq!(
+        offers(&["promote", "prod", "--only", "c"]),
+        "cart\tv1.0.0\n:4\n"
+    );
+    // Elsewhere there is nothing to name, and nothing is said about it.
+    let elsewhere = fixture
+        .env
+        .gitops(fixture.env.path(), &["__complete", "status", ""]);
+    assert_eq!(elsewhere.stdout, ":4\n");
+    let named = ["__complete", "status", "-C", "clone", "st"];
+    let named = fixture.env.gitops(fixture.env.path(), &named).code(0);
+    assert_eq!(named.stdout, "staging\tpromoted from dev\n:4\n");
+    assert_eq!(named.stderr, "");
+}
+
+#[test]
 fn bash_completes_commands_options_and_values() {
     let env = Env::new();
     assert_eq!(bash_offers(&env, &["kubectl-gitops", "vers"]), ["version"]);
