@@ -2,35 +2,53 @@
 
 use crate::support::Env;
 use crate::support::apiserver::ApiServer;
+use kubectl_gitops::check::{Severity, Subject};
+use kubectl_gitops::cluster::ConnectOptions;
+use kubectl_gitops::ops::{LiveRequest, validate_live};
+use kubectl_gitops::resource::ResourceId;
 use serde_json::{Value, json};
-use std::io::Write as _;
-use std::process::Stdio;
 
-/// What a real server's strict dry run of a server-side apply says.
-fn server_refuses(value: &Value) -> Option<String> {
-    let mut kubectl = ApiServer::shared()
-        .kubectl()
-        .args([
-            "apply",
-            "--server-side",
-            "--dry-run=server",
-            "--validate=strict",
-            "-f",
-            "-",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kubectl
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(value.to_string().as_bytes())
-        .unwrap();
-    let output = kubectl.wait_with_output().unwrap();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+/// What a real server's strict dry run of a server-side apply says to each object.
+fn server_refuses(values: &[Value]) -> Vec<Option<String>> {
+    let ids: Vec<ResourceId> = values
+        .iter()
+        .map(|value| ResourceId::of(value).unwrap())
+        .collect();
+    let subject = |(value, id)| Subject {
+        id,
+        value,
+        namespace: Some("default"),
+        cluster_scoped: false,
+    };
+    let subjects: Vec<Subject<'_>> = values.iter().zip(&ids).map(subject).collect();
+    let request = LiveRequest {
+        environment: "test".to_owned(),
+        context: Some("test".to_owned()),
+        connect: ConnectOptions {
+            kubeconfig: Some(ApiServer::shared().kubeconfig().to_path_buf()),
+            ..ConnectOptions::default()
+        },
+        ..LiveRequest::default()
+    };
+    let report = validate_live(&request, &subjects).unwrap();
+    let refusal = |index: usize| {
+        let said = report
+            .remarks
+            .iter()
+            .filter(|remark| remark.subject == index && remark.severity == Severity::Error);
+        // A name that fits into no address has no place on the server.
+        let unjudged = report
+            .unjudged
+            .iter()
+            .filter(|one| one.subject == index)
+            .map(|one| one.reason.as_str());
+        let said: Vec<&str> = said
+            .map(|remark| remark.violation.message.as_str())
+            .chain(unjudged)
+            .collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    };
+    (0..values.len()).map(refusal).collect()
 }
 
 /// What `validate` says about the same object.
@@ -130,6 +148,19 @@ fn table() -> Vec<(&'static str, bool, Value)> {
             "a policy for all pods",
             true,
             json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a", "namespace": "default"}, "spec": {"policyTypes": ["Ingress"]}}),
+        ),
+        (
+            "a header without a value",
+            true,
+            container(|c| {
+                c["livenessProbe"] =
+                    json!({"httpGet": {"port": 80, "httpHeaders": [{"name": "A"}]}})
+            }),
+        ),
+        (
+            "an empty status",
+            true,
+            deployment(|d| d["status"] = json!({"conditions": [{"type": "Available"}]})),
         ),
         (
             "an unknown field",
@@ -300,8 +331,9 @@ fn table() -> Vec<(&'static str, bool, Value)> {
 #[test]
 fn single_objects_are_judged_as_a_real_server_judges_them() {
     let mut wrong = Vec::new();
-    for (name, accepted, value) in table() {
-        let server = server_refuses(&value);
+    let values: Vec<Value> = table().into_iter().map(|(_, _, value)| value).collect();
+    let server = server_refuses(&values);
+    for ((name, accepted, value), server) in table().into_iter().zip(server) {
         let ours = we_refuse(&value);
         if server.is_none() != accepted || ours.is_none() != accepted {
             wrong.push(format!(

@@ -24,6 +24,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -78,6 +79,7 @@ func describe(version string) []byte {
 	}
 	merge(definitions, enums(filepath.Join(root, "pkg", "generated", "openapi", "zz_generated.openapi.go")))
 	patch(definitions)
+	relax(definitions)
 
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "kubernetes %s\n", strings.TrimPrefix(version, "v"))
@@ -187,6 +189,55 @@ func compact(schema object) object {
 
 func short(reference string) string {
 	return strings.TrimPrefix(reference, "#/components/schemas/")
+}
+
+// Fields that the published definitions call required, and that a real API
+// server (1.36.3) takes when they are left out: their zero value is valid.
+var leftOut = map[string][]string{
+	"io.k8s.api.authentication.v1.TokenRequest":                                                {"audience"},
+	"io.k8s.api.batch.v1.PodFailurePolicy":                                                     {"rules"},
+	"io.k8s.api.core.v1.HTTPHeader":                                                            {"value"},
+	"io.k8s.api.core.v1.ISCSIPersistentVolumeSource":                                           {"lun"},
+	"io.k8s.api.core.v1.ISCSIVolumeSource":                                                     {"lun"},
+	"io.k8s.api.core.v1.LimitRangeSpec":                                                        {"limits"},
+	"io.k8s.api.core.v1.PreferredSchedulingTerm":                                               {"preference"},
+	"io.k8s.api.core.v1.SleepAction":                                                           {"seconds"},
+	"io.k8s.api.core.v1.Sysctl":                                                                {"value"},
+	"io.k8s.api.core.v1.TypedLocalObjectReference":                                             {"kind"},
+	"io.k8s.api.discovery.v1.ForZone":                                                          {"name"},
+	"io.k8s.api.storage.v1.CSIDriver":                                                          {"spec"},
+	"io.k8s.api.storage.v1.TokenRequest":                                                       {"audience"},
+	"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion": {"served", "storage"},
+	"io.k8s.api.networking.v1.NetworkPolicySpec":                                               {"podSelector"},
+	"io.k8s.api.rbac.v1.Role":                                                                  {"rules"},
+	"io.k8s.api.rbac.v1.ClusterRole":                                                           {"rules"},
+	"io.k8s.api.apps.v1.StatefulSetSpec":                                                       {"serviceName"},
+	"io.k8s.api.scheduling.v1.PriorityClass":                                                   {"value"},
+}
+
+// A status is the server's own: what an applied one lacks is nobody's mistake.
+func isStatus(name string) bool {
+	return strings.HasSuffix(name, "Status") || strings.HasSuffix(name, "Condition")
+}
+
+func relax(definitions object) {
+	for name, value := range definitions {
+		definition := value.(object)
+		required, ok := definition["required"].([]any)
+		if !ok {
+			continue
+		}
+		var kept []any
+		for _, field := range required {
+			if !isStatus(name) && !slices.Contains(leftOut[name], field.(string)) {
+				kept = append(kept, field)
+			}
+		}
+		delete(definition, "required")
+		if len(kept) > 0 {
+			definition["required"] = kept
+		}
+	}
 }
 
 // What the generated definitions leave to hand-written decoding.
