@@ -255,7 +255,35 @@ impl Estate {
         entry: &EnvironmentEntry,
         commit: &CommitId,
     ) -> Result<Snapshot, EstateError> {
-        let selection = Selection::under(self.roots(entry), |_| true);
+        self.files(entry, commit, true)
+    }
+
+    /// An environment's files at any commit, read like [`Self::load`] but not
+    /// understood: nothing in them can be wrong.
+    pub fn files_at(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+    ) -> Result<Snapshot, EstateError> {
+        self.files(entry, commit, false)
+    }
+
+    fn files(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+        whole: bool,
+    ) -> Result<Snapshot, EstateError> {
+        let skipped = if whole {
+            None
+        } else {
+            self.rendered_folder(entry, commit)?
+        };
+        let selection = Selection::under(self.roots(entry), move |path| {
+            !skipped
+                .as_ref()
+                .is_some_and(|folder| path.starts_with(folder))
+        });
         Ok(self.git.snapshot(commit, &selection)?)
     }
 
@@ -266,17 +294,7 @@ impl Estate {
         whole: bool,
     ) -> Result<EnvironmentState, EstateError> {
         let entry = self.environment(name)?.clone();
-        let skipped = if whole {
-            None
-        } else {
-            self.rendered_folder(&entry, commit)?
-        };
-        let selection = Selection::under(self.roots(&entry), move |path| {
-            !skipped
-                .as_ref()
-                .is_some_and(|folder| path.starts_with(folder))
-        });
-        let snapshot = self.git.snapshot(commit, &selection)?;
+        let snapshot = self.files(&entry, commit, whole)?;
         let product =
             ProductTree::load(&snapshot, &entry).map_err(|errors| EstateError::Model {
                 environment: name.clone(),

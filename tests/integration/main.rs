@@ -25,6 +25,7 @@ mod krew;
 mod mixed_estate;
 mod online_boutique;
 mod plugin;
+mod promote;
 mod publish;
 mod push;
 mod registries;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{PlanError, StaleFile};
-use crate::git::Git;
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender;
 use crate::product::{
-    EnvironmentName, FilePattern, Record, RecordError, Repository, UnitError, UnitId, Units, units,
+    ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Repository,
+    UnitError, UnitId, Units, units,
 };
-use crate::repo::{CommitId, RepoPath, Snapshot};
+use crate::repo::{CommitId, Edit, RepoPath, Snapshot, blob_id_in};
 use crate::template::Rendering;
 
 /// One environment as the plan sees it.
@@ -136,7 +136,7 @@ pub fn gather(
         Err(error) => (None, Some(error.to_string())),
     };
     let stale = match &rendering {
-        Some(rendering) => stale(&estate.git, &target.state, rendering)?,
+        Some(rendering) => stale(estate, &target.state, rendering)?,
         None => Vec::new(),
     };
     Ok(Facts {
@@ -195,30 +195,77 @@ fn merge_base(
     else {
         return Ok(None);
     };
-    let state = estate.load_at(&target.state.entry.name, &base)?;
-    let side = Side::new(state, promoted)?;
-    Ok((!side.units.is_empty()).then_some((base, side.units)))
+    let entry = &target.state.entry;
+    let snapshot = estate.files_at(entry, &base)?;
+    // What the common past says of its own environment is of no interest here.
+    let own: BTreeMap<_, _> = entry
+        .path
+        .join(ENVIRONMENT_FILE)
+        .into_iter()
+        .map(|path| (path, Edit::Delete))
+        .collect();
+    let snapshot = snapshot.with_edits(&own, None);
+    let Ok(product) = ProductTree::load(&snapshot, entry) else {
+        return Ok(None);
+    };
+    let units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
+        promoted.contains(path)
+    })?;
+    Ok((!units.is_empty()).then_some((base, units)))
 }
 
+/// Finds out which of the stale files were edited by hand: those that were
+/// not what their sources rendered to even at the commit that touched them
+/// last. All others are stale because sources, `gitops.yaml` or this tool
+/// changed since.
 fn stale(
-    git: &Git,
+    estate: &Estate,
     target: &EnvironmentState,
     rendering: &Rendering,
 ) -> Result<Vec<StaleFile>, PlanError> {
+    let mut renderings: BTreeMap<CommitId, Option<Rendering>> = BTreeMap::new();
     let mut stale = Vec::new();
     for change in rerender::stale(target, rendering) {
-        let newest = git
-            .file_history(&target.commit, &change.path, Some(1))?
-            .into_iter()
-            .next();
+        let history = estate
+            .git
+            .file_history(&target.commit, &change.path, Some(1))?;
+        let newest = history.into_iter().next().map(|version| version.commit);
+        let edited = match &newest {
+            None => false,
+            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => false,
+            Some(commit) => {
+                let then = renderings
+                    .entry(commit.id.clone())
+                    .or_insert_with(|| rendering_at(estate, &target.entry.name, &commit.id));
+                !was_rendered(target, then.as_ref(), &change.path)
+            }
+        };
         stale.push(StaleFile {
             path: change.path,
             component: change.component,
-            ours: newest
-                .as_ref()
-                .is_some_and(|version| version.commit.message.trailer("Gitops-Action").is_some()),
-            changed_by: newest.map(|version| version.commit),
+            edited,
+            changed_by: newest,
         });
     }
     Ok(stale)
+}
+
+fn rendering_at(
+    estate: &Estate,
+    environment: &EnvironmentName,
+    commit: &CommitId,
+) -> Option<Rendering> {
+    let state = estate.load_at(environment, commit).ok()?;
+    rerender::rendering(estate.repository(), &state).ok()?
+}
+
+/// Whether the target's file is what `then` rendered.
+fn was_rendered(target: &EnvironmentState, then: Option<&Rendering>, path: &RepoPath) -> bool {
+    let rendered = then.and_then(|then| then.files.get(path));
+    match (rendered, target.snapshot.entry(path)) {
+        (Some(file), Some(entry)) => {
+            entry.id == blob_id_in(entry.id.format(), file.text.as_bytes())
+        }
+        (rendered, entry) => rendered.is_none() && entry.is_none() && then.is_some(),
+    }
 }

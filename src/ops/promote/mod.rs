@@ -117,9 +117,9 @@ pub struct StaleFile {
     pub component: ComponentName,
     /// The commit that touched it last.
     pub changed_by: Option<CommitInfo>,
-    /// Whether that commit is this tool's: then the renderer or its
-    /// configuration changed, and nobody edited the file.
-    pub ours: bool,
+    /// Whether a person edited it; else its sources, `gitops.yaml` or this
+    /// tool changed since it was rendered.
+    pub edited: bool,
 }
 
 /// The version of one component before and after.

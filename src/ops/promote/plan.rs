@@ -141,7 +141,7 @@ fn decide(request: &Request, facts: &Facts, items: &mut [Item]) -> Result<(), Pl
     let keep: BTreeSet<usize> = diverged("--keep", &request.keep, items)?
         .into_iter()
         .collect();
-    let overwrite: BTreeSet<usize> = diverged("--overwrite", &request.overwrite, items)?
+    let overwrite: BTreeSet<usize> = diverged("--overwrite", &overwritten(request, facts), items)?
         .into_iter()
         .collect();
     if let Some(both) = keep.intersection(&overwrite).next() {
@@ -164,6 +164,13 @@ fn decide(request: &Request, facts: &Facts, items: &mut [Item]) -> Result<(), Pl
         };
     }
     Ok(())
+}
+
+/// The words after `--overwrite` that are no rendered files.
+fn overwritten(request: &Request, facts: &Facts) -> Vec<String> {
+    let rendered = |word: &String| facts.stale.iter().any(|file| file.path.as_str() == word);
+    let words = request.overwrite.iter();
+    words.filter(|word| !rendered(word)).cloned().collect()
 }
 
 /// Units whose present content in the source was rolled back on the target.
@@ -317,7 +324,7 @@ fn refusals(
     let lost: Vec<_> = facts
         .stale
         .iter()
-        .filter(|file| !file.ours && outcome.edits.contains_key(&file.path))
+        .filter(|file| file.edited && outcome.edits.contains_key(&file.path))
         .filter(|file| {
             !request
                 .overwrite

@@ -48,11 +48,13 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
             clean(warning)
         );
     }
-    for file in plan.stale.iter().filter(|file| file.ours) {
+    let stale = plan.stale.iter().filter(|file| !file.edited).count();
+    if stale > 0 {
         let _ = writeln!(
             text,
-            "  {} is rendered anew: the tool or gitops.yaml changed since",
-            file.path
+            "  {} on {} not rendered from what is there now; rendered again",
+            count(stale, "file"),
+            plan.target.0
         );
     }
     text

@@ -9,6 +9,7 @@ pub mod process;
 pub mod registry;
 pub mod repo;
 pub mod scripted;
+pub mod shop;
 
 pub use env::Env;
 pub use repo::Fixture;

@@ -1,0 +1,585 @@
+//! `promote` between branches and folders: what moves, what is refused, what
+//! is remembered, and that nothing else changes.
+
+use serde_json::Value;
+
+use crate::support::repo::Fixture;
+use crate::support::shop::{self, edit, edit_and_render, edit_file};
+
+const CART: &str = "shop/cart:v1.0.0";
+const CART_NEW: &str = "shop/cart:v1.1.0";
+
+fn promoted_files(fixture: &Fixture, branch: &str) -> String {
+    let list = fixture.env.git(
+        &fixture.origin,
+        &["ls-tree", "-r", branch, "product.yaml", "templates"],
+    );
+    list
+}
+
+#[test]
+fn a_whole_promotion_makes_the_promoted_files_the_same_blobs() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let before = fixture.remote_tip("env/staging").unwrap();
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert!(
+        outcome.stdout.contains("v1.0.0 → v1.1.0"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+    let parents = fixture.env.git(
+        &fixture.origin,
+        &["rev-list", "--parents", "-1", "env/staging"],
+    );
+    assert!(
+        parents.ends_with(&before),
+        "one commit on the old tip: {parents}"
+    );
+    let rendered = fixture
+        .file_at("env/staging", "manifests/app/deployment-cart.yaml")
+        .unwrap();
+    assert!(rendered.contains(CART_NEW), "{rendered}");
+    let record = fixture
+        .file_at("env/staging", ".gitops/promoted/component/cart.yaml")
+        .unwrap();
+    assert!(
+        record.contains(CART_NEW) && record.contains("environment: dev"),
+        "{record}"
+    );
+    assert_eq!(
+        fixture.file_at("env/staging", "environment.yaml").unwrap(),
+        shop::environment("staging")
+    );
+    fixture.fsck();
+}
+
+#[test]
+fn the_commit_says_what_came_from_where() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let source = fixture.remote_tip("env/dev").unwrap();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let message = fixture.message_at("env/staging");
+    let subject = message.lines().next().unwrap();
+    assert_eq!(subject, "promote shop 1.0.0 from dev to staging");
+    for line in [
+        "cart v1.0.0 -> v1.1.0",
+        "Gitops-Action: promote",
+        "Gitops-Product: shop@1.0.0",
+        &format!("Gitops-From: dev {source}"),
+        "Gitops-To: staging",
+        "Gitops-Plan: sha256:",
+        "Gitops-Components: cart",
+    ] {
+        assert!(
+            message.lines().any(|found| found.starts_with(line)),
+            "{line} is not in\n{message}"
+        );
+    }
+}
+
+#[test]
+fn a_repeated_promotion_has_nothing_to_do() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let tip = fixture.remote_tip("env/staging");
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert!(
+        outcome
+            .stdout
+            .contains("staging already has everything of dev"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(fixture.remote_tip("env/staging"), tip);
+}
+
+#[test]
+fn a_hotfix_is_never_lost_silently() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let hotfix = edit_and_render(
+        &fixture,
+        "staging",
+        "slow bank",
+        "          TIMEOUT: \"2s\"",
+        "          TIMEOUT: \"10s\"",
+    );
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let tip = fixture.remote_tip("env/staging");
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    for part in [
+        "hotfix",
+        "payment values.env.TIMEOUT",
+        "2s → 10s",
+        &hotfix[..7],
+        "grace@example.com",
+        "slow bank",
+        "--keep payment",
+        "backport staging --only payment",
+    ] {
+        assert!(
+            outcome.stderr.contains(part),
+            "{part} is not in\n{}",
+            outcome.stderr
+        );
+    }
+    assert_eq!(fixture.remote_tip("env/staging"), tip);
+    fixture.fsck();
+}
+
+#[test]
+fn a_kept_hotfix_stays_silent_until_the_source_changes_that_value() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "slow bank",
+        "          TIMEOUT: \"2s\"",
+        "          TIMEOUT: \"10s\"",
+    );
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    fixture
+        .run(&[
+            "promote",
+            "staging",
+            "--keep",
+            "payment",
+            "--reason",
+            "slow bank",
+            "--yes",
+        ])
+        .code(0);
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert!(
+        product.contains(CART_NEW) && product.contains("TIMEOUT: \"10s\""),
+        "{product}"
+    );
+    let record = fixture
+        .file_at("env/staging", ".gitops/promoted/component/payment.yaml")
+        .unwrap();
+    assert!(record.contains("reason: slow bank"), "{record}");
+
+    edit_and_render(
+        &fixture,
+        "dev",
+        "bump cart again",
+        CART_NEW,
+        "shop/cart:v1.2.0",
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert!(
+        product.contains("cart:v1.2.0") && product.contains("TIMEOUT: \"10s\""),
+        "{product}"
+    );
+
+    edit_and_render(
+        &fixture,
+        "dev",
+        "wait longer",
+        "          TIMEOUT: \"2s\"",
+        "          TIMEOUT: \"5s\"",
+    );
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(outcome.stderr.contains("conflict"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_overwritten_conflict_takes_the_source() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "fix total",
+        "shop/web:v1.0.0",
+        "shop/web:v1.0.0-fix1",
+    );
+    edit_and_render(
+        &fixture,
+        "dev",
+        "new web",
+        "shop/web:v1.0.0",
+        "shop/web:v1.1.0",
+    );
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(
+        outcome.stderr.contains("staging v1.0.0-fix1, dev v1.1.0"),
+        "{}",
+        outcome.stderr
+    );
+    fixture
+        .run(&["promote", "staging", "--overwrite", "web.image", "--yes"])
+        .code(0);
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+}
+
+#[test]
+fn a_component_that_the_source_removed_goes_with_its_rendering() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let web = "    web:\n      image: \"registry.example.com/shop/web:v1.0.0\"\n      values: {port: 8080}\n";
+    edit_and_render(&fixture, "dev", "drop web", web, "");
+    fixture.commit(
+        "env/dev",
+        "note",
+        &[("manifests/foreign.yaml", Some("a: 1\n"))],
+    );
+    fixture.commit(
+        "env/staging",
+        "note",
+        &[("manifests/foreign.yaml", Some("a: 2\n"))],
+    );
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert!(outcome.stdout.contains("removed"), "{}", outcome.stdout);
+    let files = fixture.files_at("env/staging");
+    assert!(!files.iter().any(|file| file.contains("web")), "{files:?}");
+    assert_eq!(
+        fixture
+            .file_at("env/staging", "manifests/foreign.yaml")
+            .unwrap(),
+        "a: 2\n"
+    );
+}
+
+#[test]
+fn only_splices_the_chosen_block_and_leaves_every_other_byte() {
+    let fixture = shop::branches();
+    edit(&fixture, "env/dev", "bump cart", CART, CART_NEW);
+    edit(
+        &fixture,
+        "env/dev",
+        "a comment of dev",
+        "   # the cart",
+        "   # the new cart",
+    );
+    edit_and_render(
+        &fixture,
+        "dev",
+        "bump payment",
+        "shop/payment:v1.0.0",
+        "shop/payment:v1.1.0",
+    );
+    let before = fixture.file_at("env/staging", "product.yaml").unwrap();
+    fixture
+        .run(&["promote", "staging", "--only", "cart", "--yes"])
+        .code(0);
+    let after = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert_eq!(
+        after,
+        before.replace(
+            "shop/cart:v1.0.0   # the cart",
+            "shop/cart:v1.1.0   # the new cart"
+        )
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+}
+
+#[test]
+fn one_after_the_other_is_the_same_as_both_at_once() {
+    let fixture = shop::branches();
+    edit(&fixture, "env/dev", "bump cart", CART, CART_NEW);
+    edit_and_render(
+        &fixture,
+        "dev",
+        "bump payment",
+        "shop/payment:v1.0.0",
+        "shop/payment:v1.1.0",
+    );
+    let tip = fixture.remote_tip("env/staging").unwrap();
+    fixture
+        .run(&["promote", "staging", "--only", "cart", "--yes"])
+        .code(0);
+    fixture
+        .run(&["promote", "staging", "--only", "payment", "--yes"])
+        .code(0);
+    let one_by_one = fixture
+        .env
+        .git(&fixture.origin, &["rev-parse", "env/staging^{tree}"]);
+    fixture.env.git(
+        &fixture.origin,
+        &["update-ref", "refs/heads/env/staging", &tip],
+    );
+    fixture
+        .run(&["promote", "staging", "--only", "cart,payment", "--yes"])
+        .code(0);
+    assert_eq!(
+        fixture
+            .env
+            .git(&fixture.origin, &["rev-parse", "env/staging^{tree}"]),
+        one_by_one
+    );
+}
+
+#[test]
+fn only_refuses_a_choice_that_would_come_out_differently() {
+    let fixture = shop::branches();
+    let template = "templates/service/deployment.yaml.j2";
+    edit_file(
+        &fixture,
+        "env/dev",
+        template,
+        "host",
+        ("    spec:\n", "    spec:\n      hostname: {{ name }}\n"),
+    );
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let outcome = fixture
+        .run(&["promote", "staging", "--only", "cart", "--yes"])
+        .code(3);
+    for part in ["template/service", "payment", "web"] {
+        assert!(
+            outcome.stderr.contains(part),
+            "{part} is not in\n{}",
+            outcome.stderr
+        );
+    }
+    fixture
+        .run(&[
+            "promote",
+            "staging",
+            "--only",
+            "cart,template/service",
+            "--yes",
+        ])
+        .code(0);
+    let rendered = fixture
+        .file_at("env/staging", "manifests/app/deployment-payment.yaml")
+        .unwrap();
+    assert!(rendered.contains("hostname: payment"), "{rendered}");
+}
+
+#[test]
+fn a_hotfix_in_a_rendered_file_is_refused_too() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let path = "manifests/app/deployment-cart.yaml";
+    edit_file(
+        &fixture,
+        "env/staging",
+        path,
+        "more of it",
+        ("replicas: 1", "replicas: 9"),
+    );
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    for part in [path, "more of it", "grace@example.com"] {
+        assert!(
+            outcome.stderr.contains(part),
+            "{part} is not in\n{}",
+            outcome.stderr
+        );
+    }
+    fixture
+        .run(&["promote", "staging", "--overwrite", path, "--yes"])
+        .code(0);
+    assert!(
+        fixture
+            .file_at("env/staging", path)
+            .unwrap()
+            .contains("replicas: 1")
+    );
+}
+
+#[test]
+fn folders_of_one_branch_are_promoted_as_branches_are() {
+    let fixture = shop::folders();
+    edit_file(
+        &fixture,
+        "main",
+        "environments/dev/product.yaml",
+        "bump cart",
+        (CART, CART_NEW),
+    );
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    // Nothing was promoted before: what differs is asked once.
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(outcome.stderr.contains("cart image"), "{}", outcome.stderr);
+    fixture
+        .run(&["promote", "staging", "--overwrite", "cart", "--yes"])
+        .code(0);
+    let product =
+        |name: &str| fixture.file_at("main", &format!("environments/{name}/product.yaml"));
+    assert_eq!(product("dev"), product("staging"));
+    assert!(
+        fixture
+            .file_at(
+                "main",
+                "environments/staging/.gitops/promoted/component/cart.yaml"
+            )
+            .is_some()
+    );
+    edit_file(
+        &fixture,
+        "main",
+        "environments/dev/product.yaml",
+        "bump cart",
+        (CART_NEW, "shop/cart:v1.2.0"),
+    );
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(product("dev"), product("staging"));
+}
+
+#[test]
+fn a_first_promotion_compares_with_the_merge_base() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "slow bank",
+        "          TIMEOUT: \"2s\"",
+        "          TIMEOUT: \"10s\"",
+    );
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(
+        outcome.stderr.contains("hotfix") && !outcome.stderr.contains("conflict"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_backport_makes_the_hotfix_part_of_the_source() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "slow bank",
+        "          TIMEOUT: \"2s\"",
+        "          TIMEOUT: \"10s\"",
+    );
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let before = fixture.file_at("env/dev", "product.yaml").unwrap();
+    fixture.run(&["backport", "staging", "--yes"]).code(0);
+    let after = fixture.file_at("env/dev", "product.yaml").unwrap();
+    assert_eq!(
+        after,
+        before.replace("          TIMEOUT: \"2s\"", "          TIMEOUT: \"10s\"")
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+    let again = fixture.run(&["backport", "staging", "--yes"]).code(0);
+    assert!(again.stdout.contains("no hotfix"), "{}", again.stdout);
+    fixture.fsck();
+}
+
+#[test]
+fn a_backport_does_not_lower_a_version() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "back to the old one",
+        "shop/web:v1.0.0",
+        "shop/web:v0.9.0",
+    );
+    let tip = fixture.remote_tip("env/dev");
+    let outcome = fixture.run(&["backport", "staging", "--yes"]).code(3);
+    assert!(
+        outcome
+            .stderr
+            .contains("web would go back from v1.0.0 to v0.9.0"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/dev"), tip);
+}
+
+#[test]
+fn a_dry_run_and_a_run_without_a_person_write_nothing() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let tip = fixture.remote_tip("env/staging");
+    fixture.run(&["promote", "staging", "--dry-run"]).code(0);
+    let outcome = fixture.run(&["promote", "staging"]).code(2);
+    assert!(outcome.stderr.contains("--yes"), "{}", outcome.stderr);
+    assert_eq!(fixture.remote_tip("env/staging"), tip);
+}
+
+#[test]
+fn the_plan_is_data_too() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let outcome = fixture
+        .run(&["promote", "staging", "--dry-run", "-o", "json"])
+        .code(0);
+    let plan: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(plan["kind"], "PromotionReport");
+    assert_eq!(plan["changes"][0]["unit"], "cart");
+    assert_eq!(plan["changes"][0]["class"], "change");
+    assert_eq!(plan["versions"][0]["to"], "v1.1.0");
+    assert_eq!(plan["published"], Value::Null);
+    let nothing = fixture
+        .run(&["promote", "prod", "-o", "json", "--yes"])
+        .code(0);
+    let nothing: Value = serde_json::from_str(&nothing.stdout).unwrap();
+    assert_eq!(nothing["kind"], "PromotionReport");
+}
+
+#[test]
+fn two_bare_words_are_answered_with_both_readings() {
+    let fixture = shop::branches();
+    let outcome = fixture.run(&["promote", "dev", "staging"]).code(2);
+    assert!(
+        outcome.stderr.contains("promote staging --from dev")
+            && outcome.stderr.contains("promote dev --from staging"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn order_is_enforced_unless_a_reason_is_given() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let tip = fixture.remote_tip("env/prod");
+    let outcome = fixture
+        .run(&["promote", "prod", "--from", "dev", "--yes"])
+        .code(3);
+    assert!(
+        outcome
+            .stderr
+            .contains("prod is promoted from staging, not from dev"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/prod"), tip);
+    fixture
+        .run(&[
+            "promote",
+            "prod",
+            "--from",
+            "dev",
+            "--override",
+            "order",
+            "staging is broken",
+            "--yes",
+        ])
+        .code(0);
+    assert!(
+        fixture
+            .message_at("env/prod")
+            .contains("Gitops-Override: order staging is broken")
+    );
+}
