@@ -88,6 +88,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         promote::gather(&estate, &target, source.as_ref(), revision.as_ref()).map_err(failure)?;
     let mut plan = promote::plan(&request, &facts).map_err(failure)?;
     promote::blame(&estate, &facts, &mut plan).map_err(failure)?;
+    promote::validate(&request, &facts, &mut plan).map_err(failure)?;
     show(args, context, &facts, &plan);
     if !plan.refusals.is_empty() {
         return refused(args, context, &plan);

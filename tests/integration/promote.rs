@@ -583,3 +583,32 @@ fn order_is_enforced_unless_a_reason_is_given() {
             .contains("Gitops-Override: order staging is broken")
     );
 }
+
+#[test]
+fn a_result_that_a_cluster_would_not_accept_is_refused() {
+    let fixture = shop::branches();
+    let template = "templates/service/deployment.yaml.j2";
+    edit_file(
+        &fixture,
+        "env/dev",
+        template,
+        "typo",
+        ("          ports:", "          portss:"),
+    );
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    let tip = fixture.remote_tip("env/staging");
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(
+        outcome.stderr.contains("portss") && outcome.stderr.contains(template),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/staging"), tip);
+    let reason = ["--override", "validation", "the cluster knows it"];
+    fixture
+        .run(&[&["promote", "staging", "--yes"][..], &reason].concat())
+        .code(0);
+    // An error that is there already stops nobody.
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+}

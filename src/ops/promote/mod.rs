@@ -26,8 +26,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rerender::{RenderedChange, RerenderError};
+use super::validate::{ValidateError, new_errors};
 use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
-use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
+use crate::repo::{CommitId, CommitInfo, Edit, RepoPath, Snapshot};
 use crate::yaml::EditError;
 
 /// What a person asked for.
@@ -190,6 +191,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Why nothing may be written; empty: it may.
     pub refusals: Vec<Refusal>,
+    /// The target's files as they would be.
+    pub result: Snapshot,
     /// The file changes, records included.
     pub edits: BTreeMap<RepoPath, Edit>,
     /// SHA-256 over the changes and the rendered files, `sha256:<hex>`.
@@ -208,6 +211,28 @@ impl Plan {
             .iter()
             .filter(|item| item.decision == Decision::Ask)
     }
+}
+
+/// Checks the result offline and refuses the plan for errors that the target
+/// does not have already, unless that guard was set aside.
+///
+/// # Errors
+/// The result can't be checked.
+pub fn validate(request: &Request, facts: &Facts, plan: &mut Plan) -> Result<(), PlanError> {
+    if plan.is_empty() || request.overrides.contains_key("validation") {
+        return Ok(());
+    }
+    let target = &facts.target.state;
+    let errors = new_errors(
+        &facts.repository,
+        &target.entry,
+        &target.snapshot,
+        &plan.result,
+    )?;
+    if !errors.is_empty() {
+        plan.refusals.push(Refusal::Validation { errors });
+    }
+    Ok(())
 }
 
 /// Why no plan could be made.
@@ -245,6 +270,9 @@ pub enum PlanError {
     /// The result is not valid, or can't be rendered.
     #[error("the result would not be valid: {0}")]
     Result(#[source] RerenderError),
+    /// The result can't be checked.
+    #[error(transparent)]
+    Validate(#[from] ValidateError),
     /// Git can't be read.
     #[error(transparent)]
     Git(#[from] crate::git::GitError),

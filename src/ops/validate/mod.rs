@@ -206,6 +206,32 @@ pub fn check_snapshot(
     section(entry.name.to_string(), snapshot.commit(), &schemas, checked)
 }
 
+/// The errors that `after` has and `before` does not have already, each in one
+/// line: why a change from the one to the other should not be written.
+///
+/// # Errors
+/// The environment's Kubernetes version or a rule of `gitops.yaml` is not known.
+pub fn new_errors(
+    repository: &Repository,
+    entry: &EnvironmentEntry,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Result<Vec<String>, ValidateError> {
+    let options = ValidateOptions::default();
+    let after = check_snapshot(after, repository, entry, &options)?;
+    if after.errors().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let before = check_snapshot(before, repository, entry, &options)?;
+    let line = |finding: &&Finding| {
+        format!(
+            "{}: {} ({})",
+            finding.location, finding.message, finding.rule
+        )
+    };
+    Ok(after.new_errors(&before).iter().map(line).collect())
+}
+
 /// Checks the objects in a file or folder of this machine. Places are told by
 /// their paths below `base`, which holds `path`.
 pub fn check_path(
