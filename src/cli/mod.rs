@@ -21,6 +21,7 @@ mod init;
 mod opening;
 mod program;
 mod promote;
+mod render;
 mod schema;
 mod status;
 mod ui;
@@ -50,6 +51,7 @@ enum Command {
     Backport(backport::Args),
     Validate(validate::Args),
     History(history::Args),
+    Render(render::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -67,6 +69,7 @@ impl Command {
             Command::Backport(args) => backport::run(args, context),
             Command::Validate(args) => validate::run(args, context),
             Command::History(args) => history::run(args, context),
+            Command::Render(args) => render::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

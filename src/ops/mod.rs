@@ -9,6 +9,7 @@ pub mod history;
 pub mod init;
 pub mod promote;
 pub mod publish;
+pub mod render;
 pub mod rerender;
 pub mod status;
 pub mod validate;

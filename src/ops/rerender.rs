@@ -6,6 +6,7 @@
 //! are foreign and stay as they are.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use super::estate::EnvironmentState;
 use crate::product::{
     ComponentName, EnvironmentEntry, LayerName, ModelError, ProductTree, Repository,
 };
-use crate::repo::{Edit, RepoPath, Snapshot, blob_id_in};
+use crate::repo::{Edit, RepoPath, Snapshot, blob_id, blob_id_in};
 use crate::template::{RenderError, RenderedFile, Renderer, Rendering, render};
 
 /// How a rendered file changes.
@@ -182,6 +183,30 @@ fn again(
         }
     }
     Ok(rendering)
+}
+
+/// SHA-256 over the files that a rendering changes, `sha256:<hex>`.
+pub fn digest(edits: &BTreeMap<RepoPath, Edit>) -> String {
+    use sha2::{Digest as _, Sha256};
+    let mut text = String::new();
+    describe(edits, &mut text);
+    let hex: String = Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256:{hex}")
+}
+
+/// Writes each file's path and new id, for a digest.
+pub(super) fn describe(edits: &BTreeMap<RepoPath, Edit>, text: &mut String) {
+    for (path, edit) in edits {
+        let id = match edit {
+            Edit::Write { bytes, .. } => blob_id(bytes).to_string(),
+            Edit::Reuse { id, .. } => id.to_string(),
+            Edit::Delete => "-".to_owned(),
+        };
+        let _ = write!(text, "{path} {id}\0");
+    }
 }
 
 /// The files of a rendering that a snapshot lacks or has otherwise.

@@ -13,7 +13,7 @@ use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
     only,
 };
-use crate::ops::rerender::{Rerendered, rerender};
+use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
     Base, Class, ComponentName, Kept, ProductTree, Record, UnitId, canonical, compare,
 };
@@ -467,14 +467,7 @@ pub(crate) fn digest(items: &[Item], outcome: &Rerendered) -> String {
             text.push('\0');
         }
     }
-    for (path, edit) in &outcome.edits {
-        let id = match edit {
-            Edit::Write { bytes, .. } => crate::repo::blob_id(bytes).to_string(),
-            Edit::Reuse { id, .. } => id.to_string(),
-            Edit::Delete => "-".to_owned(),
-        };
-        let _ = write!(text, "{path} {id}\0");
-    }
+    describe(&outcome.edits, &mut text);
     let hex: String = Sha256::digest(text.as_bytes())
         .iter()
         .map(|byte| format!("{byte:02x}"))

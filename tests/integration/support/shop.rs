@@ -150,7 +150,7 @@ pub fn branches() -> Fixture {
             .collect();
         let branch = format!("env/{name}");
         fixture.commit_from(&branch, parent, &format!("begin {name}"), &files);
-        let _ = fixture.run(&["render", name, "--write", "--yes"]);
+        fixture.run(&["render", name, "--write", "--yes"]).code(0);
     }
     fixture
 }
@@ -169,7 +169,7 @@ pub fn folders() -> Fixture {
             .map(|(path, text)| (path.as_str(), Some(*text)))
             .collect();
         fixture.commit("main", &format!("begin {name}"), &files);
-        let _ = fixture.run(&["render", name, "--write", "--yes"]);
+        fixture.run(&["render", name, "--write", "--yes"]).code(0);
     }
     fixture
 }
@@ -207,6 +207,8 @@ pub fn edit_and_render(
     new: &str,
 ) -> String {
     let commit = edit(fixture, &format!("env/{environment}"), message, old, new);
-    let _ = fixture.run(&["render", environment, "--write", "--yes"]);
+    fixture
+        .run(&["render", environment, "--write", "--yes"])
+        .code(0);
     commit
 }
