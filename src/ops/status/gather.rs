@@ -150,7 +150,7 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
         edited_files: facts
             .stale
             .iter()
-            .filter(|file| !file.ours)
+            .filter(|file| file.edited)
             .map(|file| file.path.to_string())
             .collect(),
         ..Comparison::default()
