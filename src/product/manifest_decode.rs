@@ -221,7 +221,7 @@ fn environment_names(field: &Field<'_>) -> Vec<EnvironmentName> {
     field.list().iter().filter_map(Field::parse).collect()
 }
 
-fn update(at: At<'_>, field: &Field<'_>) -> Option<Located<TagPolicy>> {
+pub(super) fn update(at: At<'_>, field: &Field<'_>) -> Option<Located<TagPolicy>> {
     let mut fields = field.fields()?;
     let text = |fields: &mut Fields<'_>, name| fields.optional(name).and_then(|it| it.string());
     let list = |fields: &mut Fields<'_>, name| {

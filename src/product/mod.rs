@@ -29,8 +29,8 @@ pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName
 pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
 pub use record::{Kept, Record, RecordError, Refused, canonical, content_digest};
 pub use repository::{
-    ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
-    RuleEntry, RuleLevel, WriteMode,
+    ClusterEntry, EnvironmentEntry, FilePattern, Layer, PinEntry, Promotion, RegistryEntry,
+    Repository, RuleEntry, RuleLevel, WriteMode,
 };
 pub use schemas::Kind;
 pub use tree::{

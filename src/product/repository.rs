@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::image::{Reference, TagPolicy};
 use crate::repo::{BranchName, Location, RepoPath};
 use crate::yaml;
 
@@ -28,6 +29,8 @@ pub struct Repository {
     pub rules: BTreeMap<String, RuleEntry>,
     /// How registry hosts are reached, where that is not plain HTTPS.
     pub registries: BTreeMap<String, RegistryEntry>,
+    /// What is said about images wherever they are pinned.
+    pub pins: Vec<PinEntry>,
 }
 
 /// One environment of `gitops.yaml`.
@@ -204,6 +207,21 @@ pub enum RuleLevel {
     Warn,
     /// It refuses.
     Enforce,
+}
+
+/// What `gitops.yaml` says about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinEntry {
+    /// The image's name, without tag and digest.
+    pub image: Reference,
+    /// What its component is called; `None`: as the last segment of its name.
+    pub component: Option<super::ComponentName>,
+    /// Which tags may follow.
+    pub policy: Option<TagPolicy>,
+    /// Why nobody should update it.
+    pub hold: Option<String>,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
 }
 
 /// How a registry host is reached.

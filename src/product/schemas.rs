@@ -60,13 +60,14 @@ mod tests {
 
     /// Every field that the kind has.
     fn full(kind: Kind) -> Value {
+        let policy = json!({
+            "semver": "^1.0", "filter": {"pattern": "^v", "extract": "$0"}, "ignore": ["*-rc*"],
+            "platforms": ["linux/amd64"], "minAge": "3d"
+        });
         let component = json!({
             "image": "registry.example.com/cart:1.0.0", "template": "web", "values": {"port": 1},
             "environments": ["dev"], "hold": "why", "renamedFrom": "basket",
-            "update": {
-                "semver": "^1.0", "filter": {"pattern": "^v", "extract": "$0"}, "ignore": ["*-rc*"],
-                "platforms": ["linux/amd64"], "minAge": "3d"
-            }
+            "update": policy
         });
         let spec = match kind {
             Kind::Repository => json!({
@@ -80,7 +81,8 @@ mod tests {
                 "rendered": "manifests",
                 "layers": [{"name": "data", "owners": ["@example/data"], "resources": ["Secret"], "components": ["redis"]}],
                 "rules": {"require-limits": "warn"},
-                "registries": {"registry.example.com": {"layout": "registry"}, "127.0.0.1:5000": {"plainHTTP": true}}
+                "registries": {"registry.example.com": {"layout": "registry"}, "127.0.0.1:5000": {"plainHTTP": true}},
+                "pins": [{"image": "registry.example.com/team/api", "component": "api", "policy": policy, "hold": "the audit"}]
             }),
             Kind::Product => json!({
                 "version": "1.0.0", "defaults": {"template": "web", "values": {"port": 1}}, "include": ["components/*.yaml"],

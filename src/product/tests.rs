@@ -111,6 +111,18 @@ fn mistakes_in_a_repository_have_a_place() {
             "gitops.yaml:5:17: spec.environments names no environment",
         ),
         (
+            "  environments:\n    - {name: dev, branch: a}\n  pins:\n    - {image: a/b:v1}\n",
+            "gitops.yaml:8:15: spec.pins[0].image must be the name alone",
+        ),
+        (
+            "  environments:\n    - {name: dev, branch: a}\n  pins:\n    - {image: nginx}\n    - {image: docker.io/library/nginx}\n",
+            "gitops.yaml:9:7: spec.pins[1] names an image that stands at gitops.yaml:8:7 already",
+        ),
+        (
+            "  environments:\n    - {name: dev, branch: a}\n  pins:\n    - {image: a/b, policy: {semver: fish}}\n",
+            "gitops.yaml:8:28: spec.pins[0].policy is no policy: semver: \"fish\"",
+        ),
+        (
             "  environments:\n    - {name: dev}\n",
             "spec.environments[0].branch is missing",
         ),

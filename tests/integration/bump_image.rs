@@ -266,6 +266,17 @@ spec:
             .unwrap(),
         kustomization
     );
+    let policy = format!(
+        "{gitops}  pins:\n    - {{image: {host}/shop/cart, component: carts, policy: {{semver: ~1.1}}}}\n"
+    );
+    fixture.commit("main", "follow carts", &[("gitops.yaml", Some(&policy))]);
+    registry.push("shop/cart", "v1.1.3");
+    registry.push("shop/cart", "v1.2.0");
+    let done = fixture
+        .run(&["bump-image", "--env", "dev", "--yes"])
+        .code(0);
+    says(&done, &["carts  v1.1.0 → v1.1.3  ~1.1, v1.2.0 exists"]);
+
     registry.push("shop/web", "v2");
     fixture
         .run(&["bump-image", "web=v2", "--env", "dev", "--yes"])

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender::rendering;
-use crate::product::pins::{Pin, PinError, kustomize_pins, product_pins};
+use crate::product::pins::{Pin, PinError, declared_kustomize_pins, product_pins};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
 use crate::template::{Rendering, served_image};
 
@@ -50,7 +50,7 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         (None, None) => {}
     }
     let state = estate.load(&request.environment)?;
-    let (found, collisions) = pins(&state)?;
+    let (found, collisions) = pins(estate.repository(), &state)?;
     let mut warnings = Vec::new();
     let pins = if request.wishes.is_empty() {
         warnings.extend(collisions.values().map(ToString::to_string));
@@ -83,16 +83,37 @@ fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a En
 
 type Collisions = BTreeMap<ComponentName, PinError>;
 
-fn pins(state: &EnvironmentState) -> Result<(Vec<Pin>, Collisions), BumpError> {
-    let Some(tree) = &state.product else {
-        let found = kustomize_pins(&state.snapshot, &state.entry.path)?;
-        return Ok((found.pins, found.collisions));
+fn pins(
+    repository: &Repository,
+    state: &EnvironmentState,
+) -> Result<(Vec<Pin>, Collisions), BumpError> {
+    let declared = &repository.pins;
+    let (mut pins, collisions) = match &state.product {
+        Some(tree) => {
+            let mut pins = product_pins(tree);
+            for pin in &mut pins {
+                pin.served = served_image(tree, &pin.component);
+            }
+            (pins, Collisions::new())
+        }
+        None => {
+            let folder = &state.entry.path;
+            let found = declared_kustomize_pins(&state.snapshot, folder, declared)?;
+            (found.pins, found.collisions)
+        }
     };
-    let mut pins = product_pins(tree);
     for pin in &mut pins {
-        pin.served = served_image(tree, &pin.component);
+        // What the sites say themselves counts more than what is said about the image.
+        let written = pin.sites.iter().find_map(|site| site.image());
+        let entry = declared
+            .iter()
+            .find(|entry| written.is_some_and(|image| image.same_repository(&entry.image)));
+        if let Some(entry) = entry {
+            pin.policy = pin.policy.take().or_else(|| entry.policy.clone());
+            pin.hold = pin.hold.take().or_else(|| entry.hold.clone());
+        }
     }
-    Ok((pins, Collisions::new()))
+    Ok((pins, collisions))
 }
 
 /// All pins that some policy may move.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::image::{Reference, Tag};
-use crate::product::ComponentName;
+use crate::product::{ComponentName, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
@@ -27,6 +27,18 @@ pub struct KustomizePins {
 /// # Errors
 /// The first file or entry that cannot be understood.
 pub fn kustomize_pins(snapshot: &Snapshot, folder: &RepoPath) -> Result<KustomizePins, PinError> {
+    declared_kustomize_pins(snapshot, folder, &[])
+}
+
+/// The same with the names that `gitops.yaml` gives to images.
+///
+/// # Errors
+/// The first file or entry that cannot be understood.
+pub fn declared_kustomize_pins(
+    snapshot: &Snapshot,
+    folder: &RepoPath,
+    declared: &[PinEntry],
+) -> Result<KustomizePins, PinError> {
     let mut pins: BTreeMap<ComponentName, Pin> = BTreeMap::new();
     let mut collisions = BTreeMap::new();
     for (file, _) in snapshot.under(folder) {
@@ -36,7 +48,7 @@ pub fn kustomize_pins(snapshot: &Snapshot, folder: &RepoPath) -> Result<Kustomiz
         let Some(text) = snapshot.text(file)? else {
             continue;
         };
-        for (component, site) in sites(file, text)? {
+        for (component, site) in sites(file, text, declared)? {
             match pins.get_mut(&component) {
                 None => {
                     let pin = Pin {
@@ -80,7 +92,11 @@ fn check_same(pin: &Pin, site: &Site) -> Result<(), PinError> {
     }
 }
 
-fn sites(file: &RepoPath, text: &str) -> Result<Vec<(ComponentName, Site)>, PinError> {
+fn sites(
+    file: &RepoPath,
+    text: &str,
+    declared: &[PinEntry],
+) -> Result<Vec<(ComponentName, Site)>, PinError> {
     let stream = Stream::parse(text).map_err(|source| PinError::Yaml {
         file: file.clone(),
         source,
@@ -103,7 +119,7 @@ fn sites(file: &RepoPath, text: &str) -> Result<Vec<(ComponentName, Site)>, PinE
                 document: number,
                 path: Path::root().key("images").index(index),
             };
-            sites.extend(site(document, entry, node)?);
+            sites.extend(site(document, entry, node, declared)?);
         }
     }
     Ok(sites)
@@ -114,6 +130,7 @@ fn site(
     document: &Document,
     entry: &yaml::Node,
     node: Node,
+    declared: &[PinEntry],
 ) -> Result<Option<(ComponentName, Site)>, PinError> {
     let location = |at: usize| place(&node.file, document, at);
     let wrong = |at: usize, reason: &str| PinError::Shape {
@@ -158,13 +175,19 @@ fn site(
         tag.map(parse_tag).transpose()?,
         digest.map(parse_digest).transpose()?,
     );
-    let component = image
-        .last_segment()
-        .parse()
-        .map_err(|source| PinError::Name {
-            location: location(name.1),
-            source,
-        })?;
+    let named = declared
+        .iter()
+        .find(|entry| entry.image.same_repository(&image));
+    let component = match named.and_then(|entry| entry.component.clone()) {
+        Some(name) => name,
+        None => image
+            .last_segment()
+            .parse()
+            .map_err(|source| PinError::Name {
+                location: location(name.1),
+                source,
+            })?,
+    };
     let site = Site {
         location: location(at),
         deployed: Deployed::Image(image),
@@ -257,6 +280,23 @@ mod tests {
             .collect();
         assert_eq!(names, ["b"]);
         let collision = found.collisions["a"].to_string();
+        let entry = |image: &str, name: &str| PinEntry {
+            image: image.parse().unwrap(),
+            component: Some(name.parse().unwrap()),
+            policy: None,
+            hold: None,
+            location: Location::new("gitops.yaml".parse().unwrap(), 1, 1),
+        };
+        let file = "overlays/dev/kustomization.yaml".parse().unwrap();
+        let snapshot = Snapshot::from_files(None, [(file, text.as_bytes().to_vec())]);
+        let declared = [entry("y/a", "a-of-y")];
+        let named = declared_kustomize_pins(&snapshot, &RepoPath::root(), &declared).unwrap();
+        let names: Vec<&str> = named
+            .pins
+            .iter()
+            .map(|pin| pin.component.as_str())
+            .collect();
+        assert_eq!(names, ["a", "a-of-y", "b"]);
         let wanted = "component a would be x/a (overlays/dev/kustomization.yaml:1:30) and y/a (overlays/dev/kustomization.yaml:1:56)";
         assert_eq!(collision, wanted);
     }

@@ -9,7 +9,7 @@ mod kustomize;
 mod manifest;
 mod write;
 
-pub use kustomize::{KustomizePins, kustomize_pins};
+pub use kustomize::{KustomizePins, declared_kustomize_pins, kustomize_pins};
 pub use manifest::product_pins;
 pub use write::write;
 
