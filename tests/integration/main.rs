@@ -18,6 +18,7 @@ mod cluster;
 mod components;
 mod demo;
 mod diff;
+mod existing_kustomize;
 mod git;
 mod history;
 mod init;

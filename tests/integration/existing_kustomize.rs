@@ -1,0 +1,113 @@
+//! A repository that knows nothing of this tool: what it can do on the first day.
+
+use std::path::Path;
+
+use kubectl_gitops::ops::demo::Layout;
+
+use super::online_boutique::{Files, files_below};
+use super::support::Fixture;
+
+const GITOPS: &str = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+metadata: {name: team}
+spec:
+  environments:
+    - {name: dev, branch: main, path: overlays/dev}
+    - {name: staging, branch: main, path: overlays/staging, promoteFrom: dev}
+    - {name: prod, branch: main, path: overlays/prod, promoteFrom: staging}
+  registries:
+    registry.example.com: {layout: ../registry}
+";
+
+/// The example as it is, with the one file that says where the environments are.
+fn fixture() -> Fixture {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/existing-kustomize");
+    let mut files = Files::new();
+    files_below(&example, &example, &mut files);
+    let mut files: Vec<(String, String)> = files
+        .into_iter()
+        .map(|(path, bytes)| (path.to_string(), String::from_utf8(bytes).unwrap()))
+        .collect();
+    files.push(("gitops.yaml".to_owned(), GITOPS.to_owned()));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    let fixture = Fixture::new(&[("main", &files)]);
+    let mut registry = Layout::default();
+    for tag in ["2.4.0", "2.4.1"] {
+        registry.add("team/api", tag, "2026-01-01T00:00:00Z");
+    }
+    registry.add("team/web", "1.10.0", "2026-01-02T00:00:00Z");
+    registry.write(&fixture.env.join("registry")).unwrap();
+    fixture
+}
+
+const DEV: &str = "overlays/dev/kustomization.yaml";
+
+#[test]
+fn a_new_tag_changes_its_own_characters_and_nothing_else() {
+    let fixture = fixture();
+    let before = fixture.file_at("main", DEV).unwrap();
+    fixture
+        .run(&[
+            "bump-image",
+            "api=2.4.1",
+            "web=1.10.0",
+            "--env",
+            "dev",
+            "--yes",
+        ])
+        .code(0);
+    let wanted = before
+        .replace("newTag: 2.4.0", "newTag: 2.4.1")
+        .replace("\"1.9.1\"", "\"1.10.0\"");
+    assert_eq!(fixture.file_at("main", DEV).unwrap(), wanted);
+    assert!(wanted.contains("# the shop window"));
+    let changed = fixture
+        .env
+        .git(&fixture.origin, &["diff", "--name-only", "main~1", "main"]);
+    assert_eq!(changed, DEV);
+
+    // Again: nothing to do, and no commit.
+    let commits = fixture.commits_on("main");
+    fixture
+        .run(&[
+            "bump-image",
+            "api=2.4.1",
+            "web=1.10.0",
+            "--env",
+            "dev",
+            "--yes",
+        ])
+        .code(0);
+    assert_eq!(fixture.commits_on("main"), commits);
+    fixture.fsck();
+}
+
+#[test]
+fn a_tag_that_the_registry_does_not_have_is_refused() {
+    let fixture = fixture();
+    let before = fixture.remote_tip("main");
+    let outcome = fixture.run(&["bump-image", "api=9.9.9", "--env", "dev", "--yes"]);
+    assert_eq!(outcome.status, 2, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("no tag 9.9.9"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("main"), before);
+}
+
+#[test]
+fn overlays_are_compared_by_key_path() {
+    let fixture = fixture();
+    let outcome = fixture.run(&["diff", "staging", "prod"]).code(1);
+    let line = outcome
+        .stdout
+        .lines()
+        .find(|line| line.contains("team/api]"));
+    let line = line.unwrap_or_else(|| panic!("{}", outcome.stdout));
+    assert!(line.contains("2.3.4 → 2.3.1"), "{line}");
+}
