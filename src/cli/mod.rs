@@ -22,6 +22,7 @@ mod opening;
 mod program;
 mod promote;
 mod render;
+mod rollback;
 mod schema;
 mod status;
 mod ui;
@@ -49,6 +50,7 @@ enum Command {
     BumpImage(bump_image::Args),
     Promote(promote::Args),
     Backport(backport::Args),
+    Rollback(rollback::Args),
     Validate(validate::Args),
     History(history::Args),
     Render(render::Args),
@@ -67,6 +69,7 @@ impl Command {
             Command::BumpImage(args) => bump_image::run(args, context),
             Command::Promote(args) => promote::run(args, context),
             Command::Backport(args) => backport::run(args, context),
+            Command::Rollback(args) => rollback::run(args, context),
             Command::Validate(args) => validate::run(args, context),
             Command::History(args) => history::run(args, context),
             Command::Render(args) => render::run(args, context),

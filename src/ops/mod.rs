@@ -11,6 +11,7 @@ pub mod promote;
 pub mod publish;
 pub mod render;
 pub mod rerender;
+pub mod rollback;
 pub mod status;
 pub mod validate;
 mod validate_live;

@@ -6,7 +6,7 @@
 
 mod blame;
 mod bytes;
-mod facts;
+pub(crate) mod facts;
 mod message;
 mod only;
 mod plan;
@@ -17,8 +17,8 @@ pub(crate) use bytes::backported;
 pub(crate) use bytes::result as edits;
 pub use facts::{Facts, PromotedFiles, Side, gather};
 pub use message::planned;
-pub(crate) use plan::digest;
 pub use plan::{compared, plan};
+pub(crate) use plan::{digest, templates, version, versions};
 pub use select::{SelectError, UnitSelector};
 
 use std::collections::BTreeMap;

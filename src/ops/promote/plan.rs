@@ -343,7 +343,7 @@ fn refusals(
     Ok(refusals)
 }
 
-fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<VersionChange> {
+pub(crate) fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<VersionChange> {
     let of = |tree: Option<&ProductTree>, name: &ComponentName| {
         tree.and_then(|tree| tree.components.get(name))
             .and_then(|node| node.component.version_label())
@@ -364,7 +364,7 @@ fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<VersionChange> {
         .collect()
 }
 
-fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(String, usize)> {
+pub(crate) fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(String, usize)> {
     let changed: BTreeSet<_> = items
         .iter()
         .filter(|item| item.decision.takes())
@@ -436,7 +436,7 @@ fn product_name(facts: &Facts) -> Option<String> {
     Some(tree.product.name.to_string())
 }
 
-fn version(tree: Option<&ProductTree>) -> Option<String> {
+pub(crate) fn version(tree: Option<&ProductTree>) -> Option<String> {
     tree.and_then(|tree| {
         tree.product
             .version

@@ -4,11 +4,13 @@
 pub mod bump_image;
 mod diff;
 mod history;
+mod rollback;
 mod status;
 mod validate;
 
 pub use diff::diff;
 pub use history::history;
+pub use rollback::{rollback, rollback_candidates, rollback_data, rollback_refusal};
 pub use status::status;
 pub use validate::validate;
 
