@@ -8,6 +8,9 @@ use crate::report::{Style, Tone, clean_lines};
 /// Exit code of a bug in this tool.
 pub(super) const BUG: u8 = 101;
 
+/// Exit code after Ctrl-C: 128 + SIGINT, as shells report it.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// A command that came to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -28,6 +31,8 @@ pub(super) enum FailureKind {
     Moved,
     /// Git remote, registry or cluster could not be reached or failed.
     Unreachable,
+    /// The person pressed Ctrl-C at a question.
+    Interrupted,
     /// A broken promise inside this tool.
     Bug,
 }
@@ -39,6 +44,7 @@ impl FailureKind {
             FailureKind::Refused => 3,
             FailureKind::Moved => 4,
             FailureKind::Unreachable => 5,
+            FailureKind::Interrupted => INTERRUPTED,
             FailureKind::Bug => BUG,
         }
     }

@@ -15,7 +15,7 @@ use dialoguer::theme::SimpleTheme;
 use serde::Serialize;
 
 use super::context::{now, variable};
-use super::failure::{Exit, Failure, FailureKind};
+use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
 use super::program::Program;
 use crate::report::{self, Format, Style, Tone};
 
@@ -244,7 +244,9 @@ impl Ui {
                 for hint in &mut failure.hints {
                     *hint = self.program.spell(hint);
                 }
-                self.say(failure.text(&self.err).trim_end());
+                if failure.kind != FailureKind::Interrupted {
+                    self.say(failure.text(&self.err).trim_end());
+                }
                 failure.code()
             }
         }
@@ -270,6 +272,10 @@ impl Drop for Waiting {
 /// A question that got no answer.
 pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
+    if error.kind() == io::ErrorKind::Interrupted {
+        give_cursor_back();
+        return Failure::new(FailureKind::Interrupted, error);
+    }
     let error = anyhow::Error::new(error).context("the question got no answer");
     Failure::new(FailureKind::Usage, error)
 }
@@ -287,10 +293,19 @@ fn restore_cursor_on_interrupt() {
                     .enable_io()
                     .build()?;
                 runtime.block_on(tokio::signal::ctrl_c())?;
-                let _ = console::Term::stderr().show_cursor();
-                let _ = writeln!(io::stderr());
+                give_cursor_back();
                 end_interrupted()
             });
+    });
+}
+
+/// Ctrl-C reaches the prompt and the signal's own thread; whichever is first
+/// says so.
+fn give_cursor_back() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = console::Term::stderr().show_cursor();
+        let _ = writeln!(io::stderr(), "\ninterrupted");
     });
 }
 
@@ -300,6 +315,18 @@ fn restore_cursor_on_interrupt() {
     reason = "a signal ends the process, whatever its other threads wait for"
 )]
 fn end_interrupted() -> io::Result<()> {
-    // 128 + SIGINT, as shells report it.
-    std::process::exit(130)
+    std::process::exit(INTERRUPTED.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interrupting_a_question_is_no_error_of_usage() {
+        let interrupted = io::Error::from(io::ErrorKind::Interrupted);
+        assert_eq!(unanswered(dialoguer::Error::IO(interrupted)).code(), 130);
+        let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(unanswered(dialoguer::Error::IO(closed)).code(), 2);
+    }
 }

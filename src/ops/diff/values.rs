@@ -86,14 +86,7 @@ fn maps(
 ) {
     let only_to = to.keys().filter(|key| !from.contains_key(*key));
     for key in from.keys().chain(only_to) {
-        below(
-            path,
-            &segment(key),
-            !path.is_empty(),
-            from.get(key),
-            to.get(key),
-            found,
-        );
+        below(path, &segment(key), from.get(key), to.get(key), found);
     }
 }
 
@@ -125,7 +118,6 @@ fn lists(path: &mut String, from: &[Value], to: &[Value], found: &mut Vec<KeyCha
         below(
             path,
             &format!("[{key}={name}]"),
-            false,
             from.as_ref(),
             to.as_ref(),
             found,
@@ -148,13 +140,12 @@ fn bears(items: &[Value], key: &str) -> bool {
 fn below(
     path: &mut String,
     segment: &str,
-    dot: bool,
     from: Option<&Value>,
     to: Option<&Value>,
     found: &mut Vec<KeyChange>,
 ) {
     let length = path.len();
-    if dot && !segment.starts_with('[') {
+    if !path.is_empty() && !segment.starts_with('[') {
         path.push('.');
     }
     path.push_str(segment);
