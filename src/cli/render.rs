@@ -1,32 +1,44 @@
-//! `render ENV`: what an environment comes to, printed or committed.
+//! `render ENV`: what an environment comes to, printed or written.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{OutputArgs, WriteArgs};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
-use super::opening::{environment, estate_failure, open, open_to_write};
+use super::opening::{environment, estate_failure, git_failure, open, open_to_write};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
-use crate::ops::render::{self, RenderFailure, Rendered};
-use crate::product::EnvironmentName;
+use crate::ops::render::{RenderPlan, RenderPlanError, plan, plan_work_tree};
+use crate::product::ComponentName;
 use crate::report::Format;
-use crate::report::text::promote::rendered as layers;
+use crate::report::text::render as text;
 
-/// Print what an environment renders to, or bring its committed files up to date
+/// Show what an environment's product and templates come to, or commit it
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  kubectl gitops render dev                      every resource, as YAML
-  kubectl gitops render dev --write              commit what is not up to date
-  kubectl gitops render dev | kubectl diff -f -")]
+  kubectl gitops render dev                             all resources of dev, as YAML
+  kubectl gitops render dev --only cart                 those of one component
+  kubectl gitops render dev --write                     commit what an edit by hand left behind
+  kubectl gitops render dev --work-tree --write         the same in the work tree, before the edit is committed")]
 pub(super) struct Args {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
-    /// Commit the files that are not up to date
+    /// Render these components only
+    #[arg(
+        long,
+        value_name = "COMPONENT,…",
+        value_delimiter = ',',
+        conflicts_with = "write"
+    )]
+    only: Vec<String>,
+    /// Render the files of the work tree instead of the branch's tip
+    #[arg(long)]
+    work_tree: bool,
+    /// Bring the rendered files up to date
     #[arg(long)]
     write: bool,
     #[command(flatten)]
@@ -37,123 +49,151 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let name = environment(&args.environment)?;
+    let only = only(args)?;
+    if args.work_tree {
+        let estate = open(context)?;
+        let plan = plan_work_tree(&estate, &name, &only).map_err(failure)?;
+        return match args.write {
+            true => write_work_tree(args, context, &estate, &plan),
+            false => show(args, context, &plan),
+        };
+    }
     if !args.write {
         let estate = open(context)?;
-        let rendered = render::rendered(&estate, &name).map_err(failure)?;
-        return print(args, context, &rendered);
+        let plan = plan(&estate, &name, &only).map_err(failure)?;
+        return show(args, context, &plan);
     }
     let estate = open_to_write(context)?;
-    write(args, context, &estate, &name)
+    let first = plan(&estate, &name, &only).map_err(failure)?;
+    write(args, context, &estate, &first)
 }
 
-/// Every file: Kubernetes' as one stream of documents, others behind a heading.
-fn print(args: &Args, context: &Context, rendered: &Rendered) -> Result<Exit, Failure> {
-    if args.output.format != Format::Text {
-        let files: Vec<_> = rendered
-            .rendering
-            .files
-            .iter()
-            .map(|(path, file)| {
-                json!({
-                    "path": path.as_str(),
-                    "component": file.component.as_str(),
-                    "layer": file.layer.as_ref().map(ToString::to_string),
-                    "text": file.text,
-                })
-            })
-            .collect();
-        let report = json!({
-            "environment": rendered.state.entry.name.as_str(),
-            "commit": rendered.state.commit.to_string(),
-            "files": files,
-        });
-        let format = args.output.format;
-        context
-            .ui
-            .report(format, "RenderReport", &report, |_, _| String::new())?;
+fn only(args: &Args) -> Result<BTreeSet<ComponentName>, Failure> {
+    let names = args.only.iter().map(|word| word.parse::<ComponentName>());
+    names
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(FailureKind::Usage, anyhow::Error::new(error)))
+}
+
+fn show(args: &Args, context: &Context, plan: &RenderPlan) -> Result<Exit, Failure> {
+    let report = plan.report();
+    context
+        .ui
+        .report(args.output.format, "RenderReport", &report, |_, _| {
+            text::documents(plan)
+        })?;
+    if args.output.format == Format::Text
+        && let Some(remark) = text::remark(plan)
+    {
+        context.ui.hint(&remark);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Says what would be written; `false` when nothing is to be.
+fn announce(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    plan: &RenderPlan,
+) -> Result<bool, Failure> {
+    if !plan.is_committed {
+        return Err(
+            Failure::usage("gitops.yaml has no rendered files committed")
+                .hint("say where in gitops.yaml, as rendered: manifests"),
+        );
+    }
+    let done = args.writing.dry_run || plan.edits.is_empty();
+    if args.output.format == Format::Text {
+        let listing = text::changes(plan, estate.repository());
+        if done {
+            context.ui.answer(&listing);
+        } else {
+            context.ui.note(&listing);
+        }
+    } else if done {
+        data(args, context, plan, None)?;
+    }
+    Ok(!done)
+}
+
+/// The answer of a run that writes, for programs.
+fn data(
+    args: &Args,
+    context: &Context,
+    plan: &RenderPlan,
+    published: Option<Value>,
+) -> Result<(), Failure> {
+    if args.output.format == Format::Text {
+        return Ok(());
+    }
+    let report = json!({
+        "environment": plan.entry.name,
+        "rendered": plan.changes,
+        "foreign": plan.foreign,
+        "digest": plan.digest(),
+        "published": published,
+    });
+    let format = args.output.format;
+    context
+        .ui
+        .report(format, "RenderReport", &report, |_, _| String::new())
+}
+
+fn write_work_tree(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    plan: &RenderPlan,
+) -> Result<Exit, Failure> {
+    if !announce(args, context, estate, plan)? {
         return Ok(Exit::Ok);
     }
-    let mut text = String::new();
-    for (path, file) in &rendered.rendering.files {
-        if file.resource.is_some() {
-            text.push_str("---\n");
-        }
-        let _ = write!(text, "# {path}\n{}", file.text);
-    }
-    context.ui.answer(&text);
-    Ok(Exit::Ok)
+    plan.write_work_tree(estate).map_err(failure)?;
+    context
+        .ui
+        .note("written to the work tree; commit it together with the change that caused it");
+    data(args, context, plan, None).map(|()| Exit::Ok)
 }
 
 fn write(
     args: &Args,
     context: &Context,
     estate: &Estate,
-    name: &EnvironmentName,
+    first: &RenderPlan,
 ) -> Result<Exit, Failure> {
-    let make = || {
-        let rendered = render::rendered(estate, name)?;
-        let plan = render::plan(estate.repository(), &rendered)?;
-        Ok::<_, RenderFailure>((rendered, plan))
-    };
+    if !announce(args, context, estate, first)? {
+        return Ok(Exit::Ok);
+    }
     let message = args.writing.message.as_deref();
-    let (rendered, plan) = make().map_err(failure)?;
-    let text = args.output.format == Format::Text;
-    let answer = |published: Option<serde_json::Value>| {
-        if text {
-            return Ok(());
-        }
-        let report = json!({
-            "environment": name.as_str(),
-            "rendered": plan.changes,
-            "digest": plan.digest,
-            "published": published,
-        });
-        let format = args.output.format;
-        context
-            .ui
-            .report(format, "RenderReport", &report, |_, _| String::new())
-    };
-    if plan.edits.is_empty() {
-        if text {
-            context.ui.answer(&format!("{name} is up to date"));
-        }
-        return answer(None).map(|()| Exit::Ok);
-    }
-    if text {
-        let mut lines = String::new();
-        for change in &plan.changes {
-            let _ = writeln!(lines, "{}", change.path);
-        }
-        context.ui.answer(&lines);
-        context
-            .ui
-            .answer(&layers(&plan.changes, estate.repository()));
-    }
-    if args.writing.dry_run {
-        return answer(None).map(|()| Exit::Ok);
-    }
-    let first = render::planned(&plan, message, &rendered.state, estate);
-    let mut replan = || {
-        let (rendered, plan) = make()?;
-        Ok(render::planned(&plan, message, &rendered.state, estate))
-    };
+    let name = &first.entry.name;
+    let mut replan = || Ok(plan(estate, name, &BTreeSet::new())?.planned(estate, message));
     let again = Again {
         plan: &mut replan,
         command: &format!("kubectl gitops render {name} --write --dry-run"),
         failure: &failure,
     };
-    let Some(published) = writing::write(context, &args.writing, estate, first, again)? else {
+    let planned = first.planned(estate, message);
+    let Some(published) = writing::write(context, &args.writing, estate, planned, again)? else {
         return Ok(Exit::Ok);
     };
-    if text {
+    if args.output.format == Format::Text {
         writing::announce(context, &published);
     }
-    answer(Some(writing::published_data(&published))).map(|()| Exit::Ok)
+    let published = writing::published_data(&published);
+    data(args, context, first, Some(published)).map(|()| Exit::Ok)
 }
 
-fn failure(error: RenderFailure) -> Failure {
+fn failure(error: RenderPlanError) -> Failure {
     match error {
-        RenderFailure::Estate(error) => estate_failure(error),
+        RenderPlanError::Estate(error) => estate_failure(error),
+        RenderPlanError::Git(error) => git_failure(error),
+        RenderPlanError::OtherBranch { ref branch, .. } => {
+            let hint = format!("git switch {branch}, or leave out --work-tree");
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        RenderPlanError::Link { .. } => Failure::new(FailureKind::Refused, error)
+            .hint("nothing was written; remove the link first"),
         other => Failure::new(FailureKind::Usage, other),
     }
 }

@@ -1,129 +1,392 @@
-//! `render`: what an environment comes to, and bringing its committed
-//! rendering up to date after an edit by hand.
+//! What an environment comes to, and bringing the committed rendering up to
+//! date after its sources were edited by hand: as one commit, or in the work
+//! tree only. Files that the rendering does not produce are named, never
+//! deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::estate::{EnvironmentState, Estate, EstateError};
 use super::publish::Planned;
-use super::rerender::{self, RenderedChange, RerenderError};
-use crate::product::{EnvironmentName, Repository};
-use crate::repo::{ChangeSet, CommitId, CommitMessage, Edit, RefUpdate, RepoPath};
-use crate::template::{RenderError, Rendering, render};
+use super::rerender::{RenderedChange, RerenderError, digest, rerender};
+use crate::git::{GitError, Head, Selection};
+use crate::product::{ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository};
+use crate::repo::{
+    BranchName, ChangeSet, CommitId, CommitMessage, Edit, Location, RefUpdate, RepoPath, Snapshot,
+};
+use crate::template::{RenderError, Renderer, Rendering};
 
-/// An environment and everything that it renders to.
+/// An environment's rendering, and how the committed one differs from it.
 #[derive(Debug)]
-pub struct Rendered {
-    /// The environment at its tip.
-    pub state: EnvironmentState,
-    /// Its rendering.
-    pub rendering: Rendering,
-}
-
-/// What a write would change.
-#[derive(Debug)]
-pub struct Plan {
+pub struct RenderPlan {
     /// The environment.
-    pub environment: EnvironmentName,
-    /// The commit that was rendered.
-    pub commit: CommitId,
-    /// The files that change.
+    pub entry: EnvironmentEntry,
+    /// The commit that its sources were read from; `None`: the work tree.
+    pub commit: Option<CommitId>,
+    /// The product and its version.
+    pub product: (String, Option<String>),
+    /// The files.
+    pub rendering: Rendering,
+    /// Those that are committed otherwise, or not at all. Empty where
+    /// `gitops.yaml` commits no rendering.
     pub changes: Vec<RenderedChange>,
-    /// The same as edits.
+    /// Files among the rendered ones that the rendering does not produce.
+    pub foreign: Vec<RepoPath>,
+    /// Whether `gitops.yaml` has rendered files committed at all.
+    pub is_committed: bool,
+    /// The changes as edits.
     pub edits: BTreeMap<RepoPath, Edit>,
-    /// SHA-256 over the files, `sha256:<hex>`.
-    pub digest: String,
 }
 
-/// Why an environment can't be rendered.
+/// One rendered file, as data.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileReport<'a> {
+    /// Its path from the repository's root.
+    pub path: &'a RepoPath,
+    /// The component that it is rendered for.
+    pub component: &'a ComponentName,
+    /// The layer that owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<&'a str>,
+    /// Where its first line stands in the template.
+    pub source: &'a Location,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// An environment's rendering, as data.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderReport<'a> {
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// The commit that was rendered; absent for the work tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The files.
+    pub files: Vec<FileReport<'a>>,
+    /// How the committed files differ.
+    pub changes: &'a [RenderedChange],
+    /// Files that no component renders.
+    pub foreign: &'a [RepoPath],
+}
+
+/// Why an environment cannot be rendered or written.
 #[derive(Debug, thiserror::Error)]
-pub enum RenderFailure {
-    /// It can't be read.
+pub enum RenderPlanError {
+    /// The repository or the environment cannot be read.
     #[error(transparent)]
     Estate(#[from] EstateError),
-    /// It has no product manifest.
-    #[error("environment {0} has no product.yaml, so there is nothing to render")]
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The environment has no product manifest.
+    #[error("{0} has no product.yaml, so nothing is rendered")]
     NoProduct(EnvironmentName),
-    /// `gitops.yaml` commits no rendering.
-    #[error("gitops.yaml names no folder for rendered files (spec.rendered)")]
-    NotCommitted,
-    /// Its sources are wrong.
+    /// A component was named that the environment does not have.
+    #[error("{environment} has no component {component}{}", meant(.suggestion))]
+    NoComponent {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The component.
+        component: ComponentName,
+        /// One that exists and looks alike.
+        suggestion: Option<String>,
+    },
+    /// The sources cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// Its sources are wrong.
+    /// The sources in the work tree are wrong.
     #[error(transparent)]
     Rerender(#[from] RerenderError),
+    /// The work tree has another branch checked out.
+    #[error("{environment} is on the branch {branch}, but the work tree has {found}")]
+    OtherBranch {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Its branch.
+        branch: BranchName,
+        /// What is checked out.
+        found: String,
+    },
+    /// There is no work tree.
+    #[error("{} has no work tree", .0.display())]
+    NoWorkTree(PathBuf),
+    /// A link stands where a file would be written.
+    #[error("{path} is a symbolic link or stands below one; nothing is written through links")]
+    Link {
+        /// The link.
+        path: RepoPath,
+    },
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Unwritable {
+        /// The file.
+        path: RepoPath,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
-/// Renders an environment at its tip.
-///
-/// # Errors
-/// It can't be read, has no product, or can't be rendered.
-pub fn rendered(estate: &Estate, name: &EnvironmentName) -> Result<Rendered, RenderFailure> {
-    let state = estate.load(name)?;
-    let product = state
-        .product
-        .as_ref()
-        .ok_or_else(|| RenderFailure::NoProduct(name.clone()))?;
-    let rendering = render(product, estate.repository(), &state.entry)?;
-    Ok(Rendered { state, rendering })
-}
-
-/// What brings the committed files of a rendered environment up to date.
-///
-/// # Errors
-/// `gitops.yaml` commits no rendering.
-pub fn plan(repository: &Repository, rendered: &Rendered) -> Result<Plan, RenderFailure> {
-    if repository.rendered.is_none() {
-        return Err(RenderFailure::NotCommitted);
+fn meant(suggestion: &Option<String>) -> String {
+    match suggestion {
+        Some(name) => format!(", did you mean {name}?"),
+        None => String::new(),
     }
-    let Rendered { state, rendering } = rendered;
-    let changes = rerender::stale(state, rendering);
-    let edits: BTreeMap<RepoPath, Edit> = changes
-        .iter()
-        .filter_map(|change| {
-            let file = rendering.files.get(&change.path)?;
-            Some((change.path.clone(), Edit::write(file.text.as_bytes())))
-        })
-        .collect();
-    Ok(Plan {
-        environment: state.entry.name.clone(),
-        commit: state.commit.clone(),
-        digest: rerender::digest(&edits),
-        changes,
-        edits,
-    })
 }
 
-/// The plan as a change set on the environment's branch.
-pub fn planned(
-    plan: &Plan,
-    message: Option<&str>,
-    state: &EnvironmentState,
+/// Renders an environment at its tip; `only` these components, when some are named.
+pub fn plan(
     estate: &Estate,
-) -> Planned {
-    let trailer = |name: &str, value: String| (name.to_owned(), value);
-    let subject = message.map_or_else(|| format!("render {}", plan.environment), str::to_owned);
-    let update = RefUpdate {
-        branch: state.entry.branch.clone(),
-        expected: Some(plan.commit.clone()),
-        parent: Some(plan.commit.clone()),
-        edits: plan.edits.clone(),
-        message: CommitMessage {
-            subject,
-            body: String::new(),
-            trailers: vec![
-                trailer("Gitops-Action", "render".to_owned()),
-                trailer("Gitops-To", plan.environment.to_string()),
-                trailer("Gitops-Plan", plan.digest.clone()),
-            ],
-        },
-        author: estate.author.clone(),
-        committer: estate.committer.clone(),
+    name: &EnvironmentName,
+    only: &BTreeSet<ComponentName>,
+) -> Result<RenderPlan, RenderPlanError> {
+    let state = estate.load(name)?;
+    let mut plan = of_state(estate.repository(), &state, only)?;
+    plan.commit = Some(state.commit);
+    Ok(plan)
+}
+
+/// Renders an environment as it stands in the work tree.
+pub fn plan_work_tree(
+    estate: &Estate,
+    name: &EnvironmentName,
+    only: &BTreeSet<ComponentName>,
+) -> Result<RenderPlan, RenderPlanError> {
+    let entry = estate.environment(name)?;
+    let commit = match estate.git.head()? {
+        Head::Branch { name, commit } if name == entry.branch => commit,
+        head => {
+            return Err(RenderPlanError::OtherBranch {
+                environment: name.clone(),
+                branch: entry.branch.clone(),
+                found: match head {
+                    Head::Branch { name, .. } => name.to_string(),
+                    Head::Unborn(name) => format!("{name}, which has no commit"),
+                    Head::Detached(commit) => commit.short().to_owned(),
+                },
+            });
+        }
     };
-    Planned {
-        digest: plan.digest.clone(),
-        changes: ChangeSet {
-            updates: vec![update],
-        },
+    let snapshot = estate.git.work_tree_snapshot(&Selection::everything())?;
+    let product = load(&snapshot, entry)?;
+    let state = EnvironmentState {
+        entry: entry.clone(),
+        commit,
+        snapshot,
+        product,
+    };
+    of_state(estate.repository(), &state, only)
+}
+
+fn load(
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+) -> Result<Option<ProductTree>, RerenderError> {
+    ProductTree::load(snapshot, entry).map_err(RerenderError::Model)
+}
+
+fn of_state(
+    repository: &Repository,
+    state: &EnvironmentState,
+    only: &BTreeSet<ComponentName>,
+) -> Result<RenderPlan, RenderPlanError> {
+    let entry = &state.entry;
+    let Some(product) = &state.product else {
+        return Err(RenderPlanError::NoProduct(entry.name.clone()));
+    };
+    check_names(product, entry, only)?;
+    let renderer = Renderer::new(product, repository, entry)?;
+    let mut plan = RenderPlan {
+        entry: entry.clone(),
+        commit: None,
+        product: (
+            product.product.name.to_string(),
+            product.product.version.as_ref().map(|it| it.value.clone()),
+        ),
+        rendering: Rendering::default(),
+        changes: Vec::new(),
+        foreign: Vec::new(),
+        is_committed: repository.rendered.is_some(),
+        edits: BTreeMap::new(),
+    };
+    if !only.is_empty() {
+        plan.rendering = renderer.render_components(only)?;
+        return Ok(plan);
     }
+    plan.rendering = renderer.render()?;
+    let outcome = rerender(repository, state, None, &BTreeMap::new(), None)?;
+    plan.changes = outcome.changes;
+    plan.edits = outcome.edits;
+    if let Some(folder) = &repository.rendered {
+        let folder = entry.path.join_path(folder);
+        let paths = state.snapshot.under(&folder).map(|(path, _)| path);
+        plan.foreign = paths
+            .filter(|path| !plan.rendering.files.contains_key(*path))
+            .cloned()
+            .collect();
+        plan.foreign.sort();
+    }
+    Ok(plan)
+}
+
+fn check_names(
+    product: &ProductTree,
+    entry: &EnvironmentEntry,
+    only: &BTreeSet<ComponentName>,
+) -> Result<(), RenderPlanError> {
+    let enabled: Vec<&ComponentName> = product.enabled().map(|(name, _)| name).collect();
+    match only.iter().find(|name| !enabled.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(RenderPlanError::NoComponent {
+            environment: entry.name.clone(),
+            component: name.clone(),
+            suggestion: crate::product::nearest(
+                name.as_str(),
+                enabled.iter().map(|it| it.as_str()),
+            ),
+        }),
+    }
+}
+
+impl RenderPlan {
+    /// The plan as data.
+    pub fn report(&self) -> RenderReport<'_> {
+        let files = self.rendering.files.iter();
+        RenderReport {
+            environment: &self.entry.name,
+            commit: self.commit.as_ref().map(ToString::to_string),
+            files: files.map(|(path, file)| file_report(path, file)).collect(),
+            changes: &self.changes,
+            foreign: &self.foreign,
+        }
+    }
+
+    /// SHA-256 over the files that change, wherever the branch stands.
+    pub fn digest(&self) -> String {
+        digest(&self.edits)
+    }
+
+    /// The plan as one commit on the environment's branch.
+    pub fn planned(&self, estate: &Estate, message: Option<&str>) -> Planned {
+        let digest = self.digest();
+        let update = RefUpdate {
+            branch: self.entry.branch.clone(),
+            expected: self.commit.clone(),
+            parent: self.commit.clone(),
+            edits: self.edits.clone(),
+            message: self.message(message, &digest),
+            author: estate.author.clone(),
+            committer: estate.committer.clone(),
+        };
+        Planned {
+            digest,
+            changes: ChangeSet::from(update),
+        }
+    }
+
+    fn message(&self, message: Option<&str>, digest: &str) -> CommitMessage {
+        let (subject, body) = match message.map(|text| text.split_once('\n').unwrap_or((text, "")))
+        {
+            Some((subject, body)) => (subject.to_owned(), body.trim().to_owned()),
+            None => (format!("render {}", self.entry.name), String::new()),
+        };
+        let components: BTreeSet<&str> = self
+            .changes
+            .iter()
+            .map(|change| change.component.as_str())
+            .collect();
+        let components: Vec<&str> = components.into_iter().collect();
+        let (name, version) = &self.product;
+        let product = match version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.clone(),
+        };
+        let trailers = [
+            ("Gitops-Action", "render".to_owned()),
+            ("Gitops-Product", product),
+            ("Gitops-To", self.entry.name.to_string()),
+            ("Gitops-Plan", digest.to_owned()),
+            ("Gitops-Components", components.join(", ")),
+        ];
+        CommitMessage {
+            subject,
+            body,
+            trailers: trailers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
+    }
+
+    /// Writes the changed files into the work tree, through no link.
+    pub fn write_work_tree(&self, estate: &Estate) -> Result<(), RenderPlanError> {
+        let top = estate
+            .git
+            .work_tree()
+            .ok_or_else(|| RenderPlanError::NoWorkTree(estate.git.git_dir().to_owned()))?;
+        // Nothing is written before every place was looked at.
+        for path in self.edits.keys() {
+            refuse_links(top, path)?;
+        }
+        for (path, edit) in &self.edits {
+            if let Edit::Write { bytes, .. } = edit {
+                write_file(top, path, bytes).map_err(|source| RenderPlanError::Unwritable {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_report<'a>(path: &'a RepoPath, file: &'a crate::template::RenderedFile) -> FileReport<'a> {
+    FileReport {
+        path,
+        component: &file.component,
+        layer: file.layer.as_ref().map(|layer| layer.as_str()),
+        source: &file.source,
+        text: &file.text,
+    }
+}
+
+fn refuse_links(top: &Path, path: &RepoPath) -> Result<(), RenderPlanError> {
+    let mut place = top.to_owned();
+    for segment in path.segments() {
+        place.push(segment);
+        match place.symlink_metadata() {
+            Ok(found) if found.is_symlink() => {
+                return Err(RenderPlanError::Link { path: path.clone() });
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => {
+                return Err(RenderPlanError::Unwritable {
+                    path: path.clone(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes beside the file and renames, so that nobody reads half of it.
+fn write_file(top: &Path, path: &RepoPath, bytes: &[u8]) -> io::Result<()> {
+    let target = top.join(path.as_str());
+    let folder = target.parent().unwrap_or(top);
+    std::fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default();
+    let beside = folder.join(format!(".{name}.kubectl-gitops"));
+    std::fs::write(&beside, bytes)?;
+    std::fs::rename(&beside, &target).inspect_err(|_| {
+        // The error of the rename is the one to tell.
+        let _ = std::fs::remove_file(&beside);
+    })
 }

@@ -39,6 +39,19 @@ fn a_new_repository_works_with_everything_else() {
         assert!(dev.iter().any(|it| it == file), "{file} in {dev:?}");
     }
     env.gitops(clone, &["validate"]).code(0);
+    let status = env.gitops(clone, &["status"]).code(0);
+    assert!(
+        status.stdout.contains("staging  level with dev"),
+        "{}",
+        status.stdout
+    );
+    let rendered = env.gitops(clone, &["render", "prod"]).code(0);
+    assert!(
+        rendered.stdout.contains("replicas: 2\n"),
+        "{}",
+        rendered.stdout
+    );
+    assert_eq!(rendered.stderr, "", "what is committed is up to date");
     env.gitops(clone, &["promote", "staging", "--yes"]).code(0);
     let again = env.gitops(clone, &["promote", "staging", "--yes"]).code(0);
     assert!(

@@ -30,6 +30,7 @@ mod promote;
 mod publish;
 mod push;
 mod registries;
+mod render;
 mod rollback;
 mod schema;
 mod status;

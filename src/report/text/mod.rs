@@ -4,6 +4,7 @@
 pub mod bump_image;
 mod diff;
 mod history;
+pub mod render;
 mod rollback;
 mod status;
 mod validate;
