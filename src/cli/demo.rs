@@ -1,15 +1,19 @@
-//! `demo`: a playground on this machine.
+//! `demo`: a playground, and a walk through two releases in it. Every command
+//! of the walk runs as if it had been typed; nothing of its output is made up.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::ValueHint;
+use clap::{ValueEnum as _, ValueHint};
 
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
-use crate::ops::demo::{self, DemoError};
+use super::program::Program;
+use crate::ops::demo::{self, DemoError, Moment, Playground};
 use crate::repo::Signature;
+use crate::report::Tone;
 
-/// Make a playground on this machine
+/// Make a playground on this machine and walk through a release in it
 ///
 /// The playground is a Git remote, a clone with three environments of Online
 /// Boutique, and a folder that plays the image registry. It needs no network
@@ -23,6 +27,86 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
 }
+
+/// One command of the walk.
+struct Step {
+    /// What a narrator says before it.
+    remark: &'static str,
+    /// The words after the program's name.
+    words: &'static [&'static str],
+    /// The exit code that it ends with.
+    code: u8,
+    /// How far the registry is by then.
+    moment: Moment,
+}
+
+const fn step(remark: &'static str, words: &'static [&'static str]) -> Step {
+    Step {
+        remark,
+        words,
+        code: 0,
+        moment: Moment::Start,
+    }
+}
+
+const fn later(remark: &'static str, words: &'static [&'static str], code: u8) -> Step {
+    Step {
+        remark,
+        words,
+        code,
+        moment: Moment::Later,
+    }
+}
+
+const WALK: &[Step] = &[
+    step("what runs where", &["status"]),
+    step(
+        "the newest images that the product's policies allow, into dev",
+        &["bump-image", "--env", "dev", "--yes"],
+    ),
+    step("would a cluster accept it?", &["validate", "dev"]),
+    step(
+        "dev is fine, so it goes on",
+        &["promote", "staging", "--yes"],
+    ),
+    step("and on", &["promote", "prod", "--yes"]),
+    later(
+        "at night: orders fail in prod, and a fixed image goes straight there",
+        &[
+            "bump-image",
+            "checkoutservice=v0.10.7",
+            "--env",
+            "prod",
+            "--hotfix",
+            "large orders fail",
+            "--yes",
+        ],
+        0,
+    ),
+    later(
+        "in the morning, others go on with the next release",
+        &["bump-image", "adservice", "--env", "dev", "--yes"],
+        0,
+    ),
+    later("", &["promote", "staging", "--yes"], 0),
+    later("so these two have parted", &["status"], 0),
+    later(
+        "staging has never heard of the fix; this would lose it",
+        &["promote", "prod", "--yes"],
+        3,
+    ),
+    later(
+        "so the fix goes back first",
+        &["backport", "prod", "--yes"],
+        0,
+    ),
+    later("now nothing is lost", &["promote", "prod", "--yes"], 0),
+    later(
+        "who did what, from the commits alone",
+        &["history", "prod"],
+        0,
+    ),
+];
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let current = context.directory().map_err(|error| {
@@ -44,18 +128,84 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         "{}: a Git remote, a clone of it, and a folder that plays the image registry\n",
         args.directory.display()
     ));
+    context
+        .ui
+        .answer(&prompt(context, &["cd", &shown.to_string_lossy()]));
+    for step in WALK {
+        walk(step, &playground, context)?;
+    }
     context.ui.answer(&ending(context, &shown));
     Ok(Exit::Ok)
 }
 
+/// Runs one command as if it had been typed in the clone.
+fn walk(step: &Step, playground: &Playground, context: &Context) -> Result<(), Failure> {
+    playground.advance(step.moment).map_err(failure)?;
+    let program = context.ui.program;
+    let mut shown = vec![program.name()];
+    shown.extend(step.words);
+    context.ui.answer("\n");
+    if !step.remark.is_empty() {
+        let remark = format!("# {}", step.remark);
+        context
+            .ui
+            .answer(&context.ui.style().paint(Tone::Faint, &remark));
+    }
+    context.ui.answer(&prompt(context, &shown));
+
+    // The name by which the nested run knows how it was called.
+    let name = match program {
+        Program::Direct => program.name(),
+        _ => "",
+    };
+    let mut argv: Vec<OsString> = vec![name.into(), "-C".into(), playground.clone.clone().into()];
+    if let Some(color) = context.global.color.to_possible_value() {
+        argv.push(format!("--color={}", color.get_name()).into());
+    }
+    argv.extend(step.words.iter().map(OsString::from));
+    let code = super::run(argv);
+    if code != 0 {
+        context
+            .ui
+            .answer(&format!("{}\n{code}", prompt(context, &["echo", "$?"])));
+    }
+    if code == step.code {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::Bug,
+        anyhow::anyhow!(
+            "this step of the walk should have ended with {}, not {code}",
+            step.code
+        ),
+    ))
+}
+
+/// A command as it stands in a terminal.
+fn prompt(context: &Context, words: &[&str]) -> String {
+    let words: Vec<String> = words
+        .iter()
+        .map(
+            |word| match word.contains(' ') && !word.starts_with("kubectl ") {
+                true => format!("\"{word}\""),
+                false => (*word).to_owned(),
+            },
+        )
+        .collect();
+    let line = format!("$ {}", words.join(" "));
+    context.ui.style().paint(Tone::Strong, &line).into_owned()
+}
+
 /// What to type next, and how to find this executable then.
 fn ending(context: &Context, clone: &Path) -> String {
+    let name = context.ui.program.name();
     let mut text = format!("\nNow you:\n  cd {}\n", clone.display());
     if let Some(folder) = folder_to_add(context) {
         text.push_str(&format!("  export PATH=\"{}:$PATH\"\n", folder.display()));
     }
     for (words, what) in NEXT {
-        text.push_str(&format!("  {words:<48}  # {what}\n"));
+        let command = words.replace("GITOPS", name);
+        text.push_str(&format!("  {command:<34}  # {what}\n"));
     }
     text
 }
@@ -69,10 +219,15 @@ fn folder_to_add(context: &Context) -> Option<PathBuf> {
     (!found).then_some(folder)
 }
 
-/// Commands to look around with.
+/// Commands for after the walk.
 const NEXT: &[(&str, &str)] = &[
-    ("git branch --remotes", "the environments"),
-    ("git show origin/env/prod:product.yaml", "what prod runs"),
+    ("GITOPS promote staging", "dev lacks the fix still"),
+    ("GITOPS backport staging", "so carry it on to dev"),
+    ("GITOPS render prod", "what a cluster would get"),
+    (
+        "git show origin/env/prod",
+        "each step was one ordinary commit",
+    ),
 ];
 
 fn relative(path: &Path, current: &Path) -> PathBuf {

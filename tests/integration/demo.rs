@@ -1,15 +1,53 @@
-//! `demo` makes a playground beside nothing else, and leaves it in order.
+//! `demo` makes a playground beside nothing else, walks through a release in it, and leaves it in
+//! order.
+
+use std::fs::File;
+use std::sync::LazyLock;
 
 use super::support::Env;
 
-#[test]
-fn it_makes_a_playground_that_git_finds_nothing_wrong_with() {
+/// One run, which takes its time.
+static RUN: LazyLock<(Env, String)> = LazyLock::new(|| {
     let env = Env::new();
-    let outcome = env.gitops(env.path(), &["demo"]).code(0);
+    let path = env.join("home/session");
+    let both = File::create(&path).unwrap();
+    let status = env
+        .gitops_command(env.path())
+        .arg("demo")
+        .stdout(both.try_clone().unwrap())
+        .stderr(both)
+        .status()
+        .unwrap();
+    // The name depends on whether a shell would find the executable.
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("kubectl-gitops", "kubectl gitops");
+    std::fs::remove_file(path).unwrap();
+    assert!(status.success(), "{text}");
+    (env, text)
+});
+
+#[test]
+fn it_walks_to_the_end_and_git_finds_nothing_wrong() {
+    let (env, session) = &*RUN;
+    for command in [
+        "bump-image --env dev",
+        "promote prod --yes",
+        "backport prod",
+        "history prod",
+    ] {
+        assert!(
+            session.contains(&format!("$ kubectl gitops {command}")),
+            "{session}"
+        );
+    }
     assert!(
-        outcome.stdout.contains("cd gitops-demo/online-boutique"),
-        "{}",
-        outcome.stdout
+        session.contains("refused: prod has changes that staging lacks"),
+        "{session}"
+    );
+    assert!(
+        session.contains("cd gitops-demo/online-boutique"),
+        "{session}"
     );
 
     let clone = env.join("gitops-demo/online-boutique");
@@ -20,6 +58,11 @@ fn it_makes_a_playground_that_git_finds_nothing_wrong_with() {
     assert_eq!(env.git(&clone, &["status", "--porcelain"]), "");
     let branches = env.git(&origin, &["for-each-ref", "--format=%(refname:short)"]);
     assert_eq!(branches, "env/dev\nenv/prod\nenv/staging\nmain");
+}
+
+#[test]
+fn it_writes_nowhere_else() {
+    let (env, _) = &*RUN;
     let mut made: Vec<_> = std::fs::read_dir(env.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -31,20 +74,17 @@ fn it_makes_a_playground_that_git_finds_nothing_wrong_with() {
 
 #[test]
 fn it_replaces_a_playground_only_when_told_and_nothing_else_ever() {
-    let env = Env::new();
-    env.gitops(env.path(), &["demo", "--directory", "here"])
-        .code(0);
-    let again = env
-        .gitops(env.path(), &["demo", "--directory", "here"])
-        .code(2);
+    let (env, _) = &*RUN;
+    let tips = |env: &Env| env.git(&env.join("gitops-demo/origin.git"), &["for-each-ref"]);
+    let before = tips(env);
+    let again = env.gitops(env.path(), &["demo"]).code(2);
     assert!(again.stderr.contains("--force"), "{}", again.stderr);
-    env.gitops(env.path(), &["demo", "--directory", "here", "--force"])
-        .code(0);
+    assert_eq!(tips(env), before);
 
-    std::fs::create_dir(env.join("mine")).unwrap();
-    std::fs::write(env.join("mine/thesis"), "years").unwrap();
-    let refused = env
-        .gitops(env.path(), &["demo", "--directory", "mine", "--force"])
+    let other = Env::new();
+    std::fs::write(other.join("thesis"), "years").unwrap();
+    let refused = other
+        .gitops(other.path(), &["demo", "--directory", ".", "--force"])
         .code(2);
     assert!(
         refused.stderr.contains("not a playground"),
@@ -52,7 +92,7 @@ fn it_replaces_a_playground_only_when_told_and_nothing_else_ever() {
         refused.stderr
     );
     assert_eq!(
-        std::fs::read_to_string(env.join("mine/thesis")).unwrap(),
+        std::fs::read_to_string(other.join("thesis")).unwrap(),
         "years"
     );
 }
