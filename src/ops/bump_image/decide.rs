@@ -69,6 +69,19 @@ fn bare(pin: &Pin) -> Row {
     }
 }
 
+/// How an image compares with what stands at the sites of a pin.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// All of them say it already.
+    Deployed,
+    /// All of them have the tag, and one lacks the digest that it should have.
+    LacksDigest,
+    /// The tag stands there with this digest, which is another one.
+    Swapped(Digest),
+    /// Something else stands there.
+    Other,
+}
+
 struct Deciding<'a> {
     request: &'a Request,
     pin: &'a Pin,
@@ -182,45 +195,33 @@ impl Deciding<'_> {
         found: Option<&Manifest>,
     ) -> Decided {
         self.decided.row.digest = digest.clone();
-        if self.is_deployed(tag.as_ref(), digest.as_ref()) {
+        let standing = self.standing(tag.as_ref(), digest.as_ref(), false);
+        if standing == Standing::Deployed {
             return self.end(Decision::Same);
         }
-        if let Some(refusal) = self.hold() {
+        if let Some(refusal) = self.hold().or_else(|| self.platforms(tag.as_ref(), found)) {
             return self.refuse(refusal);
         }
-        if let Some(tag) = &tag {
-            if let Some(refusal) = self.platforms(tag, found) {
-                return self.refuse(refusal);
-            }
-            if self.pin.tags() == [tag] {
-                let refresh = self.request.allow.refresh_digests;
-                return match (self.pin.digest(), &digest) {
-                    (Some(recorded), Some(found)) if recorded != found && !refresh => {
-                        let refusal = self.mutable(tag, recorded, found);
-                        self.refuse(refusal)
-                    }
-                    (None, _) if !refresh => self.end(Decision::Same),
-                    _ => {
-                        let target = Target::Image {
-                            tag: Some(tag.clone()),
-                            digest,
-                        };
-                        self.change(Decision::Refresh, target)
-                    }
-                };
-            }
-            if let Some(from) = self.newer_than(tag)
-                && !self.request.allow.downgrade
+        let target = |tag| Target::Image {
+            tag,
+            digest: digest.clone(),
+            pinned: false,
+        };
+        match (standing, &tag, &digest) {
+            (Standing::Swapped(recorded), Some(tag), Some(found))
+                if !self.request.allow.refresh_digests =>
             {
-                let refusal = Refusal::Downgrade {
-                    component: self.pin.component.clone(),
-                    from: from.to_string(),
-                    to: tag.to_string(),
-                };
-                return self.refuse(refusal);
+                let refusal = self.mutable(tag, &recorded, found);
+                self.refuse(refusal)
             }
+            (Standing::Swapped(_) | Standing::LacksDigest, _, _) => {
+                self.change(Decision::Refresh, target(tag))
+            }
+            _ => match tag.as_ref().and_then(|tag| self.downgrade(tag)) {
+                Some(refusal) => self.refuse(refusal),
+                None => self.change(Decision::Bump, target(tag)),
+            },
         }
-        self.change(Decision::Bump, Target::Image { tag, digest })
     }
 
     /// An image gets what its policy chose.
@@ -232,71 +233,91 @@ impl Deciding<'_> {
         let (Some(chosen), Some(manifest)) = (&selection.chosen, &selected.manifest) else {
             return self.end(Decision::NoMatch);
         };
-        let current: Vec<Tag> = self.pin.tags().into_iter().cloned().collect();
-        let gone = |tag: &&Tag| {
-            selected
-                .listed
-                .as_ref()
-                .is_some_and(|all| !all.contains(*tag))
-        };
-        if let Some(tag) = current.iter().find(gone) {
-            let refusal = Refusal::Vanished {
-                component: self.pin.component.clone(),
-                tag: tag.clone(),
-                newest: chosen.clone(),
-            };
+        if let Some(refusal) = self.vanished(selected, chosen) {
             return self.refuse(refusal);
         }
+        let found = manifest.digest.clone();
         self.decided.row.to = Some(chosen.to_string());
-        self.decided.row.digest = Some(manifest.digest.clone());
-        if let Some(refusal) = self.platforms(chosen, Some(manifest)) {
-            return self.refuse(refusal);
-        }
+        self.decided.row.digest = Some(found.clone());
+        let order = self.pin.policy.as_ref().map(TagPolicy::order);
+        let pinned = matches!(order, Some(Order::Digest(_)));
         let target = Target::Image {
             tag: Some(chosen.clone()),
-            digest: Some(manifest.digest.clone()),
+            digest: Some(found.clone()),
+            pinned,
         };
-        if current == [chosen.clone()] {
-            return self.same_tag(manifest, target);
+        let standing = self.standing(Some(chosen), Some(&found), pinned);
+        if standing == Standing::Deployed {
+            return self.end(Decision::Newest);
         }
-        if self.newer_than(chosen).is_some() && !self.request.allow.downgrade {
-            self.decided.row.to = None;
-            let allowed = chosen.clone();
-            return self.end(Decision::Ahead { allowed });
+        if let Some(refusal) = self.platforms(Some(chosen), Some(manifest)) {
+            return self.refuse(refusal);
         }
-        self.change(Decision::Bump, target)
+        let takes = pinned || self.request.allow.refresh_digests;
+        match standing {
+            Standing::Swapped(recorded) if !takes && self.pin.tags() == [chosen] => {
+                self.end(Decision::OtherImage { recorded, found })
+            }
+            Standing::Swapped(recorded) if !takes => {
+                let refusal = self.mutable(chosen, &recorded, &found);
+                self.refuse(refusal)
+            }
+            Standing::Swapped(_) | Standing::LacksDigest => self.change(Decision::Refresh, target),
+            _ if self.downgrade(chosen).is_some() => {
+                self.decided.row.to = None;
+                let allowed = chosen.clone();
+                self.end(Decision::Ahead { allowed })
+            }
+            _ => self.change(Decision::Bump, target),
+        }
     }
 
-    /// The policy chose the tag that is deployed; is it still the same image?
-    fn same_tag(self, manifest: &Manifest, target: Target) -> Decided {
-        let policy = self.pin.policy.as_ref().map(TagPolicy::order);
-        let follows_digest = matches!(policy, Some(Order::Digest(_)));
-        let takes = follows_digest || self.request.allow.refresh_digests;
-        let found = manifest.digest.clone();
-        match self.pin.digest().cloned() {
-            Some(recorded) if recorded == found => self.end(Decision::Newest),
-            _ if takes => self.change(Decision::Refresh, target),
-            Some(recorded) => self.end(Decision::OtherImage { recorded, found }),
-            None => self.end(Decision::Newest),
+    /// How the wanted image compares with what stands at the sites.
+    fn standing(&self, tag: Option<&Tag>, digest: Option<&Digest>, pinned: bool) -> Standing {
+        let images = || self.pin.sites.iter().filter_map(|site| site.image());
+        let swapped = images()
+            .filter(|image| tag.is_some() && image.tag() == tag)
+            .filter_map(|image| image.digest())
+            .find(|recorded| digest.is_some_and(|found| found != *recorded));
+        if let Some(recorded) = swapped {
+            return Standing::Swapped(recorded.clone());
         }
+        let deployed = images().all(|image| match (image.tag(), image.digest()) {
+            // Without a tag only the digest can tell.
+            (None, written) => written.is_some() && written == digest,
+            (written, _) => written == tag,
+        });
+        if !deployed {
+            return Standing::Other;
+        }
+        let wanted = pinned || self.request.allow.refresh_digests && self.pin.holds_digest();
+        let lacks = images().any(|image| image.digest().is_none());
+        if wanted && lacks && digest.is_some() {
+            return Standing::LacksDigest;
+        }
+        Standing::Deployed
     }
 
-    /// Whether all sites already say this, as far as each says anything about it.
-    fn is_deployed(&self, tag: Option<&Tag>, digest: Option<&Digest>) -> bool {
-        self.pin
-            .sites
-            .iter()
-            .filter_map(|site| site.image())
-            .all(|image| {
-                let same_tag =
-                    image.tag() == tag || (image.tag().is_none() && image.digest().is_some());
-                let same_digest = match (image.digest(), digest) {
-                    (Some(written), Some(wanted)) => written == wanted,
-                    (None, _) => tag.is_some() && !self.request.allow.refresh_digests,
-                    (Some(_), None) => true,
-                };
-                same_tag && same_digest
-            })
+    fn vanished(&self, selected: &Selected, newest: &Tag) -> Option<Refusal> {
+        let listed = selected.listed.as_ref()?;
+        let tags = self.pin.tags();
+        let tag = tags.into_iter().find(|tag| !listed.contains(*tag))?;
+        Some(Refusal::Vanished {
+            component: self.pin.component.clone(),
+            tag: tag.clone(),
+            newest: newest.clone(),
+        })
+    }
+
+    fn downgrade(&self, tag: &Tag) -> Option<Refusal> {
+        if self.request.allow.downgrade {
+            return None;
+        }
+        Some(Refusal::Downgrade {
+            component: self.pin.component.clone(),
+            from: self.newer_than(tag)?.to_string(),
+            to: tag.to_string(),
+        })
     }
 
     fn hold(&self) -> Option<Refusal> {
@@ -317,7 +338,8 @@ impl Deciding<'_> {
         }
     }
 
-    fn platforms(&self, tag: &Tag, found: Option<&Manifest>) -> Option<Refusal> {
+    fn platforms(&self, tag: Option<&Tag>, found: Option<&Manifest>) -> Option<Refusal> {
+        let tag = tag?;
         let wanted = self.pin.policy.as_ref()?.platforms();
         let offered = found?.platforms.as_ref()?;
         let lacks = |wish: &&Platform| !offered.iter().any(|offer| wish.is_served_by(offer));
@@ -340,5 +362,161 @@ impl Deciding<'_> {
         let newer =
             |from: &&&Tag| by_policy(from).or_else(|| by_version(from)) == Some(Ordering::Greater);
         self.pin.tags().iter().find(newer).map(|tag| (*tag).clone())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::{Allowed, Wish};
+    use super::*;
+    use crate::image::{PolicySpec, Selection};
+    use crate::product::pins::kustomize_pins;
+    use crate::repo::{RepoPath, Snapshot};
+
+    const OLD: &[u8] = b"old";
+    const NEW: &[u8] = b"new";
+
+    /// The pin of `cart` in kustomizations with these entries, one file each.
+    fn pin(entries: &[&str], policy: &str) -> Pin {
+        let files = entries.iter().enumerate().map(|(index, entry)| {
+            let text = format!("images: [{{name: registry.example.com/cart, {entry}}}]\n");
+            (
+                format!("{index}/kustomization.yaml").parse().unwrap(),
+                text.into_bytes(),
+            )
+        });
+        let found = kustomize_pins(&Snapshot::from_files(None, files), &RepoPath::root()).unwrap();
+        let mut pin = found.pins.into_iter().next().unwrap();
+        let mut spec = PolicySpec::default();
+        match policy.strip_prefix("digest ") {
+            Some(tag) => spec.digest = Some(tag.to_owned()),
+            None => spec.semver = Some(policy.to_owned()),
+        }
+        pin.policy = Some(TagPolicy::new(&spec).unwrap());
+        pin
+    }
+
+    fn request(version: Option<&str>, refresh_digests: bool) -> Request {
+        let wish = version.map(|text| Wish {
+            component: "cart".parse().unwrap(),
+            version: Some(text.parse().unwrap()),
+        });
+        Request {
+            environment: "dev".parse().unwrap(),
+            wishes: wish.into_iter().collect(),
+            fallback: None,
+            allow: Allowed {
+                downgrade: false,
+                refresh_digests,
+            },
+            keep_going: false,
+            hotfix: None,
+            message: None,
+        }
+    }
+
+    fn manifest(bytes: &[u8]) -> Manifest {
+        Manifest {
+            digest: Digest::sha256(bytes),
+            platforms: None,
+        }
+    }
+
+    fn chose(tag: &str, listed: &[&str]) -> Answer {
+        let tag: Tag = tag.parse().unwrap();
+        Answer::Selected(Box::new(Selected {
+            selection: Selection {
+                chosen: Some(tag),
+                beyond: None,
+                verdicts: Vec::new(),
+            },
+            listed: Some(listed.iter().map(|tag| tag.parse().unwrap()).collect()),
+            manifest: Some(manifest(NEW)),
+            created: None,
+        }))
+    }
+
+    fn policy(pin: &Pin, tag: &str, refresh: bool) -> Decided {
+        let answer = chose(tag, &["v1.0.0", "v1.1.0", "v1.2.0", "stable"]);
+        decide(&request(None, refresh), pin, Some(&answer)).unwrap()
+    }
+
+    fn digest(bytes: &[u8]) -> String {
+        format!("digest: '{}'", Digest::sha256(bytes))
+    }
+
+    #[test]
+    fn a_digest_without_a_tag_is_compared_by_itself() {
+        let same = pin(&[&digest(NEW)], "^1");
+        assert_eq!(
+            policy(&same, "v1.1.0", false).row.decision,
+            Decision::Newest
+        );
+        let other = pin(&[&digest(OLD)], "^1");
+        assert_eq!(policy(&other, "v1.1.0", false).row.decision, Decision::Bump);
+    }
+
+    #[test]
+    fn sites_that_disagree_are_brought_together_but_never_back() {
+        let apart = pin(&["newTag: v1.0.0", "newTag: v1.1.0"], "^1");
+        assert_eq!(policy(&apart, "v1.1.0", false).row.decision, Decision::Bump);
+        let ahead = pin(&["newTag: v1.0.0", "newTag: v1.2.0"], "^1");
+        let allowed = "v1.1.0".parse().unwrap();
+        assert_eq!(
+            policy(&ahead, "v1.1.0", false).row.decision,
+            Decision::Ahead { allowed }
+        );
+    }
+
+    #[test]
+    fn another_image_at_one_of_several_sites_is_noticed() {
+        let swapped = format!("newTag: v1.1.0, {}", digest(OLD));
+        let both = pin(&["newTag: v1.0.0", &swapped], "^1");
+        let refused = policy(&both, "v1.1.0", false);
+        assert!(matches!(refused.refusal, Some(Refusal::MutableTag { .. })));
+        assert_eq!(
+            policy(&both, "v1.1.0", true).row.decision,
+            Decision::Refresh
+        );
+        let one = pin(&[&swapped], "^1");
+        assert!(matches!(
+            policy(&one, "v1.1.0", false).row.decision,
+            Decision::OtherImage { .. }
+        ));
+    }
+
+    #[test]
+    fn a_tag_alone_gets_no_digest_unless_the_policy_follows_digests() {
+        let bare = pin(&["newTag: v1.1.0"], "^1");
+        assert_eq!(policy(&bare, "v1.1.0", true).row.decision, Decision::Newest);
+        let followed = pin(&["newTag: stable"], "digest stable");
+        let refresh = policy(&followed, "stable", false);
+        assert_eq!(refresh.row.decision, Decision::Refresh);
+        assert!(matches!(
+            refresh.target,
+            Some(Target::Image { pinned: true, .. })
+        ));
+    }
+
+    #[test]
+    fn a_tag_that_vanished_stops_a_policy_but_not_a_person() {
+        let gone = pin(&["newTag: v0.9.0"], "^1");
+        let stopped = policy(&gone, "v1.1.0", false);
+        assert!(matches!(stopped.refusal, Some(Refusal::Vanished { .. })));
+        let answer = Answer::Exists(manifest(NEW), None);
+        let named = decide(&request(Some("v1.1.0"), false), &gone, Some(&answer)).unwrap();
+        assert_eq!(named.row.decision, Decision::Bump);
+    }
+
+    #[test]
+    fn a_digest_that_was_asked_for_must_be_the_tags() {
+        let pin = pin(&["newTag: v1.0.0"], "^1");
+        let answer = Answer::Exists(manifest(NEW), None);
+        for (bytes, wanted) in [(NEW, Decision::Bump), (OLD, Decision::Refused)] {
+            let version = format!("v1.1.0@{}", Digest::sha256(bytes));
+            let decided = decide(&request(Some(&version), false), &pin, Some(&answer)).unwrap();
+            assert_eq!(decided.row.decision, wanted);
+        }
     }
 }

@@ -63,6 +63,8 @@ pub enum Target {
         tag: Option<Tag>,
         /// The digest, when it is known.
         digest: Option<Digest>,
+        /// Whether the digest is written also where a tag alone would do.
+        pinned: bool,
     },
     /// The version.
     Version(String),
@@ -110,11 +112,13 @@ impl Pin {
             .or_else(|| self.sites.iter().find_map(Site::image))
     }
 
-    /// The digest that is recorded beside the tag, if all sites that have one agree.
-    pub fn digest(&self) -> Option<&Digest> {
-        let mut digests = self.sites.iter().filter_map(|site| site.image()?.digest());
-        let first = digests.next()?;
-        digests.all(|other| other == first).then_some(first)
+    /// Whether some site has room for a digest without being asked to make it.
+    pub fn holds_digest(&self) -> bool {
+        self.sites.iter().any(|site| match site.shape {
+            Shape::Reference => true,
+            Shape::Kustomize { digest, .. } => digest,
+            Shape::Version => false,
+        })
     }
 
     /// The tags that stand at the sites: more than one is a disagreement.

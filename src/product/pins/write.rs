@@ -70,12 +70,16 @@ fn fields(site: &Site, target: &Target) -> Vec<(crate::yaml::Path, String)> {
         (Target::Version(version), _, Shape::Version) => {
             vec![(path.clone(), version.clone())]
         }
-        (Target::Image { tag, digest }, Deployed::Image(image), Shape::Reference) => {
+        (Target::Image { tag, digest, .. }, Deployed::Image(image), Shape::Reference) => {
             let wanted = image.with(tag.clone(), digest.clone());
             vec![(path.clone(), wanted.to_string())]
         }
         (
-            Target::Image { tag, digest },
+            Target::Image {
+                tag,
+                digest,
+                pinned,
+            },
             Deployed::Image(image),
             Shape::Kustomize {
                 tag: has_tag,
@@ -92,7 +96,7 @@ fn fields(site: &Site, target: &Target) -> Vec<(crate::yaml::Path, String)> {
             {
                 fields.push((path.key("newTag"), tag.to_string()));
             }
-            let writes_digest = has_digest || tag.is_none();
+            let writes_digest = has_digest || *pinned || tag.is_none();
             if let Some(digest) = digest
                 .as_ref()
                 .filter(|digest| writes_digest && image.digest() != Some(digest))
@@ -125,6 +129,7 @@ mod tests {
         let target = Target::Image {
             tag: tag.map(|tag| tag.parse().unwrap()),
             digest: digest.cloned(),
+            pinned: false,
         };
         let changes: Vec<(&Pin, Target)> = pins.iter().map(|pin| (pin, target.clone())).collect();
         let edits = write(&snapshot, &changes)?;
