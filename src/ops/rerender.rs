@@ -124,13 +124,13 @@ pub fn rerender(
         changes: Vec::new(),
         edits: BTreeMap::new(),
     };
-    let Some(product) = outcome
-        .product
-        .as_ref()
-        .filter(|_| repository.rendered.is_some())
-    else {
+    let Some(product) = &outcome.product else {
         return Ok(outcome);
     };
+    if repository.rendered.is_none() {
+        renders(repository, state, product, edits)?;
+        return Ok(outcome);
+    }
     let after = match before.zip(state.product.as_ref()) {
         Some((before, old)) if only_manifests(edits, old) => {
             again(repository, &state.entry, old, product, before)?
@@ -151,6 +151,35 @@ pub fn rerender(
     }
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(outcome)
+}
+
+/// Makes sure that what is rendered elsewhere, and not committed here, still renders:
+/// whoever applies it later would be the first to hear of it. An environment that did
+/// not render before may be changed all the same.
+fn renders(
+    repository: &Repository,
+    state: &EnvironmentState,
+    product: &ProductTree,
+    edits: &BTreeMap<RepoPath, Edit>,
+) -> Result<(), RenderError> {
+    let attempt = || {
+        let renderer = Renderer::new(product, repository, &state.entry)?;
+        let old = state
+            .product
+            .as_ref()
+            .filter(|old| only_manifests(edits, old));
+        match old.and_then(|old| old.components_changed_in(product)) {
+            Some(changed) => renderer.render_components(&renderer.affected_by(&changed)),
+            None => renderer.render(),
+        }
+    };
+    let Err(error) = attempt() else {
+        return Ok(());
+    };
+    match &state.product {
+        Some(old) if render(old, repository, &state.entry).is_err() => Ok(()),
+        _ => Err(error),
+    }
 }
 
 fn only_manifests(edits: &BTreeMap<RepoPath, Edit>, product: &ProductTree) -> bool {

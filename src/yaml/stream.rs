@@ -160,6 +160,23 @@ impl Document {
         Some(node)
     }
 
+    /// The error for a key that is no name.
+    pub(super) fn odd_key(&self, key: &Node) -> YamlError {
+        let mut at = key.start();
+        let kind = match &key.kind {
+            // `{{ .Values.x }}` is a mapping in a mapping for YAML.
+            NodeKind::Mapping(_) if key.flow => {
+                at -= usize::from(self.text()[..at].ends_with('{'));
+                YamlErrorKind::Template
+            }
+            NodeKind::Mapping(_) => YamlErrorKind::Key("a mapping"),
+            NodeKind::Sequence(_) => YamlErrorKind::Key("a list"),
+            NodeKind::Alias { .. } => YamlErrorKind::Key("an alias"),
+            NodeKind::Scalar(_) => YamlErrorKind::Key("null"),
+        };
+        self.error(at, kind)
+    }
+
     pub(super) fn error(&self, offset: usize, kind: YamlErrorKind) -> YamlError {
         YamlError {
             position: self.position(offset),

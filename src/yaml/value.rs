@@ -188,17 +188,7 @@ impl<'a> Reader<'a> {
         if let Some(name) = key.key_name() {
             return Ok(name);
         }
-        let kind = match &key.kind {
-            NodeKind::Mapping(_) if self.document.text()[key.start()..].starts_with('{') => {
-                // `{{ .Values.x }}` is a mapping in a mapping for YAML.
-                YamlErrorKind::Template
-            }
-            NodeKind::Mapping(_) => YamlErrorKind::Key("a mapping"),
-            NodeKind::Sequence(_) => YamlErrorKind::Key("a list"),
-            NodeKind::Alias { .. } => YamlErrorKind::Key("an alias"),
-            NodeKind::Scalar(_) => YamlErrorKind::Key("null"),
-        };
-        self.fail(key, kind)
+        Err(self.document.odd_key(key))
     }
 
     fn duplicate<T>(&self, entries: &[Entry], entry: &Entry, name: &str) -> Result<T, YamlError> {
@@ -364,7 +354,7 @@ mod tests {
 
     #[test]
     fn go_templates_are_told_from_broken_yaml() {
-        assert_eq!(error("image: {{ .Values.image }}\n").1, 9);
+        assert_eq!(error("image: {{ .Values.image }}\n").1, 8);
         assert!(
             error("image: {{ .Values.image }}\n")
                 .2

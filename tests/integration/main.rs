@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod bump_image;
 mod cli;
 mod cluster;

@@ -13,7 +13,6 @@ use super::super::node::{Node, NodeKind};
 use super::super::path::{Path, Step};
 use super::super::stream::Document;
 use super::EditError;
-use super::walk::odd_key;
 
 /// What a text is meant to read as.
 #[derive(Debug, Clone)]
@@ -169,7 +168,7 @@ impl Builder<'_> {
                 let mut fields = Vec::with_capacity(entries.len());
                 for entry in entries {
                     let Some(key) = entry.key.scalar() else {
-                        return Err(odd_key(self.document, &entry.key).into());
+                        return Err(self.document.odd_key(&entry.key).into());
                     };
                     fields.push(Field {
                         name: entry

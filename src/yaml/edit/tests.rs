@@ -415,7 +415,7 @@ fn what_cannot_be_edited_is_refused_with_its_place() {
     assert_eq!(error("a: [1]\n", "a[3]"), "a[3] is not there");
     assert_eq!(
         error("image: {{ .Values.image }}\n", "image"),
-        "line 1, column 9: a Go template, not YAML: `{{` opens a template action here"
+        "line 1, column 8: a Go template, not YAML: `{{` opens a template action here"
     );
     assert!(
         edit("a: &x 1\nb: *x\n", |e| e.remove(0, &path("a")))

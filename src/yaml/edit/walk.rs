@@ -1,6 +1,5 @@
 //! The way from a document's root to a target, and what forbids to edit there.
 
-use super::super::error::{YamlError, YamlErrorKind};
 use super::super::node::{Entry, Node, NodeKind, Span};
 use super::super::path::{Path, Step};
 use super::super::stream::{Document, Stream};
@@ -225,15 +224,4 @@ pub(super) fn collect_aliases<'a>(node: &'a Node, found: &mut Vec<&'a Node>) {
         }),
         NodeKind::Scalar(_) => {}
     }
-}
-
-/// The error for a key that is no scalar.
-pub(super) fn odd_key(document: &Document, key: &Node) -> YamlError {
-    let kind = match &key.kind {
-        NodeKind::Mapping(_) if key.flow => YamlErrorKind::Template,
-        NodeKind::Mapping(_) => YamlErrorKind::Key("a mapping"),
-        NodeKind::Sequence(_) => YamlErrorKind::Key("a list"),
-        _ => YamlErrorKind::Key("an alias"),
-    };
-    document.error(key.start(), kind)
 }
