@@ -176,6 +176,16 @@ pub enum Remark {
         /// A component that exists and looks alike.
         suggestion: Option<String>,
     },
+    /// A component names an environment that the repository does not have.
+    #[error("component {component} exists in {environment}, which is no environment of this repository{}", did_you_mean(.suggestion))]
+    NoSuchEnvironment {
+        /// The component.
+        component: String,
+        /// The environment.
+        environment: String,
+        /// An environment that exists and looks alike.
+        suggestion: Option<String>,
+    },
     /// The environment overrides a component that does not exist in it.
     #[error("the environment overrides component {component}, which does not exist in it")]
     ComponentElsewhere {

@@ -492,3 +492,25 @@ fn a_template_at_the_root_of_the_branch_is_shared_unless_the_environment_has_its
     assert!(!tree.templates["web"].shared);
     assert!(tree.templates["job"].shared);
 }
+
+#[test]
+fn a_component_for_an_environment_that_is_not_there_is_remarkable() {
+    let repository = repository(THREE).unwrap();
+    let manifest = product(
+        "  defaults: {template: web}\n  components:\n    cart: {version: '1', environments: [dev, stagin]}\n",
+    );
+    let tree = load(&[("product.yaml", &manifest), TEMPLATE])
+        .unwrap()
+        .unwrap();
+    let warnings: Vec<String> = tree
+        .unknown_environments(&repository)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "product.yaml:7:5: component cart exists in stagin, which is no environment of this repository, did you mean staging?"
+        ]
+    );
+}

@@ -13,7 +13,7 @@ use super::error::{ModelError, ModelWarning, Problem, Remark, nearest};
 use super::manifest_decode::{self, Draft};
 use super::repository::FilePattern;
 use super::{
-    Component, ComponentName, Environment, EnvironmentEntry, Located, NodeRef, Product,
+    Component, ComponentName, Environment, EnvironmentEntry, Located, NodeRef, Product, Repository,
     SOURCE_SUFFIX, Template, TemplateName, TemplateSource,
 };
 
@@ -139,6 +139,33 @@ impl ProductTree {
             };
         }
         self.locate(&node)
+    }
+
+    /// Components that name environments which `gitops.yaml` does not have: a
+    /// misspelt name would keep a component away without a word.
+    pub fn unknown_environments(&self, repository: &Repository) -> Vec<ModelWarning> {
+        let known = || {
+            repository
+                .environments
+                .iter()
+                .map(|entry| entry.name.as_str())
+        };
+        let mut warnings = Vec::new();
+        for node in self.components.values() {
+            for name in node.component.environments.iter().flatten() {
+                if repository.environment(name.as_str()).is_none() {
+                    warnings.push(ModelWarning {
+                        location: node.location.clone(),
+                        remark: Remark::NoSuchEnvironment {
+                            component: node.component.name.to_string(),
+                            environment: name.to_string(),
+                            suggestion: nearest(name.as_str(), known()),
+                        },
+                    });
+                }
+            }
+        }
+        warnings
     }
 
     /// The components that exist in this environment.

@@ -139,9 +139,11 @@ fn product(
     for finding in &mut checked.findings {
         tracer.trace(finding);
     }
+    let elsewhere = tree.unknown_environments(repository);
     let warnings = tree
         .warnings
         .iter()
+        .chain(&elsewhere)
         .filter_map(|warning| override_finding(warning, setup));
     checked.findings.extend(warnings);
     checked
