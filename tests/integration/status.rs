@@ -174,9 +174,9 @@ fn what_the_source_changed_is_behind_until_it_is_promoted() {
         "{time}"
     );
     let prod = &report["environments"][2];
-    assert_eq!(prod["comparison"]["behind"][0]["unit"], "cart");
+    assert_eq!(prod["comparison"]["behind"][1]["unit"], "cart");
     assert_eq!(
-        prod["comparison"]["behind"][0]["keys"],
+        prod["comparison"]["behind"][1]["keys"],
         serde_json::json!(["image"])
     );
 }
@@ -305,4 +305,35 @@ fn a_folder_that_is_no_repository_is_a_usage_error() {
         .env
         .gitops(fixture.env.path(), &["status", "-C", "clone"]);
     there.code(0);
+}
+
+#[test]
+fn a_repository_without_a_product_shows_what_its_kustomizations_pin() {
+    let overlay = |web: &str| {
+        format!(
+            "kind: Kustomization\nimages:\n  - name: registry.example.com/team/api\n    newTag: v1\n  \
+             - name: registry.example.com/team/web\n    newTag: {web}\n"
+        )
+    };
+    let gitops = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+spec:
+  environments:
+    - {name: dev, branch: main, path: overlays/dev}
+    - {name: prod, branch: main, path: overlays/prod, promoteFrom: dev}
+";
+    let fixture = Fixture::new(&[(
+        "main",
+        &[
+            ("gitops.yaml", gitops),
+            ("overlays/dev/kustomization.yaml", &overlay("v9")),
+            ("overlays/prod/kustomization.yaml", &overlay("v8")),
+        ],
+    )]);
+    assert_eq!(
+        status(&fixture, &[]),
+        "component  dev  prod\nweb        v9   v8\n1 more, same everywhere\n\n\
+         prod  1 component not as in dev; never promoted\n"
+    );
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::promote::{self, Facts, PlanError};
+use crate::product::pins::{PinError, declared_kustomize_pins};
 use crate::product::{EnvironmentEntry, EnvironmentName, UnitId};
 use crate::repo::{CommitId, CommitInfo};
 
@@ -65,6 +66,12 @@ fn environment(estate: &Estate, entry: &EnvironmentEntry) -> Result<EnvironmentF
         Err(error) => return Err(error.into()),
     };
     describe(&mut facts, &state);
+    if state.product.is_none()
+        && let Err(error) = pinned(&mut facts, estate, &state)
+    {
+        facts.status.problem = Some(error.to_string());
+        return Ok(facts);
+    }
     let log = estate.git.log(&state.commit, Some(FURTHEST))?;
     facts.status.last_promotion = log.iter().find_map(|commit| promotion(commit, &entry.name));
     if entry.promote_from.is_some() {
@@ -101,6 +108,28 @@ fn describe(facts: &mut EnvironmentFacts, state: &EnvironmentState) {
             (name.to_string(), component)
         })
         .collect();
+}
+
+/// The components of an environment without a product manifest: what its
+/// kustomizations pin. Sites that disagree are all named.
+fn pinned(
+    facts: &mut EnvironmentFacts,
+    estate: &Estate,
+    state: &EnvironmentState,
+) -> Result<(), PinError> {
+    let declared = &estate.repository().pins;
+    let found = declared_kustomize_pins(&state.snapshot, &state.entry.path, declared)?;
+    for pin in found.pins {
+        let versions = pin.versions().join(" and ");
+        let component = ComponentFacts {
+            version: (!versions.is_empty()).then_some(versions),
+            exists: true,
+        };
+        facts
+            .components
+            .insert(pin.component.to_string(), component);
+    }
+    Ok(())
 }
 
 /// What a commit's trailers say, when it is a promotion into this environment.

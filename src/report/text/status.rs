@@ -141,7 +141,7 @@ fn environments(report: &StatusReport, style: &Style) -> String {
                 let first = first.lines().next().unwrap_or_default();
                 Cell::new(Tone::Bad, format!("cannot be read: {first}"))
             }
-            (None, Some(source)) => Cell::from(standing_line(environment, source, style)),
+            (None, Some(source)) => Cell::from(standing_line(report, environment, source, style)),
             (None, None) => continue,
         };
         table.row([Cell::new(Tone::Strong, &environment.name), remark]);
@@ -149,8 +149,21 @@ fn environments(report: &StatusReport, style: &Style) -> String {
     table.render(style)
 }
 
-fn standing_line(environment: &EnvironmentStatus, source: &str, style: &Style) -> String {
+fn standing_line(
+    report: &StatusReport,
+    environment: &EnvironmentStatus,
+    source: &str,
+    style: &Style,
+) -> String {
     let mut parts = Vec::new();
+    // Nothing is promoted here, or not yet: versions can be compared all the same.
+    if environment.comparison.is_none() {
+        let differing = differing(report, &environment.name, source);
+        if differing > 0 {
+            let amount = count(differing, "component");
+            parts.push(format!("{amount} not as in {source}"));
+        }
+    }
     if let Some(comparison) = &environment.comparison {
         if comparison.behind.is_empty() {
             let ahead = !comparison.changed_here.is_empty() || !comparison.edited_files.is_empty();
@@ -181,6 +194,25 @@ fn standing_line(environment: &EnvironmentStatus, source: &str, style: &Style) -
         None => "never promoted".to_owned(),
     });
     parts.join("; ")
+}
+
+/// How many components have another version in one environment than in the other.
+fn differing(report: &StatusReport, one: &str, other: &str) -> usize {
+    let version = |component: &ComponentStatus, environment: &str| {
+        let at = component
+            .environments
+            .iter()
+            .find(|it| it.environment == environment)?;
+        Some((at.exists, at.version.clone()))
+    };
+    report
+        .components
+        .iter()
+        .filter(|component| {
+            let (one, other) = (version(component, one), version(component, other));
+            one.is_some() && other.is_some() && one != other
+        })
+        .count()
 }
 
 /// `2 components, 1 template`
