@@ -11,7 +11,7 @@ use crate::repo::{CommitId, Location, RepoPath};
 use crate::yaml::{Path, Stream, to_yaml};
 
 /// The `kind` of a record file.
-pub const RECORD_KIND: &str = "PromotionRecord";
+const RECORD_KIND: &str = "PromotionRecord";
 
 /// What was last promoted of one unit, and what was decided about it.
 #[derive(Debug, Clone, PartialEq, Default)]

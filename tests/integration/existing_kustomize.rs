@@ -111,3 +111,48 @@ fn overlays_are_compared_by_key_path() {
     let line = line.unwrap_or_else(|| panic!("{}", outcome.stdout));
     assert!(line.contains("2.3.4 → 2.3.1"), "{line}");
 }
+
+const STAGING: &str = "overlays/staging/kustomization.yaml";
+
+#[test]
+fn tags_are_promoted_and_nothing_else() {
+    let fixture = fixture();
+    let before = fixture.file_at("main", STAGING).unwrap();
+    // Nobody knows what was promoted before: tags that differ are asked once.
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(
+        outcome.stderr.contains("api version") && outcome.stderr.contains("2.3.4"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = fixture
+        .run(&["promote", "staging", "--overwrite", "api", "--yes"])
+        .code(0);
+    assert!(
+        outcome.stdout.contains("2.3.4 → 2.4.0"),
+        "{}",
+        outcome.stdout
+    );
+    let after = fixture.file_at("main", STAGING).unwrap();
+    assert_eq!(after, before.replace("newTag: 2.3.4", "newTag: 2.4.0"));
+    let record = "overlays/staging/.gitops/promoted/component/api.yaml";
+    assert!(fixture.file_at("main", record).is_some());
+
+    fixture
+        .run(&["bump-image", "api=2.4.1", "--env", "dev", "--yes"])
+        .code(0);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let after = fixture.file_at("main", STAGING).unwrap();
+    assert_eq!(after, before.replace("newTag: 2.3.4", "newTag: 2.4.1"));
+
+    let hotfix = after.replace("newTag: 2.4.1", "newTag: 2.4.1-fix");
+    fixture.commit("main", "fix totals", &[(STAGING, Some(&hotfix))]);
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    for part in ["hotfix", "api version", "2.4.1 → 2.4.1-fix"] {
+        assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    fixture.run(&["backport", "staging", "--yes"]).code(0);
+    let dev = fixture.file_at("main", DEV).unwrap();
+    assert!(dev.contains("newTag: 2.4.1-fix"), "{dev}");
+    fixture.fsck();
+}

@@ -10,11 +10,8 @@ const CART: &str = "shop/cart:v1.0.0";
 const CART_NEW: &str = "shop/cart:v1.1.0";
 
 fn promoted_files(fixture: &Fixture, branch: &str) -> String {
-    let list = fixture.env.git(
-        &fixture.origin,
-        &["ls-tree", "-r", branch, "product.yaml", "templates"],
-    );
-    list
+    let args = ["ls-tree", "-r", branch, "product.yaml", "templates"];
+    fixture.env.git(&fixture.origin, &args)
 }
 
 #[test]

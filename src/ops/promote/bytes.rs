@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, Item, PlanError, Side};
+use super::{Facts, Item, PlanError, Side, pins};
 use crate::product::{NodeRef, UnitId, value_at};
 use crate::repo::{Edit, EntryKind, RepoPath, SnapshotError};
 use crate::yaml::{Editor, Path, Step, Stream};
@@ -29,6 +29,11 @@ pub(crate) fn result(
     for item in items.iter().filter(|item| item.decision.takes()) {
         files(from, to, item, &mut edits)?;
     }
+    if to.state.product.is_none() && from.state.product.is_none() {
+        let taken: Vec<_> = items.iter().filter(|item| item.decision.takes()).collect();
+        edits.extend(pins::edits(from, to, &taken)?);
+        return Ok(edits);
+    }
     match chosen {
         None => whole(from, to, &kept(items), &mut edits)?,
         Some(_) => partial(from, to, &taken(from, items), &mut edits)?,
@@ -45,6 +50,10 @@ pub(crate) fn backported(
     let mut edits = BTreeMap::new();
     for item in items {
         files(from, to, item, &mut edits)?;
+    }
+    if to.state.product.is_none() && from.state.product.is_none() {
+        edits.extend(pins::edits(from, to, &items.iter().collect::<Vec<_>>())?);
+        return Ok(edits);
     }
     let moves: Vec<_> = items
         .iter()

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{PlanError, StaleFile};
+use super::{PlanError, StaleFile, pins};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender;
+use crate::product::pins::Pin;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Repository,
     UnitError, UnitId, Units, units,
@@ -19,6 +20,8 @@ pub struct Side {
     pub state: EnvironmentState,
     /// Its units.
     pub units: Units,
+    /// Where the units of an environment without a product manifest are written.
+    pub pins: Vec<Pin>,
 }
 
 /// All that a promotion plan is made from.
@@ -78,7 +81,11 @@ impl Side {
             &state.entry.path,
             &|path| promoted.contains(path),
         )?;
-        Ok(Self { state, units })
+        Ok(Self {
+            state,
+            units,
+            pins: Vec::new(),
+        })
     }
 
     /// The path of a file of this environment in the repository.
@@ -109,14 +116,15 @@ pub fn gather(
         return Err(PlanError::SameEnvironment(source));
     }
     let promoted = PromotedFiles::of(&repository);
-    let source = Side::new(
+    let mut source = Side::new(
         match revision {
             Some(commit) => estate.load_at(&source, commit)?,
             None => estate.load(&source)?,
         },
         &promoted,
     )?;
-    let target = Side::new(estate.load(target)?, &promoted)?;
+    let mut target = Side::new(estate.load(target)?, &promoted)?;
+    pins::add(&repository, &mut source, &mut target)?;
     if source.units.is_empty() {
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
     }
@@ -208,9 +216,12 @@ fn merge_base(
     let Ok(product) = ProductTree::load(&snapshot, entry) else {
         return Ok(None);
     };
-    let units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
+    let mut units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
         promoted.contains(path)
     })?;
+    if product.is_none() {
+        units.extend(pins::units(estate.repository(), &snapshot, entry));
+    }
     Ok((!units.is_empty()).then_some((base, units)))
 }
 

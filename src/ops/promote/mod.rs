@@ -9,6 +9,7 @@ mod bytes;
 pub(crate) mod facts;
 mod message;
 mod only;
+mod pins;
 mod plan;
 mod select;
 
@@ -256,6 +257,10 @@ pub enum PlanError {
     /// A manifest's value can't be read.
     #[error(transparent)]
     Unit(#[from] crate::product::UnitError),
+    /// An image reference in a repository without a product manifest can't be
+    /// read or written.
+    #[error(transparent)]
+    Pin(#[from] crate::product::pins::PinError),
     /// A file can't be read.
     #[error(transparent)]
     Snapshot(#[from] crate::repo::SnapshotError),

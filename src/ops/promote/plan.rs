@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    only,
+    only, pins,
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
@@ -53,7 +53,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
             facts.target.state.entry.name.clone(),
             facts.target.state.commit.clone(),
         ),
-        versions: versions(facts, outcome.product.as_ref()),
+        versions: versions(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
         warnings: warnings(facts, &items),
         result: outcome.snapshot.with_edits(&outcome.edits, None),
@@ -343,7 +343,11 @@ fn refusals(
     Ok(refusals)
 }
 
-pub(crate) fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<VersionChange> {
+pub(crate) fn versions(
+    facts: &Facts,
+    items: &[Item],
+    result: Option<&ProductTree>,
+) -> Vec<VersionChange> {
     let of = |tree: Option<&ProductTree>, name: &ComponentName| {
         tree.and_then(|tree| tree.components.get(name))
             .and_then(|node| node.component.version_label())
@@ -353,15 +357,35 @@ pub(crate) fn versions(facts: &Facts, result: Option<&ProductTree>) -> Vec<Versi
     for tree in [target, result].into_iter().flatten() {
         names.extend(tree.components.keys());
     }
-    names
-        .into_iter()
-        .map(|name| VersionChange {
-            component: name.clone(),
-            from: of(target, name),
-            to: of(result, name),
-        })
+    let written = names.into_iter().map(|name| VersionChange {
+        component: name.clone(),
+        from: of(target, name),
+        to: of(result, name),
+    });
+    written
         .filter(|change| change.from != change.to)
+        .chain(items.iter().filter_map(pinned))
         .collect()
+}
+
+/// The version change of a pin that is no part of a product manifest.
+fn pinned(item: &Item) -> Option<VersionChange> {
+    let UnitId::Component(component) = &item.unit else {
+        return None;
+    };
+    if !item.decision.takes() || item.difference.path != Path::of([pins::VERSION]) {
+        return None;
+    }
+    let tag = |value: &Option<Value>| {
+        let text = value.as_ref()?.as_str()?;
+        let tag = text.split('@').next().filter(|tag| !tag.is_empty());
+        Some(tag.unwrap_or(text).to_owned())
+    };
+    Some(VersionChange {
+        component: component.clone(),
+        from: tag(&item.difference.ours),
+        to: tag(&item.difference.theirs),
+    })
 }
 
 pub(crate) fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(String, usize)> {

@@ -90,7 +90,7 @@ fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
             source: (then.entry.name.clone(), then.commit.clone()),
             target: (now.entry.name.clone(), now.commit.clone()),
             versions: match &outcome.product {
-                Some(product) => versions(change, Some(product)),
+                Some(product) => versions(change, &items, Some(product)),
                 None => Vec::new(),
             },
             templates: templates(&items, outcome.product.as_ref()),
