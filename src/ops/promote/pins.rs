@@ -82,6 +82,7 @@ pub(super) fn edits(
             let target = Target::Image {
                 tag: image.tag().cloned(),
                 digest: image.digest().cloned(),
+                pinned: image.digest().is_some(),
             };
             changes.push((&to.pins[old], target));
         }
