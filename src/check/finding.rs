@@ -138,14 +138,11 @@ impl Finding {
     }
 
     /// What makes two findings the same across commits: not the line, which
-    /// moves when something else is edited.
-    pub fn identity(&self) -> (RuleId, Option<&ResourceId>, String, &str) {
-        let place = if self.object.is_some() {
-            self.path.to_string()
-        } else {
-            self.location.path.to_string()
-        };
-        (self.rule, self.object.as_ref(), place, &self.message)
+    /// moves when something else is edited. The message names the place within
+    /// an object.
+    pub fn identity(&self) -> (RuleId, Option<&ResourceId>, Option<&str>, &str) {
+        let file = self.object.is_none().then(|| self.location.path.as_str());
+        (self.rule, self.object.as_ref(), file, &self.message)
     }
 }
 

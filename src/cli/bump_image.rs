@@ -260,6 +260,7 @@ fn refused(plan: &Plan, args: &Args) -> Failure {
             Refusal::Tie { component, .. } => format!(
                 "name one: kubectl gitops bump-image {component}=TAG --env {environment}; or tell them apart with filter or ignore in its policy"
             ),
+            Refusal::Validation { .. } => "correct the product or its templates first".into(),
             Refusal::RenderedEdited { .. } => format!(
                 "carry the edit into the product, or drop it: kubectl gitops render {environment} --write"
             ),

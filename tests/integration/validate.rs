@@ -442,3 +442,81 @@ fn findings_are_written_for_machines() {
         outcome.stdout
     );
 }
+
+/// dev has another template than prod, and both their renderings are committed.
+fn shop_with_dev(template: &str, rendered: &str, prod: &[(&str, &str)]) -> Fixture {
+    let shop = shop(prod);
+    shop.commit(
+        "env/dev",
+        "change the template",
+        &[
+            ("templates/service/deployment.yaml.j2", Some(template)),
+            ("manifests/app/deployment-cart.yaml", Some(rendered)),
+        ],
+    );
+    shop
+}
+
+#[test]
+fn a_promotion_that_would_break_its_target_is_refused() {
+    let break_it = |text: &str| text.replace("ports:", "portss:");
+    let shop = shop_with_dev(&break_it(DEPLOYMENT), &break_it(RENDERED), &[]);
+    let overwrite = [
+        "promote",
+        "prod",
+        "--yes",
+        "--overwrite",
+        "template/service",
+    ];
+    let before = shop.remote_tip("env/prod");
+    let outcome = shop.run(&overwrite).code(3);
+    assert!(
+        outcome.stderr.contains(
+            "templates/service/deployment.yaml.j2:13:11: Deployment cart: unknown field \"portss\" in spec.template.spec.containers[server] (did you mean \"ports\"?) (unknown-field)"
+        ),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(shop.remote_tip("env/prod"), before);
+    shop.run(
+        &[
+            &overwrite[..],
+            &["--override", "validation", "the operator reads it"],
+        ]
+        .concat(),
+    )
+    .code(0);
+    assert_ne!(shop.remote_tip("env/prod"), before);
+}
+
+#[test]
+fn an_error_that_is_there_already_stops_no_promotion() {
+    let break_it = |text: &str| text.replace("ports:", "portss:");
+    let longer = |text: &str| {
+        break_it(text).replace(
+            "        - name: server\n",
+            "        # the only one\n        - name: server\n",
+        )
+    };
+    let shop = shop_with_dev(
+        &longer(DEPLOYMENT),
+        &longer(RENDERED),
+        &[
+            (
+                "templates/service/deployment.yaml.j2",
+                &break_it(DEPLOYMENT),
+            ),
+            ("manifests/app/deployment-cart.yaml", &break_it(RENDERED)),
+        ],
+    );
+    // Nothing was promoted to prod before, so that the template is asked for.
+    shop.run(&[
+        "promote",
+        "prod",
+        "--yes",
+        "--overwrite",
+        "template/service",
+    ])
+    .code(0);
+    shop.run(&["validate", "prod"]).code(1);
+}

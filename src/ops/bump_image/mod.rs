@@ -220,6 +220,11 @@ pub enum Refusal {
         /// Which.
         source: SelectError,
     },
+    /// The result has errors that the environment does not have yet.
+    Validation {
+        /// The new errors, one line each.
+        errors: Vec<String>,
+    },
     /// Rendered files that the change reaches were edited by hand.
     RenderedEdited {
         /// Which.
@@ -266,6 +271,9 @@ pub enum BumpError {
     /// The repository or the environment cannot be read.
     #[error(transparent)]
     Estate(#[from] EstateError),
+    /// The result cannot be checked.
+    #[error(transparent)]
+    Validate(#[from] crate::ops::validate::ValidateError),
     /// A pin cannot be read or written.
     #[error(transparent)]
     Pin(#[from] PinError),

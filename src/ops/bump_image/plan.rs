@@ -10,6 +10,7 @@ use super::decide::decide;
 use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene};
 use crate::image::Digest;
 use crate::ops::rerender::{RenderedChange, rerender};
+use crate::ops::validate::{Change, one_line};
 use crate::product::pins::{Pin, Target, write};
 use crate::repo::{Edit, RepoPath, blob_id};
 
@@ -91,8 +92,24 @@ fn render(
     if !edited.is_empty() {
         refusals.push(Refusal::RenderedEdited { paths: edited });
     }
+    refusals.extend(invalid(scene, edits)?);
     let kept = |change: &RenderedChange| edits.contains_key(&change.path);
     Ok(outcome.changes.into_iter().filter(kept).collect())
+}
+
+/// The errors that the result has and the environment has not.
+fn invalid(scene: &Scene, edits: &BTreeMap<RepoPath, Edit>) -> Result<Option<Refusal>, BumpError> {
+    let errors = Change {
+        repository: &scene.repository,
+        entry: &scene.state.entry,
+        before: &scene.state.snapshot,
+        rendering: scene.rendering.as_ref(),
+        elsewhere: None,
+        edits,
+    }
+    .new_errors()?;
+    let errors: Vec<String> = errors.iter().map(one_line).collect();
+    Ok((!errors.is_empty()).then_some(Refusal::Validation { errors }))
 }
 
 /// The blob id of a text in the format of the repository's other ids.

@@ -27,9 +27,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rerender::{RenderedChange, RerenderError};
-use super::validate::{ValidateError, new_errors};
+use super::validate::{Change, ValidateError, one_line};
 use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
-use crate::repo::{CommitId, CommitInfo, Edit, RepoPath, Snapshot};
+use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
 use crate::yaml::EditError;
 
 /// What a person asked for.
@@ -192,8 +192,6 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Why nothing may be written; empty: it may.
     pub refusals: Vec<Refusal>,
-    /// The target's files as they would be.
-    pub result: Snapshot,
     /// The file changes, records included.
     pub edits: BTreeMap<RepoPath, Edit>,
     /// SHA-256 over the changes and the rendered files, `sha256:<hex>`.
@@ -224,12 +222,16 @@ pub fn validate(request: &Request, facts: &Facts, plan: &mut Plan) -> Result<(),
         return Ok(());
     }
     let target = &facts.target.state;
-    let errors = new_errors(
-        &facts.repository,
-        &target.entry,
-        &target.snapshot,
-        &plan.result,
-    )?;
+    let errors = Change {
+        repository: &facts.repository,
+        entry: &target.entry,
+        before: &target.snapshot,
+        rendering: facts.rendering.as_ref(),
+        elsewhere: Some(&facts.source.state.snapshot),
+        edits: &plan.edits,
+    }
+    .new_errors()?;
+    let errors: Vec<String> = errors.iter().map(one_line).collect();
     if !errors.is_empty() {
         plan.refusals.push(Refusal::Validation { errors });
     }

@@ -56,7 +56,6 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         versions: versions(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
         warnings: warnings(facts, &items),
-        result: outcome.snapshot.with_edits(&outcome.edits, None),
         rendered: outcome.changes,
         stale: facts.stale.clone(),
         items,

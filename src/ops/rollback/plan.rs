@@ -99,9 +99,6 @@ fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
             stale: Vec::new(),
             warnings: outcome.warnings,
             refusals: Vec::new(),
-            result: now
-                .snapshot
-                .with_edits(&outcome.edits, Some(&then.snapshot)),
             edits: outcome.edits,
             digest,
         },

@@ -3,6 +3,7 @@
 //! Reads and says; writes nothing. Every finding stands where
 //! a person would edit. The cluster's own word is asked for on demand.
 
+mod change;
 mod environment;
 mod folder;
 mod live;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use change::{Change, one_line};
 pub use folder::FolderError;
 pub use live::{Live, NotJudged, Partly};
 
@@ -204,32 +206,6 @@ pub fn check_snapshot(
     };
     let checked = environment::check(snapshot, repository, entry, &setup);
     section(entry.name.to_string(), snapshot.commit(), &schemas, checked)
-}
-
-/// The errors that `after` has and `before` does not have already, each in one
-/// line: why a change from the one to the other should not be written.
-///
-/// # Errors
-/// The environment's Kubernetes version or a rule of `gitops.yaml` is not known.
-pub fn new_errors(
-    repository: &Repository,
-    entry: &EnvironmentEntry,
-    before: &Snapshot,
-    after: &Snapshot,
-) -> Result<Vec<String>, ValidateError> {
-    let options = ValidateOptions::default();
-    let after = check_snapshot(after, repository, entry, &options)?;
-    if after.errors().next().is_none() {
-        return Ok(Vec::new());
-    }
-    let before = check_snapshot(before, repository, entry, &options)?;
-    let line = |finding: &&Finding| {
-        format!(
-            "{}: {} ({})",
-            finding.location, finding.message, finding.rule
-        )
-    };
-    Ok(after.new_errors(&before).iter().map(line).collect())
 }
 
 /// Checks the objects in a file or folder of this machine. Places are told by

@@ -381,3 +381,55 @@ fn folders_without_a_product_are_checked_with_care() {
     );
     assert_eq!(section.objects, 6);
 }
+
+#[test]
+fn a_change_is_checked_with_the_other_objects_of_its_components() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ name }}}\nspec: {selector: {app: {{ name }}}, ports: [{port: 80, targetPort: http}]}\n";
+    let named = DEPLOYMENT.replace(
+        "- containerPort:",
+        "- name: http\n              containerPort:",
+    );
+    let snapshot = files(&[
+        ("templates/service/deployment.yaml.j2", &named),
+        ("templates/service/service.yaml.j2", service),
+    ]);
+    let repository = repository(GITOPS);
+    let entry = &repository.environments[0];
+    let tree = crate::product::ProductTree::load(&snapshot, entry)
+        .unwrap()
+        .unwrap();
+    let rendering = crate::template::render(&tree, &repository, entry).unwrap();
+    let path: RepoPath = "manifests/app/deployment-cart.yaml".parse().unwrap();
+    let errors = |text: String| {
+        let edit = crate::repo::Edit::Write {
+            bytes: text.into_bytes(),
+            executable: false,
+        };
+        let change = Change {
+            repository: &repository,
+            entry,
+            before: &snapshot,
+            rendering: Some(&rendering),
+            elsewhere: None,
+            edits: &[(path.clone(), edit)].into(),
+        };
+        let errors = change.new_errors().unwrap();
+        let told = errors.iter().map(|error| error.message.clone());
+        told.collect::<Vec<_>>()
+    };
+    let text = &rendering.files[&path].text;
+    assert_eq!(errors(text.clone()), Vec::<String>::new());
+    // The Service is not written, and still it is the one that breaks.
+    assert_eq!(
+        errors(text.replace("name: http", "name: grpc")),
+        ["the selected pods have no port named \"http\""]
+    );
+    // A tag may have 128 characters, a label 63.
+    let label = format!("labels: {{version: {}, app", "1".repeat(64));
+    assert_eq!(
+        errors(text.replace("labels: {app", &label)),
+        [
+            "the value of spec.template.metadata.labels.version must have at most 63 characters, and has 64"
+        ]
+    );
+}

@@ -146,6 +146,16 @@ fn refusal_line(refusal: &Refusal) -> String {
             format!("{component} is held: {}", clean(reason))
         }
         Refusal::Tie { component, source } => format!("{component}: {source}"),
+        Refusal::Validation { errors } => {
+            let lines: Vec<String> = errors
+                .iter()
+                .map(|error| format!("\n  {}", clean(error)))
+                .collect();
+            format!(
+                "the result has errors that are not there now:{}",
+                lines.concat()
+            )
+        }
         Refusal::RenderedEdited { paths } => {
             let paths: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
             format!(
@@ -302,6 +312,7 @@ fn refusal_data(refusal: &Refusal) -> Value {
         Refusal::Platforms { component, .. } => ("platforms", Some(component)),
         Refusal::Held { component, .. } => ("held", Some(component)),
         Refusal::Tie { component, .. } => ("tie", Some(component)),
+        Refusal::Validation { .. } => ("validation", None),
         Refusal::RenderedEdited { .. } => ("renderedEdited", None),
     };
     json!({

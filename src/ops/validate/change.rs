@@ -1,0 +1,161 @@
+//! Checking a change before it is written: errors that the result has and the
+//! environment does not have already.
+//!
+//! Looks at the objects that are written and at the others of the same
+//! components, so that a change of one component costs the same in a product
+//! of a thousand. Pure, as the plans are that ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::folder::is_manifest;
+use super::objects::{Setup, check_texts};
+use super::trace::Tracer;
+use super::{ValidateError, ValidateOptions, levels, schemas};
+use crate::check::{Finding, Severity};
+use crate::product::{ComponentName, EnvironmentEntry, ProductTree, Repository};
+use crate::repo::{Edit, RepoPath, Snapshot};
+use crate::template::{Rendering, render};
+
+/// A change of one environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// What `gitops.yaml` says.
+    pub repository: &'a Repository,
+    /// The environment.
+    pub entry: &'a EnvironmentEntry,
+    /// Its files as they are.
+    pub before: &'a Snapshot,
+    /// What those render to, where they can be rendered.
+    pub rendering: Option<&'a Rendering>,
+    /// Where content stands that edits reuse, if not there.
+    pub elsewhere: Option<&'a Snapshot>,
+    /// What is written.
+    pub edits: &'a BTreeMap<RepoPath, Edit>,
+}
+
+impl<'a> Change<'a> {
+    /// The errors that this change would bring.
+    ///
+    /// # Errors
+    /// The environment's Kubernetes version or a rule of `gitops.yaml` is not known.
+    pub fn new_errors(&self) -> Result<Vec<Finding>, ValidateError> {
+        let schemas = schemas(
+            &ValidateOptions::default(),
+            self.entry.kubernetes.as_deref(),
+        )?;
+        let levels = levels(self.repository)?;
+        let setup = Setup {
+            schemas: &schemas,
+            levels: &levels,
+            namespace: self.entry.namespace(),
+            only_objects: false,
+            whole: false,
+            live: None,
+        };
+        let errors = |texts: &[(RepoPath, &str)]| -> Vec<Finding> {
+            let findings = check_texts(texts, &setup).findings.into_iter();
+            findings
+                .filter(|finding| finding.severity == Severity::Error)
+                .collect()
+        };
+        let neighbours = self.neighbours();
+        let mut after: Vec<(RepoPath, &str)> = self
+            .edited()
+            .filter_map(|(path, edit)| match edit {
+                Edit::Write { bytes, .. } => Some((path.clone(), std::str::from_utf8(bytes).ok()?)),
+                Edit::Reuse { .. } | Edit::Delete => None,
+            })
+            .collect();
+        after.extend(neighbours.iter().cloned());
+        let after = errors(&after);
+        if after.is_empty() {
+            return Ok(after);
+        }
+        let mut before: Vec<(RepoPath, &str)> = self
+            .edited()
+            .filter_map(|(path, _)| Some((path.clone(), self.text_before(path)?)))
+            .collect();
+        before.extend(neighbours);
+        let before = errors(&before);
+        let is_new = |finding: &Finding| {
+            before
+                .iter()
+                .all(|known| known.identity() != finding.identity())
+        };
+        let mut new: Vec<Finding> = after.into_iter().filter(is_new).collect();
+        if !new.is_empty() {
+            self.trace(&mut new);
+        }
+        Ok(new)
+    }
+
+    /// Moves findings in rendered files to the places that a person edits. Only
+    /// refused changes come here, so that rendering them anew costs nobody else.
+    fn trace(&self, findings: &mut [Finding]) {
+        let result = self.before.with_edits(self.edits, self.elsewhere);
+        let Ok(Some(tree)) = ProductTree::load(&result, self.entry) else {
+            return;
+        };
+        let Ok(rendering) = render(&tree, self.repository, self.entry) else {
+            return;
+        };
+        let tracer = Tracer {
+            snapshot: &result,
+            tree: &tree,
+            rendering: &rendering,
+        };
+        for finding in findings {
+            tracer.trace(finding);
+        }
+    }
+
+    /// The edits that may concern objects.
+    fn edited(&self) -> impl Iterator<Item = (&'a RepoPath, &'a Edit)> {
+        self.edits.iter().filter(|(path, _)| {
+            let hidden = path.segments().any(|segment| segment.starts_with('.'));
+            is_manifest(path.as_str()) && !hidden
+        })
+    }
+
+    fn text_before(&self, path: &RepoPath) -> Option<&'a str> {
+        let rendered = || Some(self.rendering?.files.get(path)?.text.as_str());
+        rendered().or_else(|| self.before.text(path).ok().flatten())
+    }
+
+    /// The rendered objects that stay as they are, of components that change.
+    fn neighbours(&self) -> Vec<(RepoPath, &'a str)> {
+        let Some(rendering) = self.rendering else {
+            return Vec::new();
+        };
+        let component =
+            |(path, _): (&'a RepoPath, &'a Edit)| Some(&rendering.files.get(path)?.component);
+        let changed: BTreeSet<&ComponentName> = self.edited().filter_map(component).collect();
+        let files = rendering.files.iter();
+        files
+            .filter(|(path, file)| {
+                file.resource.is_some()
+                    && changed.contains(&file.component)
+                    && !self.edits.contains_key(*path)
+            })
+            .map(|(path, file)| (path.clone(), file.text.as_str()))
+            .collect()
+    }
+}
+
+/// A finding on one line, with its place.
+pub fn one_line(finding: &Finding) -> String {
+    let object = finding
+        .object
+        .as_ref()
+        .map(|id| format!("{id}: "))
+        .unwrap_or_default();
+    let label = finding
+        .label
+        .as_ref()
+        .map(|label| format!(" ({label})"))
+        .unwrap_or_default();
+    format!(
+        "{}: {object}{}{label} ({})",
+        finding.location, finding.message, finding.rule
+    )
+}
