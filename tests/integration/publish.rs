@@ -356,7 +356,7 @@ fn a_change_for_review_goes_to_a_branch_of_its_own() {
 
     let newer = go("a: 2\n");
     let proposal = newer.proposal.unwrap();
-    assert_eq!(proposal.supersedes, [first.branch.clone()]);
+    assert_eq!(proposal.supersedes, std::slice::from_ref(&first.branch));
 
     // The branch that it is for moved: the proposal is made anew on its tip.
     fixture.commit("env/qa", "elsewhere", &[("b.yaml", Some("b\n"))]);
