@@ -13,6 +13,7 @@
 
 mod architecture;
 mod bad_input;
+mod bad_repositories;
 mod bump_image;
 mod cli;
 mod cluster;
