@@ -102,6 +102,11 @@ const WALK: &[Step] = &[
     ),
     later("now nothing is lost", &["promote", "prod", "--yes"], 0),
     later(
+        "and when it was not a good idea after all",
+        &["rollback", "prod", "--yes"],
+        0,
+    ),
+    later(
         "who did what, from the commits alone",
         &["history", "prod"],
         0,

@@ -80,13 +80,18 @@ fn what(entry: &HistoryEntry) -> String {
     if let Some(reason) = &entry.reason {
         parts.push(format!("because {reason}"));
     }
-    parts.extend(
-        entry
-            .overrides
-            .iter()
-            .map(|guard| format!("without guard {guard}")),
-    );
+    parts.extend(entry.overrides.iter().map(|text| overridden(text)));
     clean(&parts.join(" ")).into_owned()
+}
+
+/// What a trailer says about a guard: its name, then the reason.
+fn overridden(text: &str) -> String {
+    match text.split_once(' ') {
+        // That one is the nature of the change, not an exception to it.
+        Some(("hotfix", reason)) => format!("because {reason}"),
+        Some((guard, reason)) => format!("without guard {guard}: {reason}"),
+        None => format!("without guard {text}"),
+    }
 }
 
 fn short(id: &str) -> &str {
