@@ -425,7 +425,7 @@ fn a_change_is_checked_with_the_other_objects_of_its_components() {
         ["the selected pods have no port named \"http\""]
     );
     // A tag may have 128 characters, a label 63.
-    let label = format!("labels: {{version: {}, app", "1".repeat(64));
+    let label = format!("labels: {{version: {}, app", "v".repeat(64));
     assert_eq!(
         errors(text.replace("labels: {app", &label)),
         [
