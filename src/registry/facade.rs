@@ -84,7 +84,7 @@ impl Registries {
     /// Sets the client up; nothing is asked yet.
     ///
     /// # Errors
-    /// A proxy or certificate authority cannot be used.
+    /// The system has no room for another event loop.
     pub fn new(settings: Settings) -> Result<Registries, RegistryError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -92,7 +92,7 @@ impl Registries {
             .build()
             .map_err(|error| RegistryError::Setup(error.to_string()))?;
         let settings = Arc::new(settings);
-        let client = Arc::new(Client::new(settings.clone())?);
+        let client = Arc::new(Client::new(settings.clone()));
         Ok(Registries {
             runtime,
             inner: Arc::new(Inner {

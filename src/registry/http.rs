@@ -2,13 +2,12 @@
 //! what is read. Knows nothing about registries.
 
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client as Http, Method, NoProxy, Proxy, StatusCode, Url};
 
-use super::error::RegistryError;
 use super::settings::Settings;
 
 /// A request to be sent.
@@ -29,22 +28,41 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
-/// The HTTP client with its patience.
+/// The HTTP client with its patience. What it speaks with is made when it is first
+/// needed: who reads image layouts only needs no certificate authorities.
 pub(super) struct Client {
-    http: Http,
     settings: Arc<Settings>,
+    plain: OnceLock<Result<Http, String>>,
+    tls: OnceLock<Result<Http, String>>,
 }
 
 /// The one TLS provider of this process, installed before the first client.
 static PROVIDER: Once = Once::new();
 
 impl Client {
-    pub(super) fn new(settings: Arc<Settings>) -> Result<Client, RegistryError> {
+    pub(super) fn new(settings: Arc<Settings>) -> Client {
+        Client {
+            settings,
+            plain: OnceLock::new(),
+            tls: OnceLock::new(),
+        }
+    }
+
+    fn http(&self, url: &Url) -> Result<&Http, String> {
+        let tls = url.scheme() == "https";
+        let cell = if tls { &self.tls } else { &self.plain };
+        cell.get_or_init(|| self.build(tls))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn build(&self, tls: bool) -> Result<Http, String> {
         PROVIDER.call_once(|| {
             // Somebody else's provider is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
-        let setup = |error: reqwest::Error| RegistryError::Setup(innermost(&error));
+        let settings = &self.settings;
+        let reason = |error: reqwest::Error| innermost(&error);
         let mut builder = Http::builder()
             .user_agent(concat!("kubectl-gitops/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.timeout)
@@ -55,21 +73,22 @@ impl Client {
         let direct = settings.proxies.no_proxy.as_deref();
         let direct = || direct.and_then(NoProxy::from_string);
         if let Some(address) = &settings.proxies.http {
-            builder = builder.proxy(Proxy::http(address).map_err(setup)?.no_proxy(direct()));
+            builder = builder.proxy(Proxy::http(address).map_err(reason)?.no_proxy(direct()));
         }
         if let Some(address) = &settings.proxies.https {
-            builder = builder.proxy(Proxy::https(address).map_err(setup)?.no_proxy(direct()));
+            builder = builder.proxy(Proxy::https(address).map_err(reason)?.no_proxy(direct()));
+        }
+        if !tls {
+            return builder.tls_certs_only([]).build().map_err(reason);
         }
         for file in &settings.certificate_authorities {
-            let unusable =
-                |reason: String| RegistryError::Setup(format!("{}: {reason}", file.display()));
-            let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&bytes)
-                .map_err(|error| unusable(innermost(&error)))?;
+            let named = |reason: String| format!("{}: {reason}", file.display());
+            let bytes = std::fs::read(file).map_err(|error| named(error.to_string()))?;
+            let certificates =
+                Certificate::from_pem_bundle(&bytes).map_err(|error| named(innermost(&error)))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        let http = builder.build().map_err(setup)?;
-        Ok(Client { http, settings })
+        builder.build().map_err(reason)
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -100,7 +119,7 @@ impl Client {
 
     async fn once(&self, outgoing: &Outgoing) -> Result<Answer, String> {
         let mut request = self
-            .http
+            .http(&outgoing.url)?
             .request(outgoing.method.clone(), outgoing.url.clone())
             .headers(outgoing.headers.clone());
         if let Some(form) = &outgoing.form {
@@ -227,8 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn certificate_authorities_are_read_where_tls_is_spoken_only() {
+        let client = Client::new(Arc::new(Settings {
+            certificate_authorities: vec!["/nonexistent/ca.pem".into()],
+            ..Settings::default()
+        }));
+        let http = |url: &str| client.http(&Url::parse(url).unwrap()).map(drop);
+        assert_eq!(http("http://127.0.0.1/"), Ok(()));
+        let error = http("https://example.com/").unwrap_err();
+        assert!(error.starts_with("/nonexistent/ca.pem: "), "{error}");
+    }
+
+    #[test]
     fn pauses_grow_and_are_bounded() {
-        let client = Client::new(Arc::new(Settings::default())).unwrap();
+        let client = Client::new(Arc::new(Settings::default()));
         for _ in 0..50 {
             let (first, third) = (client.pause(1), client.pause(3));
             assert!(first >= Duration::from_millis(150) && first <= Duration::from_millis(450));
