@@ -97,9 +97,10 @@ impl Client {
 
     /// Sends a request until it is answered for good. The error is the innermost cause.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, String> {
+        let http = self.http(&outgoing.url)?;
         let mut attempt = 1;
         loop {
-            let result = self.once(outgoing).await;
+            let result = self.once(http, outgoing).await;
             let asked = match &result {
                 Ok(answer) if !is_passing(answer.status) => return result,
                 Ok(answer) => retry_after(&answer.headers),
@@ -117,9 +118,8 @@ impl Client {
         }
     }
 
-    async fn once(&self, outgoing: &Outgoing) -> Result<Answer, String> {
-        let mut request = self
-            .http(&outgoing.url)?
+    async fn once(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, String> {
+        let mut request = http
             .request(outgoing.method.clone(), outgoing.url.clone())
             .headers(outgoing.headers.clone());
         if let Some(form) = &outgoing.form {

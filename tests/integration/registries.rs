@@ -10,7 +10,9 @@ use kubectl_gitops::image::{Platform, Reference, Repository, Tag};
 use kubectl_gitops::registry::{Fault, ManifestQuery, Registries, RegistryError, Settings};
 
 use super::support::faults::{self, FaultProxy, dead_address};
-use super::support::registry::{Auth, ImageFacts, PASSWORD, TestRegistry, USER, digest_of};
+use super::support::registry::{
+    Auth, ImageFacts, PASSWORD, TestRegistry, USER, authority, digest_of,
+};
 use super::support::scripted::{Heard, Say, Scripted};
 
 /// Impatient settings: a test waits for nothing that it does not measure.
@@ -395,6 +397,24 @@ fn bytes_are_proven_by_their_digest() {
         digest(&registries(settings()), &image),
         Err(RegistryError::Digest { .. })
     ));
+}
+
+#[test]
+fn certificates_are_checked_against_the_authorities_that_are_named() {
+    let server = TestRegistry::start(Auth::Tls);
+    let trusting = Settings {
+        certificate_authorities: vec![authority()],
+        ..settings()
+    };
+    let error = tags(&registries(trusting), &server.host(), "a/b").expect_err("empty");
+    assert_eq!(error.fault(), Fault::NotFound, "{error}");
+    let doubting = Settings {
+        attempts: 1,
+        ..settings()
+    };
+    let error = tags(&registries(doubting), &server.host(), "a/b").expect_err("no trust");
+    assert_eq!(error.fault(), Fault::Unreachable);
+    assert!(error.to_string().contains("certificate"), "{error}");
 }
 
 /// How a token service treats a request for several repositories.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 
 /// The user that a registry with credentials knows.
 pub const USER: &str = "tester";
@@ -22,6 +23,9 @@ pub enum Auth {
     None,
     /// [`USER`] with [`PASSWORD`], by basic authentication.
     Basic,
+    /// Everybody, over TLS with a certificate of the authority at [`authority`].
+    /// Nothing can be pushed: the tests' own client speaks no TLS.
+    Tls,
 }
 
 /// What an image says about itself.
@@ -64,6 +68,17 @@ impl TestRegistry {
              http: {{addr: \"{address}\"}}\n",
             dir.join("data").display()
         );
+        if auth == Auth::Tls {
+            let folder = authority().with_file_name("");
+            let tls = format!(
+                "tls: {{certificate: \"{0}server.crt\", key: \"{0}server.key\"}}",
+                folder.display()
+            );
+            config = config.replace(
+                &format!("addr: \"{address}\"}}"),
+                &format!("addr: \"{address}\", {tls}}}"),
+            );
+        }
         if auth == Auth::Basic {
             let file = dir.join("htpasswd");
             std::fs::write(&file, HTPASSWD).map_err(|error| error.to_string())?;
@@ -203,6 +218,11 @@ impl TestRegistry {
         }
         http::send(self.address, method, target, &headers, body).expect("the registry answers")
     }
+}
+
+/// The certificate authority of registries that speak TLS.
+pub fn authority() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testenv/tls/ca.crt")
 }
 
 /// The value of an `Authorization` header.
