@@ -69,6 +69,13 @@ pub(super) fn try_open(
             .ui
             .note("gitops.yaml of the work tree is used: it differs from the published one");
     }
+    // A courtesy only: what it would fail on, the command fails on as well.
+    for branch in estate.ahead().unwrap_or_default() {
+        let remote = estate.remote.as_ref().map_or("the remote", |it| it.name());
+        context.ui.note(&format!(
+            "your local {branch} has commits that {remote} does not have; they are left out"
+        ));
+    }
     Ok(Ok(estate))
 }
 

@@ -225,6 +225,26 @@ impl Estate {
             })
     }
 
+    /// Environments' branches of which this clone has commits that the remote
+    /// does not have. Nothing of those is promoted. A shallow clone cannot
+    /// tell ahead from behind and claims nothing.
+    pub fn ahead(&self) -> Result<Vec<BranchName>, EstateError> {
+        let Some(remote) = self.remote.as_ref().filter(|_| !self.git.is_shallow()) else {
+            return Ok(Vec::new());
+        };
+        let mut ahead = Vec::new();
+        for branch in branches_of(self.repository()) {
+            let theirs = self.git.tip(Some(remote), &branch)?;
+            let ours = self.git.tip(None, &branch)?;
+            if let (Some(ours), Some(theirs)) = (ours, theirs)
+                && !self.git.contains(&theirs, &ours)?
+            {
+                ahead.push(branch);
+            }
+        }
+        Ok(ahead)
+    }
+
     /// An environment at its tip. Where there is a product manifest, the
     /// contents of rendered files are not read; their ids are known.
     pub fn load(&self, name: &EnvironmentName) -> Result<EnvironmentState, EstateError> {

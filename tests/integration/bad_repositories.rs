@@ -99,6 +99,25 @@ fn a_dirty_work_tree_is_left_alone_and_named() {
 }
 
 #[test]
+fn commits_that_were_never_pushed_are_named_and_left_out() {
+    let fixture = waiting();
+    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+    git(&["fetch", "-q"]);
+    git(&["checkout", "-q", "env/dev"]);
+    fixture.write("templates/service/extra.txt", "mine\n");
+    git(&["add", "."]);
+    git(&["commit", "-qm", "mine"]);
+    let outcome = fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert!(
+        outcome.stderr.contains("your local env/dev has commits"),
+        "{}",
+        outcome.stderr
+    );
+    let files = fixture.files_at("env/staging");
+    assert!(!files.iter().any(|file| file.ends_with("extra.txt")));
+}
+
+#[test]
 fn a_remote_that_is_not_there() {
     let fixture = waiting();
     let outcome = fixture
