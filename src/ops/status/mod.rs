@@ -272,7 +272,15 @@ fn next(environments: &[EnvironmentStatus]) -> Option<Next> {
     };
     let behind = compared().find(|(_, comparison)| !comparison.behind.is_empty());
     let ahead = || compared().find(|(_, comparison)| !comparison.changed_here.is_empty());
+    let hotfixed = |comparison: &Comparison| {
+        comparison
+            .changed_here
+            .iter()
+            .any(|unit| unit.standing == Standing::Hotfix)
+    };
     let (action, (environment, _)) = match behind {
+        // A promotion would refuse to lose it.
+        Some(found) if hotfixed(found.1) => (Action::Backport, found),
         Some(found) => (Action::Promote, found),
         None => (Action::Backport, ahead()?),
     };
@@ -409,6 +417,9 @@ mod tests {
         comparison(&mut prod)
             .behind
             .push(unit("a", Standing::Behind));
+        let refused = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
+        assert_eq!(refused.next, Some(next(Action::Backport, "prod")));
+        comparison(&mut prod).changed_here.clear();
         let promote = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
         assert_eq!(promote.next, Some(next(Action::Promote, "prod")));
         comparison(&mut staging)
