@@ -12,7 +12,7 @@ use crate::repo::{Location, RepoPath};
 
 use super::chain::Chain;
 use super::filters;
-use super::trace::Span;
+use super::trace::{Span, SpanFiles};
 
 /// Steps of one file's rendering; 64 bytes of output or of values cost one.
 const FUEL: u64 = 1_000_000;
@@ -36,6 +36,8 @@ pub(super) enum Failure {
 pub(super) struct Written {
     pub(super) text: String,
     pub(super) spans: Vec<Span>,
+    /// The files that the spans point into.
+    pub(super) files: SpanFiles,
 }
 
 /// What the context parts are that a template looks at beyond its component.
@@ -121,21 +123,31 @@ impl Engine {
         if text.len() > OUTPUT {
             return Err(Failure::TooMuch("8 MiB of output"));
         }
-        let spans = spans.iter().map(|span| self.span(span)).collect();
-        Ok(Written { text, spans })
+        let (spans, files) = self.spans(&spans);
+        Ok(Written { text, spans, files })
     }
 
-    fn span(&self, span: &minijinja::OutputSpan) -> Span {
-        let source = self
-            .files
-            .get(span.name())
-            .map(|file| (Arc::clone(&file.path), Arc::clone(&file.text)));
-        Span {
-            output: span.output_range(),
-            source: span.source_range(),
-            verbatim: span.kind() == minijinja::OutputSpanKind::Raw,
-            file: source,
+    fn spans(&self, spans: &[minijinja::OutputSpan]) -> (Vec<Span>, SpanFiles) {
+        // A rendering runs through few files, most of it through one.
+        let mut names: Vec<&str> = Vec::new();
+        let mut files = Vec::new();
+        let mut found = Vec::with_capacity(spans.len());
+        for span in spans {
+            let known = names.iter().position(|name| *name == span.name());
+            let file = known.or_else(|| {
+                let file = self.files.get(span.name())?;
+                names.push(span.name());
+                files.push((Arc::clone(&file.path), Arc::clone(&file.text)));
+                Some(files.len() - 1)
+            });
+            found.push(Span {
+                output: span.output_range(),
+                source: span.source_range(),
+                verbatim: span.kind() == minijinja::OutputSpanKind::Raw,
+                file,
+            });
         }
+        (found, files.into())
     }
 
     fn failure(&self, name: &str, error: &minijinja::Error) -> Failure {

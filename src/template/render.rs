@@ -30,6 +30,9 @@ pub const FILES_FOLDER: &str = "files";
 /// The folder of rendered resources where `gitops.yaml` names none.
 const DEFAULT_FOLDER: &str = "manifests";
 
+/// Fewer components than this are not worth a thread.
+const SHARE: usize = 32;
+
 /// The layer of resources that no layer claims.
 const DEFAULT_LAYER: &str = "app";
 
@@ -209,13 +212,42 @@ impl<'t> Renderer<'t> {
             return Err(RenderError::new(gatherer.problems));
         }
         let scene = Scene::new(self, &inputs, everything);
-        let mut collector = Collector::default();
-        for (index, input) in inputs.iter().enumerate() {
-            if chosen(input.node) {
-                self.render_component(input, scene.context(self, input, index), &mut collector);
+        let work: Vec<(usize, &Input<'_>)> = inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| chosen(input.node))
+            .collect();
+        self.render_all(&work, &scene).finish()
+    }
+
+    /// Many components are rendered side by side; the result is put together
+    /// in the order of the components, whoever was done first.
+    fn render_all(&self, work: &[(usize, &Input<'_>)], scene: &Scene) -> Collector {
+        let in_turn = |part: &[(usize, &Input<'_>)]| {
+            let mut collector = Collector::default();
+            for (index, input) in part {
+                self.render_component(input, scene.context(self, input, *index), &mut collector);
             }
+            collector
+        };
+        let hands = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = work.len().div_ceil(hands).max(SHARE);
+        if work.len() <= share {
+            return in_turn(work);
         }
-        collector.finish()
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = work
+                .chunks(share)
+                .map(|part| (part, scope.spawn(move || in_turn(part))))
+                .collect();
+            let mut whole = Collector::default();
+            for (part, running) in parts {
+                // A thread that could not go on is done over here, where a
+                // panic is reported as one.
+                whole.append(running.join().unwrap_or_else(|_| in_turn(part)));
+            }
+            whole
+        })
     }
 
     fn render_component(&self, input: &Input<'_>, context: Value, collector: &mut Collector) {
@@ -247,7 +279,7 @@ impl<'t> Renderer<'t> {
         written: &Written,
     ) -> Result<Vec<(RepoPath, RenderedFile)>, Box<RenderProblem>> {
         let problem = |offset: usize, cause: RenderCause| {
-            let whole = Trace::part(&written.spans, &(0..written.text.len()));
+            let whole = Trace::part(&written.spans, &written.files, &(0..written.text.len()));
             let location = whole.origin(offset).map_or_else(
                 || Location::new(source.path.clone(), 1, 1),
                 |origin| origin.location,
@@ -279,7 +311,7 @@ impl<'t> Renderer<'t> {
             let (path, layer) = self
                 .resource_path(component, &id)
                 .map_err(|cause| problem(range.start, cause))?;
-            let trace = Trace::part(&written.spans, &range);
+            let trace = Trace::part(&written.spans, &written.files, &range);
             let source = trace.origin(0).map_or_else(
                 || Location::new(source.path.clone(), 1, 1),
                 |origin| origin.location,
@@ -319,7 +351,7 @@ impl<'t> Renderer<'t> {
             layer: None,
             resource: None,
             source: locate(&source.path, &source.text, 0),
-            trace: Trace::part(&written.spans, &(0..text.len())),
+            trace: Trace::part(&written.spans, &written.files, &(0..text.len())),
             text,
         };
         Ok((path, file))
@@ -440,6 +472,14 @@ impl Collector {
             return;
         }
         self.files.insert(path, file);
+    }
+
+    /// Puts what comes later behind this.
+    fn append(&mut self, later: Self) {
+        for (path, file) in later.files {
+            self.add(path, file);
+        }
+        self.problems.extend(later.problems);
     }
 
     fn finish(self) -> Result<Rendering, RenderError> {

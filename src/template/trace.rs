@@ -16,9 +16,12 @@ pub(super) struct Span {
     pub(super) source: Range<usize>,
     /// Whether both are the same text, byte for byte.
     pub(super) verbatim: bool,
-    /// The template's file and its text.
-    pub(super) file: Option<(Arc<RepoPath>, Arc<str>)>,
+    /// The template's file, by its index; `None` where it is not known.
+    pub(super) file: Option<usize>,
 }
+
+/// The files that spans point into, and their texts.
+pub(super) type SpanFiles = Arc<[(Arc<RepoPath>, Arc<str>)]>;
 
 /// The origin of a place in rendered text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,22 +34,26 @@ pub struct Origin {
 }
 
 /// Where the text of one rendered file comes from.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Trace {
     spans: Vec<Span>,
+    files: SpanFiles,
 }
 
 impl Trace {
     /// The part of a rendering that became one file: `range` of the rendered
     /// text, which stands at the file's start.
-    pub(super) fn part(spans: &[Span], range: &Range<usize>) -> Self {
+    pub(super) fn part(spans: &[Span], files: &SpanFiles, range: &Range<usize>) -> Self {
         let first = spans.partition_point(|span| span.output.end <= range.start);
         let spans = spans[first..]
             .iter()
             .take_while(|span| span.output.start < range.end)
             .map(|span| clipped(span, range))
             .collect();
-        Self { spans }
+        Self {
+            spans,
+            files: Arc::clone(files),
+        }
     }
 
     /// What wrote the byte at an offset of the file.
@@ -54,7 +61,7 @@ impl Trace {
         let at = self.spans.partition_point(|span| span.output.end <= offset);
         // Text between spans was written by nothing; what follows is nearest.
         let span = self.spans.get(at).or_else(|| self.spans.last())?;
-        let (path, text) = span.file.as_ref()?;
+        let (path, text) = self.files.get(span.file?)?;
         if span.verbatim {
             let inside = offset.clamp(span.output.start, span.output.end) - span.output.start;
             return Some(Origin {
@@ -81,7 +88,7 @@ fn clipped(span: &Span, range: &Range<usize>) -> Span {
         output: span.output.start + before - range.start..span.output.end - after - range.start,
         source,
         verbatim: span.verbatim,
-        file: span.file.clone(),
+        file: span.file,
     }
 }
 
