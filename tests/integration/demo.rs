@@ -1,8 +1,11 @@
 //! `demo` makes a playground beside nothing else, walks through a release in it, and leaves it in
-//! order.
+//! order. The session in the README is what it prints, but for what differs on every machine and day.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::support::Env;
 
@@ -11,8 +14,14 @@ static RUN: LazyLock<(Env, String)> = LazyLock::new(|| {
     let env = Env::new();
     let path = env.join("home/session");
     let both = File::create(&path).unwrap();
-    let status = env
-        .gitops_command(env.path())
+    let mut command = env.gitops_command(env.path());
+    // The playground brings an author of its own.
+    for role in ["AUTHOR", "COMMITTER"] {
+        for fact in ["NAME", "EMAIL", "DATE"] {
+            command.env_remove(format!("GIT_{role}_{fact}"));
+        }
+    }
+    let status = command
         .arg("demo")
         .stdout(both.try_clone().unwrap())
         .stderr(both)
@@ -95,4 +104,49 @@ fn it_replaces_a_playground_only_when_told_and_nothing_else_ever() {
         std::fs::read_to_string(other.join("thesis")).unwrap(),
         "years"
     );
+}
+/// Leaves out ids, ages, durations and the spaces that align them.
+fn comparable(text: &str) -> Vec<String> {
+    let mut text = text.replace("kubectl-gitops", "kubectl gitops");
+    for (pattern, replacement) in [
+        (r"\b[0-9a-f]{7,64}\b", "ID"),
+        (
+            r"just now|\b(\d+|an?|one) (second|minute|hour|day|week|month|year)s?( ago)?\b",
+            "AGE",
+        ),
+        (r"\b\d{4}-\d\d-\d\dT[0-9:]+Z", "TIME"),
+        (r"\b\d+ ms\b", "TIME"),
+        (r"(?m)^ *export PATH=.*\n", ""),
+        (r"[ \t]+", " "),
+    ] {
+        text = Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, replacement)
+            .into_owned();
+    }
+    text.lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_recorded_session_is_real() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let begin = readme
+        .find("$ cargo run --release -- demo\ngitops-demo:")
+        .expect("a session in README.md");
+    let recorded = &readme[begin..];
+    let recorded = recorded
+        .split_once('\n')
+        .unwrap()
+        .1
+        .split("\n```")
+        .next()
+        .unwrap();
+    let (recorded, real) = (comparable(recorded), comparable(&RUN.1));
+    for (line, (recorded, real)) in recorded.iter().zip(&real).enumerate() {
+        assert_eq!(recorded, real, "line {} of the session", line + 1);
+    }
+    assert_eq!(recorded.len(), real.len());
 }

@@ -156,3 +156,37 @@ fn tags_are_promoted_and_nothing_else() {
     assert!(dev.contains("newTag: 2.4.1-fix"), "{dev}");
     fixture.fsck();
 }
+
+#[test]
+fn init_finds_the_environments_and_what_they_pin() {
+    let fixture = fixture();
+    let folder = fixture.env.join("fresh");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/existing-kustomize");
+    let mut files = Files::new();
+    files_below(&example, &example, &mut files);
+    for (path, bytes) in files {
+        let path = folder.join(path.as_str());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    fixture
+        .env
+        .git(&folder, &["init", "--quiet", "--initial-branch=main"]);
+    fixture.env.git(&folder, &["add", "--all"]);
+    fixture
+        .env
+        .git(&folder, &["commit", "--quiet", "--message=begin"]);
+    let outcome = fixture.env.gitops(&folder, &["init"]).code(0);
+    let proposed = kubectl_gitops::yaml::parse_values(&outcome.stdout).unwrap();
+    let wanted = kubectl_gitops::yaml::parse_values(GITOPS).unwrap();
+    assert_eq!(
+        proposed[0]["spec"]["environments"],
+        wanted[0]["spec"]["environments"]
+    );
+    assert!(
+        outcome.stderr.contains("api:2.3.1, web:1.8.7"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!folder.join("gitops.yaml").exists(), "it only proposes");
+}
