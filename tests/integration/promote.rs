@@ -609,3 +609,41 @@ fn a_result_that_a_cluster_would_not_accept_is_refused() {
     edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
     fixture.run(&["promote", "staging", "--yes"]).code(0);
 }
+
+#[test]
+fn a_renamed_component_takes_the_overrides_of_its_environment_along() {
+    let fixture = shop::branches();
+    edit_and_render(
+        &fixture,
+        "dev",
+        "drop overrides",
+        "# the shop",
+        "# our shop",
+    );
+    fixture.commit(
+        "env/dev",
+        "dev has no overrides",
+        &[(
+            "environment.yaml",
+            Some("apiVersion: kubectl-gitops/v1alpha1\nkind: Environment\nmetadata: {name: dev}\n"),
+        )],
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(
+        &fixture,
+        "dev",
+        "a better name",
+        "    web:\n",
+        "    shopfront:\n      renamedFrom: web\n",
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let own = fixture.file_at("env/staging", "environment.yaml").unwrap();
+    assert!(own.contains("shopfront") && !own.contains("web"), "{own}");
+    let rendered = fixture.files_at("env/staging");
+    assert!(
+        rendered.contains(&"manifests/app/deployment-shopfront.yaml".to_owned())
+            && !rendered.iter().any(|path| path.contains("deployment-web")),
+        "{rendered:?}"
+    );
+    fixture.fsck();
+}

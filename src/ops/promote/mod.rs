@@ -11,6 +11,7 @@ mod message;
 mod only;
 mod pins;
 mod plan;
+mod rename;
 mod select;
 
 pub use blame::blame;

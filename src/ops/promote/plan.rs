@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    only, pins,
+    only, pins, rename,
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
@@ -25,7 +25,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
     let mut items = items(facts, chosen.as_ref());
     decide(request, facts, &mut items)?;
-    let result = bytes::result(facts, &items, chosen.as_ref())?;
+    let mut result = bytes::result(facts, &items, chosen.as_ref())?;
+    result.extend(rename::overrides(facts, &items)?);
     let outcome = rerender(
         &facts.repository,
         &facts.target.state,
