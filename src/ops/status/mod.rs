@@ -262,8 +262,8 @@ fn standing(name: &str, environment: &EnvironmentStatus) -> Option<Standing> {
         .max()
 }
 
-/// The first environment that can be moved on, else the first with changes of
-/// its own that its source should have.
+/// The first environment that is behind goes on; unless it has hotfixes, which
+/// a promotion would refuse to lose, so that those go back first.
 fn next(environments: &[EnvironmentStatus]) -> Option<Next> {
     let compared = || {
         environments
@@ -272,17 +272,12 @@ fn next(environments: &[EnvironmentStatus]) -> Option<Next> {
     };
     let behind = compared().find(|(_, comparison)| !comparison.behind.is_empty());
     let ahead = || compared().find(|(_, comparison)| !comparison.changed_here.is_empty());
-    let hotfixed = |comparison: &Comparison| {
-        comparison
-            .changed_here
-            .iter()
-            .any(|unit| unit.standing == Standing::Hotfix)
-    };
-    let (action, (environment, _)) = match behind {
-        // A promotion would refuse to lose it.
-        Some(found) if hotfixed(found.1) => (Action::Backport, found),
-        Some(found) => (Action::Promote, found),
-        None => (Action::Backport, ahead()?),
+    let (environment, comparison) = behind.or_else(ahead)?;
+    let hotfix = |unit: &UnitStatus| unit.standing == Standing::Hotfix;
+    let action = if comparison.changed_here.iter().any(hotfix) {
+        Action::Backport
+    } else {
+        Action::Promote
     };
     Some(Next {
         action,
@@ -405,28 +400,39 @@ mod tests {
         let dev = environment("dev", None, &[]);
         let mut staging = environment("staging", Some("dev"), &[]);
         let mut prod = environment("prod", Some("staging"), &[]);
-        comparison(&mut prod)
-            .changed_here
-            .push(unit("a", Standing::Hotfix));
-        let backport = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
         let next = |action, environment: &str| Next {
             action,
             environment: environment.to_owned(),
         };
-        assert_eq!(backport.next, Some(next(Action::Backport, "prod")));
+        assert_eq!(plan(vec![dev.clone(), prod.clone()]).next, None);
+
         comparison(&mut prod)
             .behind
             .push(unit("a", Standing::Behind));
-        let refused = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
-        assert_eq!(refused.next, Some(next(Action::Backport, "prod")));
-        comparison(&mut prod).changed_here.clear();
-        let promote = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
-        assert_eq!(promote.next, Some(next(Action::Promote, "prod")));
+        let report = plan(vec![dev.clone(), staging.clone(), prod.clone()]);
+        assert_eq!(report.next, Some(next(Action::Promote, "prod")));
+
         comparison(&mut staging)
             .behind
             .push(unit("a", Standing::Behind));
-        let first = plan(vec![dev.clone(), staging, prod]);
-        assert_eq!(first.next, Some(next(Action::Promote, "staging")));
-        assert_eq!(plan(vec![dev]).next, None);
+        let report = plan(vec![dev.clone(), staging, prod.clone()]);
+        assert_eq!(report.next, Some(next(Action::Promote, "staging")));
+    }
+
+    #[test]
+    fn hotfixes_go_back_before_a_promotion_that_would_lose_them() {
+        let mut prod = environment("prod", Some("dev"), &[]);
+        comparison(&mut prod)
+            .behind
+            .push(unit("a", Standing::Behind));
+        comparison(&mut prod)
+            .changed_here
+            .push(unit("b", Standing::Hotfix));
+        let next = plan(vec![prod.clone()]).next.map(|next| next.action);
+        assert_eq!(next, Some(Action::Backport));
+        // Somebody has to decide about a conflict; the promotion shows it.
+        comparison(&mut prod).changed_here[0].standing = Standing::Conflict;
+        let next = plan(vec![prod]).next.map(|next| next.action);
+        assert_eq!(next, Some(Action::Promote));
     }
 }
