@@ -334,6 +334,6 @@ spec:
     assert_eq!(
         status(&fixture, &[]),
         "component  dev  prod\nweb        v9   v8\n1 more, same everywhere\n\n\
-         prod  1 component not as in dev; never promoted\n"
+         prod  1 component not as in dev; never promoted\nnext:  kubectl-gitops promote prod\n"
     );
 }

@@ -167,8 +167,12 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
                     .get(&item.unit)
                     .is_some_and(|content| record.refuses(content).is_some())
         });
-        let Some(standing) = Standing::of(difference.class).filter(|_| !decided) else {
-            continue;
+        let standing = match Standing::of(difference.class).filter(|_| !decided) {
+            None => continue,
+            Some(Standing::Conflict) if record.is_none() && facts.merge_base.is_none() => {
+                Standing::Differs
+            }
+            Some(standing) => standing,
         };
         let keys = units.entry((&item.unit, standing)).or_default();
         if !difference.path.is_root() {
@@ -192,11 +196,13 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
             standing,
             keys,
         };
-        if standing == Standing::Behind {
-            behind.push(unit);
-            comparison.behind.push(status);
-        } else {
-            comparison.changed_here.push(status);
+        match standing {
+            Standing::Behind => {
+                behind.push(unit);
+                comparison.behind.push(status);
+            }
+            Standing::Differs => comparison.differs.push(status),
+            Standing::Hotfix | Standing::Conflict => comparison.changed_here.push(status),
         }
     }
     if !behind.is_empty() {

@@ -84,6 +84,10 @@ pub struct Comparison {
     pub behind_since: Option<i64>,
     /// What was changed here and not in the source.
     pub changed_here: Vec<UnitStatus>,
+    /// What is not as in the source where nothing tells which of the two went
+    /// on: nothing was ever promoted, and the branches have no past in common.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<UnitStatus>,
     /// Rendered files that were edited by hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edited_files: Vec<String>,
@@ -108,6 +112,8 @@ pub struct UnitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
+    /// It is not as in the source, and nothing tells which of the two went on.
+    Differs,
     /// The source went on.
     Behind,
     /// It was changed here.
@@ -131,6 +137,7 @@ impl Standing {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Standing::Differs => "differs",
             Standing::Behind => "behind",
             Standing::Hotfix => "hotfix",
             Standing::Conflict => "conflict",
@@ -255,8 +262,11 @@ fn component(name: &str, facts: &[EnvironmentFacts]) -> ComponentStatus {
 
 fn standing(name: &str, environment: &EnvironmentStatus) -> Option<Standing> {
     let comparison = environment.comparison.as_ref()?;
-    let units = comparison.behind.iter().chain(&comparison.changed_here);
-    units
+    comparison
+        .behind
+        .iter()
+        .chain(&comparison.changed_here)
+        .chain(&comparison.differs)
         .filter(|unit| unit.component && unit.unit == name)
         .map(|unit| unit.standing)
         .max()
@@ -272,7 +282,8 @@ fn next(environments: &[EnvironmentStatus]) -> Option<Next> {
     };
     let behind = compared().find(|(_, comparison)| !comparison.behind.is_empty());
     let ahead = || compared().find(|(_, comparison)| !comparison.changed_here.is_empty());
-    let (environment, comparison) = behind.or_else(ahead)?;
+    let differs = || compared().find(|(_, comparison)| !comparison.differs.is_empty());
+    let (environment, comparison) = behind.or_else(ahead).or_else(differs)?;
     let hotfix = |unit: &UnitStatus| unit.standing == Standing::Hotfix;
     let action = if comparison.changed_here.iter().any(hotfix) {
         Action::Backport

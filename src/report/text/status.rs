@@ -95,8 +95,10 @@ fn row(component: &ComponentStatus, name_environment: bool) -> Vec<Cell> {
         };
         cells.push(Cell::from(label));
         let word = match version.standing {
-            Some(Standing::Behind) if before == Some(label) => Some("other values"),
-            Some(Standing::Behind) | None => None,
+            Some(Standing::Behind | Standing::Differs) if before == Some(label) => {
+                Some("other values")
+            }
+            Some(Standing::Behind | Standing::Differs) | None => None,
             Some(diverged) => Some(diverged.word()),
         };
         if let Some(word) = word {
@@ -128,7 +130,7 @@ fn tone(standing: Option<Standing>) -> Tone {
     match standing {
         Some(Standing::Conflict) => Tone::Bad,
         Some(Standing::Hotfix) => Tone::Warning,
-        Some(Standing::Behind) | None => Tone::Plain,
+        Some(Standing::Behind | Standing::Differs) | None => Tone::Plain,
     }
 }
 
@@ -165,7 +167,10 @@ fn standing_line(
         }
     }
     if let Some(comparison) = &environment.comparison {
-        if comparison.behind.is_empty() {
+        if comparison.behind.is_empty() && !comparison.differs.is_empty() {
+            let amount = amount(&comparison.differs);
+            parts.push(format!("{amount} not as in {source}"));
+        } else if comparison.behind.is_empty() {
             let ahead = !comparison.changed_here.is_empty() || !comparison.edited_files.is_empty();
             let word = if ahead { "not behind" } else { "level with" };
             parts.push(format!("{word} {source}"));
