@@ -86,7 +86,7 @@ impl At<'_> {
         NodeRef {
             file: self.file.clone(),
             document: self.document,
-            path: field.path().clone(),
+            path: field.path(),
         }
     }
 }

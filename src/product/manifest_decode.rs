@@ -119,7 +119,7 @@ fn component_of(
     let draft = component(at, name, at.location(key), &mut fields, default);
     fields.finish();
     Some(Draft {
-        path: field.path().clone(),
+        path: field.path(),
         ..draft?
     })
 }
@@ -141,7 +141,7 @@ pub(super) fn included(
         let draft = component(at, name, at.of(&field), &mut fields, default);
         fields.finish();
         Some(Draft {
-            path: spec.path().clone(),
+            path: spec.path(),
             ..draft?
         })
     })

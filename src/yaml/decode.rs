@@ -5,14 +5,16 @@
 //! Nothing is converted: a number where a string belongs is an error, because
 //! `1.10` has already lost its zero when it is a number.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use serde_json::Value;
 
 use super::error::YamlError;
 use super::node::{Node, Position, Span};
-use super::path::Path;
+use super::path::{Path, Step};
 use super::scalar::Resolved;
 use super::stream::Document;
 use super::value::Effective;
@@ -48,7 +50,7 @@ pub struct Decoder<'d> {
 pub struct Fields<'c> {
     decoder: &'c Decoder<'c>,
     node: &'c Node,
-    path: Path,
+    trail: Trail<'c>,
     entries: Vec<Effective<'c>>,
     asked: Vec<&'static str>,
 }
@@ -59,7 +61,26 @@ pub struct Field<'c> {
     decoder: &'c Decoder<'c>,
     node: &'c Node,
     key: Option<&'c Node>,
-    path: Path,
+    trail: Trail<'c>,
+}
+
+/// The way to a value. Its text is made when somebody asks, which is when something is wrong.
+#[derive(Debug, Clone)]
+enum Trail<'c> {
+    /// The path that a decoder was given to start with.
+    Start(Rc<Path>),
+    Key(Rc<Trail<'c>>, Cow<'c, str>),
+    Index(Rc<Trail<'c>>, usize),
+}
+
+impl<'c> Trail<'c> {
+    fn path(&self) -> Path {
+        match self {
+            Trail::Start(path) => path.as_ref().clone(),
+            Trail::Key(above, name) => above.path().key(name.as_ref()),
+            Trail::Index(above, index) => above.path().step(Step::Index(*index)),
+        }
+    }
 }
 
 impl<'d> Decoder<'d> {
@@ -84,11 +105,15 @@ impl<'d> Decoder<'d> {
 
     /// A field for any node of the document; `path` is what messages name.
     pub fn field(&'d self, node: &'d Node, path: Path) -> Field<'d> {
+        self.reach(node, Trail::Start(Rc::new(path)))
+    }
+
+    fn reach(&'d self, node: &'d Node, trail: Trail<'d>) -> Field<'d> {
         Field {
             decoder: self,
             node: self.document.resolve(node),
             key: None,
-            path,
+            trail,
         }
     }
 
@@ -124,7 +149,7 @@ impl<'c> Fields<'c> {
     pub fn required(&mut self, name: &'static str) -> Option<Field<'c>> {
         let found = self.optional(name);
         if found.is_none() {
-            let path = self.path.key(name);
+            let path = self.path().key(name);
             match self.entries.iter().find(|entry| entry.name == name) {
                 Some(entry) => self
                     .decoder
@@ -150,7 +175,7 @@ impl<'c> Fields<'c> {
             decoder: self.decoder,
             node: self.decoder.document.resolve(entry.value),
             key: Some(entry.key),
-            path: self.path.key(name),
+            trail: Trail::Key(Rc::new(self.trail.clone()), Cow::Borrowed(name)),
         })
     }
 
@@ -165,8 +190,8 @@ impl<'c> Fields<'c> {
     }
 
     /// The mapping's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> Path {
+        self.trail.path()
     }
 
     fn place(&self) -> usize {
@@ -181,7 +206,7 @@ impl<'c> Fields<'c> {
             if self.asked.contains(&entry.name.as_ref()) {
                 continue;
             }
-            let path = self.path.key(entry.name.as_ref());
+            let path = self.path().key(entry.name.as_ref());
             let message = match nearest(&entry.name, self.asked.iter().copied()) {
                 Some(name) => format!("unknown field {path}; did you mean {name}?"),
                 None => format!("unknown field {path}"),
@@ -198,8 +223,8 @@ impl<'c> Field<'c> {
     }
 
     /// The way there from the root.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> Path {
+        self.trail.path()
     }
 
     /// Its place in the text.
@@ -222,7 +247,7 @@ impl<'c> Field<'c> {
     pub fn fail(&self, message: impl AsRef<str>) {
         self.decoder.fail(
             self.node.start(),
-            format!("{} {}", self.path, message.as_ref()).trim_start(),
+            format!("{} {}", self.path(), message.as_ref()).trim_start(),
         );
     }
 
@@ -262,7 +287,7 @@ impl<'c> Field<'c> {
             Ok(value) => Some(value),
             Err(error) => {
                 self.decoder
-                    .fail(self.node.start(), format!("{}: {error}", self.path));
+                    .fail(self.node.start(), format!("{}: {error}", self.path()));
                 None
             }
         }
@@ -291,9 +316,13 @@ impl<'c> Field<'c> {
         if !self.node.is_sequence() {
             self.mismatch("a list");
         }
+        let above = Rc::new(self.trail.clone());
         let items = self.node.items().iter().enumerate();
         items
-            .map(|(at, item)| self.decoder.field(item, self.path.index(at)))
+            .map(|(at, item)| {
+                self.decoder
+                    .reach(item, Trail::Index(Rc::clone(&above), at))
+            })
             .collect()
     }
 
@@ -306,11 +335,12 @@ impl<'c> Field<'c> {
     /// no entries for anything else.
     pub fn map(&self) -> Vec<(String, Field<'c>)> {
         let entries = self.effective().unwrap_or_default();
+        let above = Rc::new(self.trail.clone());
         let fields = entries.into_iter().map(|entry| {
-            let name = entry.name.into_owned();
-            let mut field = self.decoder.field(entry.value, self.path.key(&name));
+            let trail = Trail::Key(Rc::clone(&above), entry.name.clone());
+            let mut field = self.decoder.reach(entry.value, trail);
             field.key = Some(entry.key);
-            (name, field)
+            (entry.name.into_owned(), field)
         });
         fields.collect()
     }
@@ -321,7 +351,7 @@ impl<'c> Field<'c> {
         Some(Fields {
             decoder: self.decoder,
             node: self.node,
-            path: self.path.clone(),
+            trail: self.trail.clone(),
             entries,
             asked: Vec::new(),
         })

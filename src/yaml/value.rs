@@ -4,6 +4,7 @@
 //! keys that JSON cannot hold and numbers beyond it are errors with their place.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value};
 
@@ -117,11 +118,13 @@ impl<'a> Reader<'a> {
                 for entry in entries {
                     let name = self.name(&entry.key)?;
                     self.spend(node, name.len())?;
-                    if map.contains_key(name.as_ref()) {
-                        return self.duplicate(entries, entry, &name);
-                    }
                     let value = self.value(&entry.value)?;
-                    map.insert(name.into_owned(), value);
+                    match map.entry(name) {
+                        serde_json::map::Entry::Vacant(place) => place.insert(value),
+                        serde_json::map::Entry::Occupied(place) => {
+                            return self.duplicate(entries, entry, place.key());
+                        }
+                    };
                 }
                 Ok(Value::Object(map))
             }
@@ -208,10 +211,10 @@ impl<'a> Reader<'a> {
     fn entries(&mut self, node: &'a Node) -> Result<Vec<Effective<'a>>, YamlError> {
         let entries = node.entries();
         let mut found: Vec<Effective<'a>> = Vec::with_capacity(entries.len());
-        let mut names = std::collections::HashSet::with_capacity(entries.len());
+        let mut names = Names::new(entries.len());
         for entry in entries.iter().filter(|entry| !entry.is_merge()) {
             let name = self.name(&entry.key)?;
-            if !names.insert(name.clone().into_owned()) {
+            if !names.insert(name.clone(), &found) {
                 return self.duplicate(entries, entry, &name);
             }
             found.push(Effective {
@@ -223,7 +226,7 @@ impl<'a> Reader<'a> {
         for merge in entries.iter().filter(|entry| entry.is_merge()) {
             for entry in self.merged(&merge.value)? {
                 self.spend(entry.key, entry.name.len())?;
-                if names.insert(entry.name.clone().into_owned()) {
+                if names.insert(entry.name.clone(), &found) {
                     found.push(entry);
                 }
             }
@@ -251,6 +254,26 @@ impl<'a> Reader<'a> {
             }
             _ => reader.fail(node, YamlErrorKind::Merge),
         })
+    }
+}
+
+/// The names of a mapping that were seen: most mappings are small enough to look through.
+struct Names<'a>(Option<HashSet<Cow<'a, str>>>);
+
+impl<'a> Names<'a> {
+    fn new(size: usize) -> Names<'a> {
+        Names((size > 12).then(|| HashSet::with_capacity(size)))
+    }
+
+    /// False for a name that is there already.
+    fn insert(&mut self, name: Cow<'a, str>, found: &[Effective<'a>]) -> bool {
+        if self.0.is_none() && found.len() > 12 {
+            self.0 = Some(found.iter().map(|entry| entry.name.clone()).collect());
+        }
+        match &mut self.0 {
+            Some(names) => names.insert(name),
+            None => found.iter().all(|entry| entry.name != name),
+        }
     }
 }
 
