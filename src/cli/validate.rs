@@ -10,23 +10,21 @@ use super::cluster::{connect_options, incomplete, live_failure, live_remarks};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening;
+use crate::check::{RENDERED_STALE, RULES};
 use crate::config::CONFIG_FILE;
+use crate::git::Head;
 use crate::ops::estate::{Estate, EstateError};
 use crate::ops::validate::{
     Section, ValidateError, ValidateOptions, ValidateReport, check_path, check_snapshot,
 };
-use crate::product::EnvironmentName;
+use crate::product::{EnvironmentEntry, EnvironmentName};
+use crate::repo::Snapshot;
 use crate::report::{self, Style};
 use crate::schema::embedded_versions;
 
 /// Check that environments, or the Kubernetes objects in files, would be accepted
 #[derive(clap::Args)]
-#[command(
-    after_long_help = "Without names it checks every environment of gitops.yaml, or the current folder\n\
-    where there is none. Needs no cluster and no network: the schemas of Kubernetes are\n\
-    part of this program. CustomResourceDefinitions among the checked files are used too.\n\n\
-    Ends with 1 when there are errors; warnings alone end with 0, unless --strict."
-)]
+#[command(after_long_help = long_help())]
 pub(super) struct Args {
     /// Environments by their names, or files and folders
     #[arg(value_name = "ENV|PATH")]
@@ -37,6 +35,9 @@ pub(super) struct Args {
     /// Further schemas: a file or folder with CustomResourceDefinitions or JSON Schemas; may be repeated
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     schema: Vec<PathBuf>,
+    /// Check the files of the work tree, committed or not, in place of the checked-out branch's
+    #[arg(long)]
+    work_tree: bool,
     /// Ask the cluster, too: a dry run of every object, nothing is written
     #[arg(long)]
     live: bool,
@@ -72,6 +73,29 @@ enum Output {
     Junit,
 }
 
+fn long_help() -> String {
+    let mut text = "\
+Without names it checks every environment of gitops.yaml, or the current folder
+where there is none. Needs no cluster and no network: the schemas of Kubernetes
+are part of this program. CustomResourceDefinitions among the files are used, too.
+
+Ends with 1 when there are errors; warnings alone end with 0, unless --strict.
+
+Rules that gitops.yaml can switch with rules: {NAME: off|warn|enforce}, and what
+they are without:
+"
+    .to_owned();
+    for rule in &RULES {
+        let level = rule.default.as_str();
+        text.push_str(&format!(
+            "  {:<20} {level:<8} {}\n",
+            rule.id.as_str(),
+            rule.about
+        ));
+    }
+    text
+}
+
 fn version(text: &str) -> Result<String, String> {
     crate::schema::embedded(Some(text))
         .map(|_| text.to_owned())
@@ -100,6 +124,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     write(args, context, &report, &reader.taken)?;
     for section in &report.sections {
         live_remarks(context, section);
+    }
+    if args.output == Output::Text {
+        hint_at_render(args, context, &report);
     }
     let unjudged: Vec<(String, String)> = report
         .sections
@@ -131,6 +158,50 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(if refused { Exit::No } else { Exit::Ok })
 }
 
+fn hint_at_render(args: &Args, context: &Context, report: &ValidateReport) {
+    let flag = if args.work_tree { " --work-tree" } else { "" };
+    for section in &report.sections {
+        if section
+            .findings
+            .iter()
+            .any(|finding| finding.rule == RENDERED_STALE)
+        {
+            let name = &section.name;
+            context.ui.hint(&format!(
+                "bring the committed files up to date: kubectl gitops render {name} --write{flag}"
+            ));
+        }
+    }
+}
+
+/// An environment's files: at the tip of its branch, or as they are being edited.
+fn files(args: &Args, estate: &Estate, entry: &EnvironmentEntry) -> Result<Snapshot, Failure> {
+    if !args.work_tree {
+        let commit = estate.tip(&entry.name).map_err(opening::estate_failure)?;
+        return estate
+            .snapshot(entry, &commit)
+            .map_err(opening::estate_failure);
+    }
+    if !is_checked_out(estate, entry)? {
+        let message = format!(
+            "the work tree is not on {}, the branch of {}",
+            entry.branch, entry.name
+        );
+        return Err(Failure::usage(message)
+            .hint(format!("check it out first: git switch {}", entry.branch)));
+    }
+    estate
+        .work_tree_snapshot(entry)
+        .map_err(opening::estate_failure)
+}
+
+fn is_checked_out(estate: &Estate, entry: &EnvironmentEntry) -> Result<bool, Failure> {
+    Ok(match estate.git.head().map_err(opening::git_failure)? {
+        Head::Branch { name, .. } | Head::Unborn(name) => name == entry.branch,
+        Head::Detached(_) => false,
+    })
+}
+
 struct Reader<'a> {
     args: &'a Args,
     context: &'a Context,
@@ -155,16 +226,31 @@ impl Reader<'_> {
     fn all(&mut self) -> Result<Vec<Target>, Failure> {
         match opening::try_open(self.context, false)? {
             Ok(estate) => {
-                let names = estate
-                    .repository()
-                    .environments
-                    .iter()
-                    .map(|entry| Target::Environment(entry.name.clone()));
-                let names = names.collect();
+                let mut targets = Vec::new();
+                for entry in &estate.repository().environments {
+                    if self.is_there(&estate, entry)? {
+                        targets.push(Target::Environment(entry.name.clone()));
+                    }
+                }
                 self.estate = Some(estate);
-                Ok(names)
+                Ok(targets)
             }
             Err(error) if is_undescribed(&error) => Ok(vec![Target::Path(self.directory()?)]),
+            Err(error) => Err(opening::estate_failure(error)),
+        }
+    }
+
+    /// Whether an environment that nobody named can be looked at.
+    fn is_there(&self, estate: &Estate, entry: &EnvironmentEntry) -> Result<bool, Failure> {
+        if self.args.work_tree {
+            return is_checked_out(estate, entry);
+        }
+        match estate.tip(&entry.name) {
+            Ok(_) => Ok(true),
+            Err(error @ EstateError::Unborn { .. }) => {
+                self.context.ui.note(&error.to_string());
+                Ok(false)
+            }
             Err(error) => Err(opening::estate_failure(error)),
         }
     }
@@ -229,10 +315,7 @@ impl Reader<'_> {
             Target::Environment(name) => {
                 let estate = self.opened()?;
                 let entry = estate.environment(name).map_err(opening::estate_failure)?;
-                let commit = estate.tip(name).map_err(opening::estate_failure)?;
-                let snapshot = estate
-                    .snapshot(entry, &commit)
-                    .map_err(opening::estate_failure)?;
+                let snapshot = files(args, estate, entry)?;
                 let repository = estate.repository();
                 let _waiting = args.live.then(|| context.ui.waiting("asking the cluster"));
                 let section = check_snapshot(&snapshot, repository, entry, &options);

@@ -307,6 +307,12 @@ impl Estate {
         Ok(self.git.snapshot(commit, &selection)?)
     }
 
+    /// An environment's files as they are in the work tree, committed or not.
+    pub fn work_tree_snapshot(&self, entry: &EnvironmentEntry) -> Result<Snapshot, EstateError> {
+        let selection = Selection::under(self.roots(entry), |_| true);
+        Ok(self.git.work_tree_snapshot(&selection)?)
+    }
+
     fn read(
         &self,
         name: &EnvironmentName,

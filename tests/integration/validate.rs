@@ -520,3 +520,100 @@ fn an_error_that_is_there_already_stops_no_promotion() {
     .code(0);
     shop.run(&["validate", "prod"]).code(1);
 }
+
+#[test]
+fn the_work_tree_is_checked_before_anything_is_committed() {
+    let shop = shop(&[]);
+    let outcome = shop.run(&["validate", "prod", "--work-tree"]).code(2);
+    assert!(
+        outcome.stderr.contains("git switch env/prod"),
+        "{}",
+        outcome.stderr
+    );
+    shop.env
+        .git(&shop.clone, &["switch", "--quiet", "env/prod"]);
+    shop.run(&["validate", "--work-tree"]).code(0);
+    let typo = DEPLOYMENT.replace("ports:", "portss:");
+    shop.write("templates/service/deployment.yaml.j2", typo);
+    let outcome = shop.run(&["validate", "--work-tree"]).code(1);
+    assert!(
+        outcome
+            .stdout
+            .contains("--> templates/service/deployment.yaml.j2:13:11"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stderr.contains("render prod --write --work-tree"),
+        "{}",
+        outcome.stderr
+    );
+    // The branch itself is as it was.
+    shop.run(&["validate", "prod"]).code(0);
+}
+
+#[test]
+fn an_environment_without_a_branch_yet_keeps_nobody_from_looking_at_the_others() {
+    let gitops = GITOPS.replace("env/prod", "env/later");
+    let shop = Fixture::new(&[
+        ("main", &[("gitops.yaml", &gitops)]),
+        (
+            "env/dev",
+            &[(
+                "app.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+            )],
+        ),
+    ]);
+    let outcome = shop.run(&["validate"]).code(0);
+    assert!(
+        outcome.stdout.starts_with("dev: 1 object"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("there is no branch env/later on origin"),
+        "{}",
+        outcome.stderr
+    );
+    shop.run(&["validate", "prod"]).code(2);
+}
+
+#[test]
+fn rules_are_switched_in_gitops_yaml() {
+    let rules =
+        "spec:\n  rules: {no-mutable-tags: enforce, foreign-file: off, unknown-schema: enforce}\n";
+    let shop = Fixture::new(&[
+        (
+            "main",
+            &[("gitops.yaml", &GITOPS.replace("spec:\n", rules))],
+        ),
+        (
+            "env/dev",
+            &[(
+                "app.yaml",
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: \"a:latest\"}]}\n---\napiVersion: example.com/v1\nkind: Cache\nmetadata: {name: c}\n",
+            )],
+        ),
+    ]);
+    let outcome = shop.run(&["validate", "dev"]).code(1);
+    assert!(
+        outcome
+            .stdout
+            .contains("error[no-mutable-tags]: Pod a: image \"a:latest\" has the tag latest"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.contains("error[unknown-schema]"),
+        "{}",
+        outcome.stdout
+    );
+    let help = shop.run(&["validate", "--help"]).code(0).stdout;
+    assert!(
+        help.contains("no-mutable-tags") && help.contains("rendered-stale"),
+        "{help}"
+    );
+}

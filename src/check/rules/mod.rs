@@ -66,7 +66,7 @@ pub const FOREIGN_FILE: RuleId = RuleId::new("foreign-file");
 pub const DANGLING_OVERRIDE: RuleId = RuleId::new("dangling-override");
 
 /// Every rule, in the order of reports.
-pub static RULES: [Rule; 13] = [
+pub static RULES: [Rule; 14] = [
     Rule::of(
         duplicate_object::RULE,
         Level::Own,
@@ -126,6 +126,11 @@ pub static RULES: [Rule; 13] = [
         Level::Off,
         "images are pinned by digest",
         mutable_tag::check_digests,
+    ),
+    Rule::by_operation(
+        RuleId::UNKNOWN_SCHEMA,
+        Level::Own,
+        "every kind has a schema, so that its objects are checked",
     ),
     Rule::by_operation(
         RENDERED_STALE,
@@ -219,6 +224,18 @@ pub enum RuleError {
     /// The level is not a word that exists.
     #[error("{0:?} is not off, warn or enforce")]
     Level(String),
+}
+
+impl Level {
+    /// How it is written in `gitops.yaml`; `by case` when the rule decides.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Off => "off",
+            Level::Warn => "warn",
+            Level::Enforce => "enforce",
+            Level::Own => "by case",
+        }
+    }
 }
 
 impl FromStr for Level {

@@ -70,7 +70,7 @@ pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Chec
         let options = WalkOptions {
             partial: partial.contains(one.path()),
         };
-        shape(&schemas, one, options)
+        shape(&schemas, setup.levels, one, options)
     });
     for (one, violations) in checked.resources.iter().zip(shapes) {
         checked.findings.extend(
@@ -156,7 +156,12 @@ fn with_custom_kinds(setup: &Setup<'_>, checked: &mut Checked) -> Arc<SchemaSet>
     set.map_or_else(|| Arc::clone(setup.schemas), Arc::new)
 }
 
-fn shape(schemas: &SchemaSet, one: &Resource, options: WalkOptions) -> Vec<(Severity, Violation)> {
+fn shape(
+    schemas: &SchemaSet,
+    levels: &Levels,
+    one: &Resource,
+    options: WalkOptions,
+) -> Vec<(Severity, Violation)> {
     let mut out: Vec<(Severity, Violation)> = Vec::new();
     match identify(schemas, &one.id) {
         // SOPS encrypts values in place and adds a field of its own.
@@ -171,7 +176,10 @@ fn shape(schemas: &SchemaSet, one: &Resource, options: WalkOptions) -> Vec<(Seve
                 );
             }
         }
-        Err(unknown) => out.push(unknown),
+        Err((severity, violation)) => {
+            let severity = levels.weigh(violation.rule, severity);
+            out.extend(severity.map(|severity| (severity, violation)));
+        }
     }
     if !options.partial {
         let names = check_names(&one.id.kind, one.id.group(), &one.value);
