@@ -13,6 +13,7 @@ mod filters;
 mod inputs;
 mod merge;
 mod render;
+mod scene;
 mod split;
 mod trace;
 
