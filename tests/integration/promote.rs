@@ -647,3 +647,28 @@ fn a_renamed_component_takes_the_overrides_of_its_environment_along() {
     );
     fixture.fsck();
 }
+
+#[test]
+fn a_shallow_clone_is_enough() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let shallow = fixture.clone_again("shallow", &["--depth=1", "--no-single-branch"]);
+    // Where the past is cut off, values that differ are asked once.
+    let outcome = fixture
+        .env
+        .gitops(&shallow, &["promote", "staging", "--yes"]);
+    let outcome = outcome.code(3);
+    assert!(outcome.stderr.contains("conflict"), "{}", outcome.stderr);
+    let words = ["promote", "staging", "--overwrite", "cart", "--yes"];
+    fixture.env.gitops(&shallow, &words).code(0);
+    edit_and_render(&fixture, "dev", "bump cart", CART_NEW, "shop/cart:v1.2.0");
+    fixture
+        .env
+        .gitops(&shallow, &["promote", "staging", "--yes"])
+        .code(0);
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+    fixture.fsck();
+}

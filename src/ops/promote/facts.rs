@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{PlanError, StaleFile, pins};
+use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender;
 use crate::product::pins::Pin;
@@ -197,10 +198,16 @@ fn merge_base(
     {
         return Ok(None);
     }
-    let Some(base) = estate
+    let base = match estate
         .git
-        .merge_base(&source.state.commit, &target.state.commit)?
-    else {
+        .merge_base(&source.state.commit, &target.state.commit)
+    {
+        Ok(base) => base,
+        // A shallow clone need not reach back to it; then nothing is known.
+        Err(GitError::HistoryCut) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(base) = base else {
         return Ok(None);
     };
     let entry = &target.state.entry;
