@@ -91,12 +91,12 @@ const WALK: &[Step] = &[
     later("", &["promote", "staging", "--yes"], 0),
     later("so these two have parted", &["status"], 0),
     later(
-        "staging has never heard of the fix; this would lose it",
+        "and if nobody had looked?",
         &["promote", "prod", "--yes"],
         3,
     ),
     later(
-        "so the fix goes back first",
+        "staging has never heard of the fix, so it goes back first",
         &["backport", "prod", "--yes"],
         0,
     ),

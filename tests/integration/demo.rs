@@ -129,24 +129,27 @@ fn comparable(text: &str) -> Vec<String> {
         .collect()
 }
 
+const COMMAND: &str = "$ cargo run --release -- demo\n";
+
 #[test]
 fn the_recorded_session_is_real() {
-    let readme =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
     let begin = readme
-        .find("$ cargo run --release -- demo\ngitops-demo:")
+        .find(&format!("{COMMAND}gitops-demo:"))
         .expect("a session in README.md");
-    let recorded = &readme[begin..];
-    let recorded = recorded
-        .split_once('\n')
-        .unwrap()
-        .1
-        .split("\n```")
-        .next()
-        .unwrap();
-    let (recorded, real) = (comparable(recorded), comparable(&RUN.1));
-    for (line, (recorded, real)) in recorded.iter().zip(&real).enumerate() {
-        assert_eq!(recorded, real, "line {} of the session", line + 1);
+    let begin = begin + COMMAND.len();
+    let end = begin + readme[begin..].find("\n```").unwrap();
+    let (recorded, real) = (comparable(&readme[begin..end]), comparable(&RUN.1));
+    if std::env::var_os("UPDATE_EXAMPLES").is_some() && recorded != real {
+        let path_line = Regex::new(r"(?m)^ *export PATH=.*\n").unwrap();
+        let session = path_line.replace(&RUN.1, "");
+        let updated = [&readme[..begin], session.trim_end(), &readme[end..]].concat();
+        return std::fs::write(path, updated).unwrap();
     }
-    assert_eq!(recorded.len(), real.len());
+    let advice = "UPDATE_EXAMPLES=1 cargo test --test integration demo:: records it anew";
+    for (line, (recorded, real)) in recorded.iter().zip(&real).enumerate() {
+        assert_eq!(recorded, real, "line {} of the session; {advice}", line + 1);
+    }
+    assert_eq!(recorded.len(), real.len(), "{advice}");
 }

@@ -190,3 +190,30 @@ fn init_finds_the_environments_and_what_they_pin() {
     );
     assert!(!folder.join("gitops.yaml").exists(), "it only proposes");
 }
+
+#[test]
+fn tags_are_promoted_and_what_differs_on_purpose_stays() {
+    let fixture = fixture();
+    let staging = "overlays/staging/kustomization.yaml";
+    let before = fixture.file_at("main", staging).unwrap();
+    // Nothing was ever promoted, so which side is right is asked once.
+    let refused = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    assert!(refused.stderr.contains("api"), "{}", refused.stderr);
+    assert_eq!(fixture.file_at("main", staging).unwrap(), before);
+
+    fixture
+        .run(&["promote", "staging", "--overwrite", "api", "--yes"])
+        .code(0);
+    let wanted = before.replace("newTag: 2.3.4", "newTag: 2.4.0");
+    assert_eq!(fixture.file_at("main", staging).unwrap(), wanted);
+
+    // From here on it knows.
+    fixture
+        .run(&["bump-image", "api=2.4.1", "--env", "dev", "--yes"])
+        .code(0);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let wanted = wanted.replace("newTag: 2.4.0", "newTag: 2.4.1");
+    assert_eq!(fixture.file_at("main", staging).unwrap(), wanted);
+    assert!(wanted.contains("namespace: team-staging"));
+    fixture.fsck();
+}
