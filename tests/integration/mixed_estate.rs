@@ -8,6 +8,7 @@ use kubectl_gitops::repo::Snapshot;
 use kubectl_gitops::template::render;
 
 use super::online_boutique::{Files, files_below};
+use super::support::Fixture;
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/mixed-estate")
@@ -76,4 +77,39 @@ fn the_committed_files_are_what_it_renders() {
             assert_eq!(committed, text, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn a_version_without_an_image_is_bumped_and_promoted_like_one() {
+    let mut files = Files::new();
+    files_below(&example(), &example(), &mut files);
+    let files: Vec<(String, String)> = files
+        .into_iter()
+        .map(|(path, bytes)| (path.to_string(), String::from_utf8(bytes).unwrap()))
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    let fixture = Fixture::new(&[("main", &files)]);
+    let version = |environment: &str| -> String {
+        let path = format!("environments/{environment}/files/database/vars.yaml");
+        let text = fixture.file_at("main", &path).unwrap();
+        text.lines().next().unwrap().to_owned()
+    };
+
+    fixture
+        .run(&["bump-image", "database=17.4", "--env", "dev", "--yes"])
+        .code(0);
+    assert_eq!(version("dev"), "postgresql_version: \"17.4\"");
+    assert_eq!(version("prod"), "postgresql_version: \"17.2\"");
+    fixture
+        .run(&["promote", "prod", "--overwrite", "database", "--yes"])
+        .code(0);
+    assert_eq!(version("prod"), "postgresql_version: \"17.4\"");
+    // What is prod's own stayed.
+    let inventory = fixture.file_at("main", "environments/prod/files/database/inventory.ini");
+    assert!(inventory.unwrap().contains("db2.example.com"));
+    fixture.run(&["validate", "dev", "prod"]).code(0);
+    fixture.fsck();
 }
