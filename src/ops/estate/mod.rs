@@ -301,10 +301,9 @@ impl Estate {
         } else {
             self.rendered_folder(entry, commit)?
         };
-        let selection = Selection::under(self.roots(entry), move |path| {
-            !skipped
-                .as_ref()
-                .is_some_and(|folder| path.starts_with(folder))
+        let selection = Selection::under(self.roots(entry), move |path| match &skipped {
+            None => true,
+            Some(folder) => !path.starts_with(folder) && belongs_to_a_model(path),
         });
         Ok(self.git.snapshot(commit, &selection)?)
     }
@@ -373,6 +372,18 @@ impl Estate {
         let templates = TEMPLATES_FOLDER.parse().unwrap_or_default();
         vec![entry.path.clone(), templates]
     }
+}
+
+/// Whether a file may be a part of a product: its manifests and what they may
+/// include, templates with all their files, and records. Of all others the id
+/// is enough, and a branch may hold many.
+fn belongs_to_a_model(path: &RepoPath) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    let in_folder = |folder: &str| path.segments().any(|segment| segment == folder);
+    matches!(extension, None | Some("yaml" | "yml" | "json"))
+        || in_folder(TEMPLATES_FOLDER)
+        || in_folder(".gitops")
 }
 
 fn nobody() -> Signature {
