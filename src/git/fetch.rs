@@ -47,7 +47,7 @@ impl Git {
     /// A file whose time says when this remote was last asked.
     fn stamp(&self, remote: &Remote) -> std::path::PathBuf {
         let name = remote.name().replace('/', "-");
-        let folder = self.library().commondir();
+        let folder = self.libgit2().commondir();
         folder.join(format!("kubectl-gitops-fetched-{name}"))
     }
 
@@ -59,7 +59,7 @@ impl Git {
             let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
             i64::try_from(since.as_secs()).ok()
         };
-        let common = self.library().commondir();
+        let common = self.libgit2().commondir();
         [self.stamp(remote), common.join("FETCH_HEAD")]
             .into_iter()
             .filter_map(seconds)
@@ -109,8 +109,8 @@ impl Git {
 
     /// The remote that promised the objects which are not here.
     fn promisor(&self) -> Result<Option<Remote>, GitError> {
-        let config = self.library().config()?;
-        let names = self.library().remotes()?;
+        let config = self.libgit2().config()?;
+        let names = self.libgit2().remotes()?;
         for name in &names {
             let Some(name) = name? else { continue };
             if config
@@ -139,7 +139,7 @@ impl Git {
                 let name = format!("refs/remotes/{}/HEAD", remote.name());
                 let target = remote.tracking(branch);
                 let _ = self
-                    .library()
+                    .libgit2()
                     .reference_symbolic(&name, &target, false, "kubectl-gitops");
             })
     }

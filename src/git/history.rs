@@ -127,7 +127,7 @@ impl Git {
         if newer.first() == Some(&tree) {
             return Ok(newer.to_vec());
         }
-        let mut current = self.library().find_tree(tree)?;
+        let mut current = self.libgit2().find_tree(tree)?;
         let segments: Vec<&str> = path.segments().collect();
         for (depth, segment) in segments.iter().enumerate() {
             let Some((id, kind)) = current
@@ -147,7 +147,7 @@ impl Git {
             if is_last || kind.is_some() {
                 break;
             }
-            current = self.library().find_tree(id)?;
+            current = self.libgit2().find_tree(id)?;
         }
         Ok(chain)
     }

@@ -67,7 +67,7 @@ impl Git {
         self.interactive
     }
 
-    pub(super) fn library(&self) -> &git2::Repository {
+    pub(super) fn libgit2(&self) -> &git2::Repository {
         &self.repo
     }
 

@@ -61,7 +61,7 @@ struct Walk<'a> {
 impl Git {
     /// The files of a commit.
     pub fn snapshot(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
-        let repo = self.library();
+        let repo = self.libgit2();
         let tree = self.find_commit(commit)?.tree()?;
         let mut walk = Walk {
             repo,
@@ -91,7 +91,7 @@ impl Git {
 
     /// The content of one file, by its id.
     pub fn read(&self, id: &BlobId, max_bytes: u64) -> Result<Vec<u8>, GitError> {
-        let odb = self.library().odb()?;
+        let odb = self.libgit2().odb()?;
         let oid = object_id(id.as_str())?;
         if !odb.exists(oid) {
             self.fetch_objects(&[id.to_string()])?;
@@ -109,7 +109,7 @@ impl Git {
     }
 
     pub(super) fn find_commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
-        self.library()
+        self.libgit2()
             .find_commit(object_id(id.as_str())?)
             .map_err(|error| match error.code() {
                 git2::ErrorCode::NotFound => GitError::MissingObject { id: id.to_string() },

@@ -36,7 +36,7 @@ impl Git {
     /// The remote to work with: the named one, else `origin`, else the only
     /// one; `None` when there is none and none was named.
     pub fn remote(&self, wanted: Option<&str>) -> Result<Option<Remote>, GitError> {
-        let names = self.library().remotes()?;
+        let names = self.libgit2().remotes()?;
         let mut existing = Vec::new();
         for name in &names {
             if let Some(name) = name? {
@@ -58,7 +58,7 @@ impl Git {
                 _ => return Err(GitError::SeveralRemotes { existing }),
             },
         };
-        let url = self.library().find_remote(&name)?;
+        let url = self.libgit2().find_remote(&name)?;
         let url = mask(url.url().unwrap_or_default());
         Ok(Some(Remote { name, url }))
     }
@@ -83,7 +83,7 @@ impl Git {
     /// The branch that `refs/remotes/<remote>/HEAD` names, if it is there.
     pub fn known_default_branch(&self, remote: &Remote) -> Result<Option<BranchName>, GitError> {
         let prefix = format!("refs/remotes/{}/", remote.name);
-        match self.library().find_reference(&format!("{prefix}HEAD")) {
+        match self.libgit2().find_reference(&format!("{prefix}HEAD")) {
             Ok(head) => match head
                 .symbolic_target()?
                 .and_then(|to| to.strip_prefix(&prefix))
@@ -114,7 +114,7 @@ impl Git {
             Some(remote) => remote.tracking(branch),
             None => branch.reference(),
         };
-        match self.library().find_reference(&name) {
+        match self.libgit2().find_reference(&name) {
             Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -130,7 +130,7 @@ impl Git {
             None => "refs/heads/".to_owned(),
         };
         let mut branches = Vec::new();
-        for reference in self.library().references_glob(&format!("{prefix}*"))? {
+        for reference in self.libgit2().references_glob(&format!("{prefix}*"))? {
             let reference = reference?;
             let Ok(name) = reference.name() else { continue };
             if let Some(Ok(name)) = name.strip_prefix(&prefix).map(str::parse) {
@@ -147,7 +147,7 @@ impl Git {
         let unknown = || GitError::UnknownRevision {
             rev: super::masking::presentable(rev),
         };
-        match self.library().revparse_single(rev) {
+        match self.libgit2().revparse_single(rev) {
             Ok(object) => match object.peel_to_commit() {
                 Ok(commit) => commit_id(commit.id()),
                 Err(_) => Err(unknown()),

@@ -24,8 +24,8 @@ impl Git {
             dir: self.git_dir().to_owned(),
         })?;
         let mut walk = Walk {
-            repo: self.library(),
-            index: self.library().index()?,
+            repo: self.libgit2(),
+            index: self.libgit2().index()?,
             top,
             selection,
             builder: SnapshotBuilder::new(None, selection.roots.clone()),

@@ -15,7 +15,7 @@ impl Git {
     /// Writes the commit of an update and returns its id. Signed when Git's
     /// configuration says so. Equal updates give equal ids, signatures aside.
     pub fn write_commit(&self, update: &RefUpdate) -> Result<CommitId, GitError> {
-        let repo = self.library();
+        let repo = self.libgit2();
         let parent = match &update.parent {
             Some(id) => Some(self.find_commit(id)?),
             None => None,
@@ -51,7 +51,7 @@ impl Git {
     }
 
     fn write_tree(&self, base: &Tree<'_>, update: &RefUpdate) -> Result<Oid, GitError> {
-        let repo = self.library();
+        let repo = self.libgit2();
         let mut changes = TreeUpdateBuilder::new();
         for (path, edit) in &update.edits {
             let found = self.stands_at(base, path)?;
@@ -95,7 +95,7 @@ impl Git {
                 return Ok(Some(kind));
             }
             match kind {
-                None => tree = self.library().find_tree(id)?,
+                None => tree = self.libgit2().find_tree(id)?,
                 Some(kind) => {
                     return Err(GitError::Blocked {
                         path: path.clone(),
@@ -113,7 +113,7 @@ impl Git {
     /// The commit through the program, which knows the user's keys and agents.
     fn signed(&self, tree: Oid, update: &RefUpdate) -> Result<CommitId, GitError> {
         debug_assert!(
-            self.library()
+            self.libgit2()
                 .odb()
                 .and_then(|odb| odb.read_header(tree))
                 .is_ok_and(|(_, kind)| kind == ObjectType::Tree)
