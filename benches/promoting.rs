@@ -45,7 +45,7 @@ fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files)
     );
     stream.extend(head.bytes());
     if let Some(from) = from {
-        stream.extend(format!("from refs/heads/{from}^0\n").bytes());
+        stream.extend(format!("from refs/heads/{from}\n").bytes());
     }
     for (path, bytes) in files {
         stream.extend(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).bytes());
