@@ -104,6 +104,7 @@ fn promotion_has_a_default() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn mistakes_in_a_repository_have_a_place() {
     let cases: &[(&str, &str)] = &[
         (
