@@ -70,13 +70,16 @@ mod tests {
         let kustomization = json!({
             "resources": ["deployment.yaml"],
             "patches": [{"path": "replicas.yaml"}, {"patch": "- op: remove"}, {"path": "../../../out.yaml"}],
-            "patchesStrategicMerge": ["../shared/memory.yaml", "kind: A\nmetadata: {}\n"],
+            "patchesStrategicMerge": ["../patches/memory.yaml", "kind: A\nmetadata: {}\n"],
         });
         let found = patch_paths(&"overlays/prod".parse().unwrap(), &kustomization);
         let found: Vec<&str> = found.iter().map(RepoPath::as_str).collect();
         assert_eq!(
             found,
-            ["overlays/prod/replicas.yaml", "overlays/shared/memory.yaml"]
+            [
+                "overlays/prod/replicas.yaml",
+                "overlays/patches/memory.yaml"
+            ]
         );
     }
 
