@@ -1,20 +1,19 @@
 //! `bump-image`: words to a request, the plan to the person, the plan to the one
 //! writer.
 
-use jiff::Timestamp;
-
 use super::args::{OutputArgs, WriteArgs};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, open_to_write};
+use super::tag_file::TagFileArgs;
 use super::writing::{self, Again};
 use crate::image::TagPolicy;
 use crate::ops::bump_image::{
-    self, Allowed, Answers, BumpError, Plan, Refusal, Request, Scene, Wish,
+    self, Allowed, Answer, Answers, BumpError, Plan, Refusal, Request, Scene, Wish,
 };
 use crate::ops::estate::Estate;
 use crate::product::ComponentName;
-use crate::registry::{Fault, Registries, RegistryError, Settings};
+use crate::registry::{Fault, RegistryError, Settings};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
 
@@ -28,7 +27,10 @@ Examples:
   kubectl gitops bump-image --env dev --dry-run --explain
                                                         why each tag was chosen or not
   kubectl gitops bump-image cart=v1.4.2 --env prod --hotfix 'checkout fails'
-                                                        past the order of promotion")]
+                                                        past the order of promotion
+  kubectl gitops bump-image --env dev --dry-run --save-tags tags.json
+  kubectl gitops bump-image --env dev --tags-from tags.json
+                                                        later, without a network")]
 pub(super) struct Args {
     /// Components, each with the version that it shall get, or left to its policy;
     /// none: all components that have a policy
@@ -57,6 +59,8 @@ pub(super) struct Args {
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
+    tags: TagFileArgs,
+    #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -66,7 +70,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let request = request(args)?;
     let estate = open_to_write(context)?;
     let scene = bump_image::read(&estate, &request).map_err(failure)?;
-    let answers = ask(context, &estate, &scene, &request)?;
+    let answers = ask(args, context, &estate, &scene, &request)?;
     let plan = bump_image::plan(&request, &scene, &answers).map_err(failure)?;
     let shown = args.output.format == Format::Text;
     if shown {
@@ -94,6 +98,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn ask(
+    args: &Args,
     context: &Context,
     estate: &Estate,
     scene: &Scene,
@@ -103,15 +108,21 @@ fn ask(
         .git
         .work_tree()
         .unwrap_or_else(|| estate.git.git_dir());
-    let settings = Settings::from_variables(&|name| context.variable(name));
-    let settings = bump_image::local_settings(scene, root, settings);
-    let registries =
-        Registries::new(settings).map_err(|error| failure(BumpError::Client(error)))?;
-    let now = Timestamp::from_second(context.now()).unwrap_or_default();
+    let settings = || {
+        let settings = Settings::from_variables(&|name| context.variable(name));
+        bump_image::local_settings(scene, root, settings)
+    };
+    let client = |error| failure(BumpError::Client(error));
+    let (registries, now) = args.tags.registries(context, settings, client)?;
     let waiting = context.ui.waiting("asking the registries");
     let answers = bump_image::ask(scene, request, &registries, now).map_err(failure);
     drop(waiting);
-    answers
+    let answers = answers?;
+    let failed = |answer: &Answer| matches!(answer, Answer::Failed(_));
+    if request.keep_going || !answers.values().any(failed) {
+        args.tags.save(context, &registries, now)?;
+    }
+    Ok(answers)
 }
 
 fn write(
@@ -342,5 +353,9 @@ fn advice(error: &RegistryError) -> String {
         Fault::Failed => format!("{host} is in trouble; run it again later"),
         Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
         Fault::Credentials => "repair the credentials, or log in again".to_owned(),
+        Fault::NotRecorded => {
+            "add it to the file, or ask the registries: --save-tags instead of --tags-from"
+                .to_owned()
+        }
     }
 }

@@ -25,6 +25,7 @@ mod render;
 mod rollback;
 mod schema;
 mod status;
+mod tag_file;
 mod ui;
 mod validate;
 mod version;

@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::product::Kind;
+use crate::registry::RECORDING_SCHEMA;
 
 /// Print the JSON Schema of one of the kinds that a repository is made of
 #[derive(clap::Args)]
@@ -17,27 +18,47 @@ use crate::product::Kind;
 pub(super) struct Args {
     /// The kind
     #[arg(value_name = "KIND", ignore_case = true)]
-    kind: Kind,
+    kind: Document,
 }
 
-impl ValueEnum for Kind {
+/// Everything that has a schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Document {
+    /// A kind of the model.
+    Model(Kind),
+    /// The file of `bump-image --tags-from`.
+    RegistryTags,
+}
+
+impl ValueEnum for Document {
     fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
+        &[
+            Self::Model(Kind::Repository),
+            Self::Model(Kind::Product),
+            Self::Model(Kind::Component),
+            Self::Model(Kind::Environment),
+            Self::Model(Kind::Template),
+            Self::RegistryTags,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let (name, file) = match self {
-            Self::Repository => ("repository", "gitops.yaml"),
-            Self::Product => ("product", "product.yaml"),
-            Self::Component => ("component", "a file that product.yaml includes"),
-            Self::Environment => ("environment", "environment.yaml"),
-            Self::Template => ("template", "templates/NAME/template.yaml"),
+            Self::Model(Kind::Repository) => ("repository", "gitops.yaml"),
+            Self::Model(Kind::Product) => ("product", "product.yaml"),
+            Self::Model(Kind::Component) => ("component", "a file that product.yaml includes"),
+            Self::Model(Kind::Environment) => ("environment", "environment.yaml"),
+            Self::Model(Kind::Template) => ("template", "templates/NAME/template.yaml"),
+            Self::RegistryTags => ("registry-tags", "the file of bump-image --tags-from"),
         };
         Some(PossibleValue::new(name).help(file))
     }
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    context.ui.answer(args.kind.json_schema());
+    context.ui.answer(match args.kind {
+        Document::Model(kind) => kind.json_schema(),
+        Document::RegistryTags => RECORDING_SCHEMA,
+    });
     Ok(Exit::Ok)
 }

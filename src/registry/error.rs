@@ -74,6 +74,18 @@ pub enum RegistryError {
         /// What went wrong.
         reason: String,
     },
+    /// The document that is asked in the place of all registries does not say.
+    #[error("{file} lacks {what}")]
+    NotRecorded {
+        /// The registry's host.
+        registry: String,
+        /// The document.
+        file: String,
+        /// What was asked for.
+        what: String,
+        /// Whether it says that there is no such thing.
+        absent: bool,
+    },
     /// The client itself could not be set up.
     #[error("requests cannot be made: {0}")]
     Setup(String),
@@ -140,6 +152,8 @@ pub enum Fault {
     Unreachable,
     /// The credentials on this machine could not be used.
     Credentials,
+    /// The document that is asked in the place of all registries does not say.
+    NotRecorded,
 }
 
 impl RegistryError {
@@ -153,7 +167,10 @@ impl RegistryError {
                 429 => Fault::RateLimited,
                 _ => Fault::Failed,
             },
-            RegistryError::NotInLayout { .. } => Fault::NotFound,
+            RegistryError::NotInLayout { .. } | RegistryError::NotRecorded { absent: true, .. } => {
+                Fault::NotFound
+            }
+            RegistryError::NotRecorded { absent: false, .. } => Fault::NotRecorded,
             RegistryError::Unreachable { .. } => Fault::Unreachable,
             RegistryError::Credentials { .. } => Fault::Credentials,
             RegistryError::Malformed { .. }
@@ -172,6 +189,7 @@ impl RegistryError {
             | RegistryError::Digest { registry, .. }
             | RegistryError::Credentials { registry, .. }
             | RegistryError::NotInLayout { registry, .. }
+            | RegistryError::NotRecorded { registry, .. }
             | RegistryError::Layout { registry, .. } => Some(registry),
             RegistryError::Setup(_) => None,
         }

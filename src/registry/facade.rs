@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use reqwest::Method;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -16,6 +18,7 @@ use super::layout::Layout;
 use super::manifest::{
     ACCEPT, CONFIG_BYTES, Content, ImageFacts, MANIFEST_BYTES, Manifest, content, facts, pick,
 };
+use super::recording::{Recording, Replay};
 use super::settings::Settings;
 use super::tags;
 use crate::image::{Digest, Platform, Reference, Repository, Tag};
@@ -25,6 +28,7 @@ use crate::image::{Digest, Platform, Reference, Repository, Tag};
 pub struct Registries {
     runtime: Runtime,
     inner: Arc<Inner>,
+    recorded: Mutex<Recording>,
 }
 
 struct Inner {
@@ -32,6 +36,8 @@ struct Inner {
     client: Arc<Client>,
     store: Arc<Store>,
     sources: Mutex<BTreeMap<String, Source>>,
+    /// Answers for all hosts, where there is one.
+    replay: Option<Replay>,
 }
 
 /// Where a host's images are.
@@ -86,6 +92,20 @@ impl Registries {
     /// # Errors
     /// The system has no room for another event loop.
     pub fn new(settings: Settings) -> Result<Registries, RegistryError> {
+        Registries::with(settings, None)
+    }
+
+    /// Everything is answered by `recording`, which was read from `file`; no network
+    /// is asked.
+    ///
+    /// # Errors
+    /// As for [`Registries::new`].
+    pub fn replaying(recording: Recording, file: &Path) -> Result<Registries, RegistryError> {
+        let replay = Replay::new(recording, file);
+        Registries::with(Settings::default(), Some(replay))
+    }
+
+    fn with(settings: Settings, replay: Option<Replay>) -> Result<Registries, RegistryError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -100,21 +120,56 @@ impl Registries {
                 settings,
                 client,
                 sources: Mutex::default(),
+                replay,
             }),
+            recorded: Mutex::default(),
         })
     }
 
-    /// Whether a repository is read from a directory, where questions cost nothing.
+    /// Whether a repository is read from a file or directory, where questions cost
+    /// nothing.
     pub fn is_local(&self, repository: &Repository) -> bool {
-        self.inner.settings.layouts.contains_key(repository.host())
+        let layouts = &self.inner.settings.layouts;
+        self.inner.replay.is_some() || layouts.contains_key(repository.host())
+    }
+
+    /// What was said so far, at `as_of`, where the settings ask for it to be kept.
+    pub fn recorded(&self, as_of: Timestamp) -> Recording {
+        let recorded = self.recorded.lock();
+        let mut recorded = recorded.unwrap_or_else(PoisonError::into_inner).clone();
+        recorded.as_of = Some(as_of);
+        recorded
+    }
+
+    /// Keeps the answers that were given.
+    fn keep<Q, A>(
+        &self,
+        questions: &[Q],
+        answers: &[Result<A, RegistryError>],
+        note: impl Fn(&mut Recording, &Q, &A),
+    ) {
+        if !self.inner.settings.record {
+            return;
+        }
+        let recorded = self.recorded.lock();
+        let mut recorded = recorded.unwrap_or_else(PoisonError::into_inner);
+        for (question, answer) in questions.iter().zip(answers) {
+            if let Ok(answer) = answer {
+                note(&mut recorded, question, answer);
+            }
+        }
     }
 
     /// All tags of each repository, sorted by name.
     pub fn tags(&self, repositories: &[Repository]) -> Vec<Result<Vec<Tag>, RegistryError>> {
         self.inner.announce(repositories.iter());
-        self.batch(repositories, |inner, repository| async move {
+        let answers = self.batch(repositories, |inner, repository| async move {
             inner.tags(&repository).await
-        })
+        });
+        self.keep(repositories, &answers, |recording, repository, tags| {
+            recording.note_tags(repository, tags);
+        });
+        answers
     }
 
     /// Digest, and platforms where wanted, of each image.
@@ -124,9 +179,13 @@ impl Registries {
             .map(|query| query.reference.repository())
             .collect();
         self.inner.announce(repositories.iter());
-        self.batch(queries, |inner, query| async move {
+        let answers = self.batch(queries, |inner, query| async move {
             inner.manifest(&query).await
-        })
+        });
+        self.keep(queries, &answers, |recording, query, manifest| {
+            recording.note_manifest(&query.reference, manifest);
+        });
+        answers
     }
 
     /// What each image's configuration says, for the platform if one is given.
@@ -139,9 +198,13 @@ impl Registries {
             .map(|(reference, _)| reference.repository())
             .collect();
         self.inner.announce(repositories.iter());
-        self.batch(images, |inner, (reference, platform)| async move {
+        let answers = self.batch(images, |inner, (reference, platform)| async move {
             inner.facts(&reference, platform.as_ref()).await
-        })
+        });
+        self.keep(images, &answers, |recording, (reference, _), facts| {
+            recording.note_facts(reference, facts);
+        });
+        answers
     }
 
     /// Asks all questions at once and gives the answers in the questions' order.
@@ -175,6 +238,9 @@ impl Registries {
 
 impl Inner {
     fn announce<'a>(&self, repositories: impl Iterator<Item = &'a Repository>) {
+        if self.replay.is_some() {
+            return;
+        }
         for repository in repositories {
             if let Source::Host(host) = self.source(repository.host()) {
                 host.announce(repository.path());
@@ -195,6 +261,9 @@ impl Inner {
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, RegistryError> {
+        if let Some(replay) = &self.replay {
+            return replay.tags(repository);
+        }
         match self.source(repository.host()) {
             Source::Layout(layout) => layout?.tags(repository.path()),
             Source::Host(host) => tags::list(&host, repository.path()).await,
@@ -202,6 +271,9 @@ impl Inner {
     }
 
     async fn manifest(&self, query: &ManifestQuery) -> Result<Manifest, RegistryError> {
+        if let Some(replay) = &self.replay {
+            return replay.manifest(query);
+        }
         let repository = query.reference.repository();
         let wanted = wanted(&query.reference)?;
         if !query.platforms
@@ -239,6 +311,9 @@ impl Inner {
         reference: &Reference,
         platform: Option<&Platform>,
     ) -> Result<ImageFacts, RegistryError> {
+        if let Some(replay) = &self.replay {
+            return replay.facts(reference);
+        }
         let repository = reference.repository();
         let wanted = wanted(reference)?;
         let (_, bytes) = self.read(&repository, &wanted).await?;

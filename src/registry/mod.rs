@@ -1,4 +1,4 @@
-//! Adapter: OCI registries and image layout directories.
+//! Adapter: OCI registries, image layout directories, and recordings of either.
 //!
 //! One blocking facade, [`Registries`], answers in batches; the asynchronous
 //! client stays inside. Owns pagination, authentication, retries and what a
@@ -13,7 +13,9 @@ mod host;
 mod http;
 mod layout;
 mod manifest;
+mod recording;
 mod settings;
+mod spelling;
 mod tags;
 mod token;
 
@@ -21,4 +23,5 @@ pub use credentials::CredentialSource;
 pub use error::{Fault, Refusal, RegistryError};
 pub use facade::{ManifestQuery, Registries};
 pub use manifest::{ImageFacts, Manifest};
+pub use recording::{RECORDING_SCHEMA, Recording, RecordingError};
 pub use settings::{Proxies, Settings};

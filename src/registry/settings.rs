@@ -32,6 +32,10 @@ pub struct Settings {
     pub longest_pause: Duration,
     /// Pages of one tag list before it counts as endless.
     pub page_limit: usize,
+    /// Whether what registries say is kept, for [`Registries::recorded`].
+    ///
+    /// [`Registries::recorded`]: super::Registries::recorded
+    pub record: bool,
 }
 
 /// Proxies for outgoing requests.
@@ -67,6 +71,7 @@ impl Default for Settings {
             backoff: Duration::from_millis(300),
             longest_pause: Duration::from_secs(30),
             page_limit: 2_000,
+            record: false,
         }
     }
 }

@@ -37,6 +37,7 @@ mod rollback;
 mod schema;
 mod status;
 mod support;
+mod tag_file;
 mod validate;
 mod validate_cluster;
 mod validate_live;

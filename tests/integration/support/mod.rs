@@ -5,6 +5,7 @@ pub mod env;
 pub mod faults;
 pub mod githttp;
 pub mod http;
+pub mod images;
 pub mod process;
 pub mod registry;
 pub mod repo;
