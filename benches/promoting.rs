@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use divan::Bencher;
 use kubectl_gitops::ops::estate::{Estate, OpenOptions};
 use kubectl_gitops::ops::promote::{Request, gather, plan, planned};
-use kubectl_gitops::repo::RepoPath;
+use kubectl_gitops::repo::{CommitId, RepoPath};
 use kubectl_gitops::template::render;
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files)
     );
     stream.extend(head.bytes());
     if let Some(from) = from {
-        stream.extend(format!("from refs/heads/{from}\n").bytes());
+        stream.extend(format!("from {from}\n").bytes());
     }
     for (path, bytes) in files {
         stream.extend(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).bytes());
@@ -54,8 +54,9 @@ fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files)
     }
 }
 
-/// A repository whose dev is one image ahead of staging, everything rendered and committed.
-fn repository(components: usize) -> TempDir {
+/// A repository whose dev was promoted to staging and is one image ahead since,
+/// everything rendered and committed, after this many other commits.
+fn repository(components: usize, history: usize) -> TempDir {
     let path = |text: &str| -> RepoPath { text.parse().unwrap() };
     let mut files = large(components);
     files.remove(&path("environment.yaml"));
@@ -67,33 +68,55 @@ fn repository(components: usize) -> TempDir {
         files.insert(path, file.text.into_bytes());
     }
     for at in 0..OTHERS {
-        let path = format!("notes/{:02}/{at:05}.txt", at % 100)
-            .parse()
-            .unwrap();
-        files.insert(path, format!("note {at}\n").into_bytes());
+        files.insert(note(at), format!("note {at}\n").into_bytes());
     }
-    let product = path("product.yaml");
-    let text = String::from_utf8(files[&product].clone()).unwrap();
-    let newer = text.replace("service-0007:v1.7.0", "service-0007:v1.8.0");
     let mut stream = Vec::new();
     commit(&mut stream, "main", None, &config);
     commit(&mut stream, "env/staging", None, &files);
-    let change = [(product, newer.into_bytes())].into_iter().collect();
-    commit(&mut stream, "env/dev", Some("env/staging"), &change);
+    for at in 0..history {
+        let change = [(note(at % OTHERS), format!("{at}\n").into_bytes())].into();
+        commit(&mut stream, "env/staging", None, &change);
+    }
+    let product = path("product.yaml");
+    let bump = |version: &str| -> Files {
+        let text = String::from_utf8(files[&product].clone()).unwrap();
+        let text = text.replace("service-0007:v1.7.0", &format!("service-0007:{version}"));
+        [(product.clone(), text.into_bytes())].into()
+    };
+    commit(
+        &mut stream,
+        "env/dev",
+        Some("refs/heads/env/staging"),
+        &bump("v1.8.0"),
+    );
     let dir = TempDir::new().expect("a folder");
+    let git = |words: &[&str], input: &[u8]| git(dir.path(), words, input);
+    git(&["init", "--quiet", "--initial-branch=main"], b"");
+    git(&["fast-import", "--quiet"], &stream);
+    git(&["config", "user.name", "Ada"], b"");
+    git(&["config", "user.email", "ada@example.com"], b"");
+    let estate = open(&dir);
+    let promoted = promote(&estate);
     git(
-        dir.path(),
-        &["init", "--quiet", "--initial-branch=main"],
+        &["update-ref", "refs/heads/env/staging", promoted.as_str()],
         b"",
     );
-    git(dir.path(), &["fast-import", "--quiet"], &stream);
-    git(dir.path(), &["config", "user.name", "Ada"], b"");
-    git(
-        dir.path(),
-        &["config", "user.email", "ada@example.com"],
-        b"",
+    let mut stream = Vec::new();
+    commit(
+        &mut stream,
+        "env/dev",
+        Some("refs/heads/env/dev^0"),
+        &bump("v1.9.0"),
     );
+    git(&["fast-import", "--quiet"], &stream);
+    git(&["repack", "-a", "-d", "-q"], b"");
     dir
+}
+
+fn note(at: usize) -> RepoPath {
+    format!("notes/{:02}/{at:05}.txt", at % 100)
+        .parse()
+        .unwrap()
 }
 
 fn open(dir: &TempDir) -> Estate {
@@ -105,28 +128,44 @@ fn open(dir: &TempDir) -> Estate {
     .expect("a repository")
 }
 
-#[divan::bench(args = [1000], sample_count = 20)]
-fn plan_and_commit(bencher: Bencher<'_, '_>, components: usize) {
-    let dir = repository(components);
-    let estate = open(&dir);
+/// Reads, plans and writes the commit of one promotion to staging; no branch moves.
+fn promote(estate: &Estate) -> CommitId {
     let staging = "staging".parse().unwrap();
-    bencher.bench_local(|| {
-        let request = Request::default();
-        let facts = gather(&estate, &staging, None, None).unwrap();
-        let plan = plan(&request, &facts).unwrap();
-        let target = &facts.target.state.entry;
-        let planned = planned(&plan, &request, &estate, target);
-        let commits = planned.changes.updates.iter();
-        commits
-            .map(|update| estate.git.write_commit(update).unwrap())
-            .collect::<Vec<_>>()
-    });
+    let request = Request::default();
+    let facts = gather(estate, &staging, None, None).unwrap();
+    let plan = plan(&request, &facts).unwrap();
+    let planned = planned(&plan, &request, estate, &facts.target.state.entry);
+    if let Some(known) = &planned.known {
+        estate.remember(known);
+    }
+    let update = &planned.changes.updates[0];
+    estate.git.write_commit(update).unwrap()
+}
+
+/// One component changed, in a clone that was promoted from before; by the number of
+/// other commits.
+#[divan::bench(args = [0, 100_000], sample_count = 20)]
+fn plan_and_commit(bencher: Bencher<'_, '_>, history: usize) {
+    let dir = repository(1000, history);
+    let estate = open(&dir);
+    bencher.bench_local(|| promote(&estate));
+}
+
+/// The same in a fresh clone, where the target has to be rendered once.
+#[divan::bench(sample_count = 20)]
+fn in_a_fresh_clone(bencher: Bencher<'_, '_>) {
+    let dir = repository(1000, 0);
+    let estate = open(&dir);
+    let kept = dir.path().join(".git/kubectl-gitops");
+    bencher
+        .with_inputs(|| std::fs::remove_dir_all(&kept).unwrap_or_default())
+        .bench_local_values(|()| promote(&estate));
 }
 
 /// The reading alone.
-#[divan::bench(args = [1000], sample_count = 20)]
-fn gather_only(bencher: Bencher<'_, '_>, components: usize) {
-    let dir = repository(components);
+#[divan::bench(sample_count = 20)]
+fn gather_only(bencher: Bencher<'_, '_>) {
+    let dir = repository(1000, 0);
     let estate = open(&dir);
     let staging = "staging".parse().unwrap();
     bencher.bench_local(|| gather(&estate, &staging, None, None).unwrap());

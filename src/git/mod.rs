@@ -14,6 +14,7 @@ mod error;
 mod fetch;
 mod history;
 mod identity;
+mod kept;
 mod local;
 mod masking;
 mod open;

@@ -128,7 +128,7 @@ pub(super) fn object_id(id: &str) -> Result<Oid, GitError> {
 }
 
 pub(super) fn blob_id_of(id: Oid) -> Result<BlobId, GitError> {
-    id.to_string().parse().map_err(|error| GitError::Library {
+    BlobId::from_bytes(id.as_bytes()).map_err(|error| GitError::Library {
         message: format!("{error}"),
     })
 }

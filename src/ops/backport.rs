@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::estate::Estate;
 use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use super::publish::Planned;
-use super::rerender::{RenderedChange, rendering, rerender};
+use super::rerender::{KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::image::{Reference, coerce};
 use crate::product::{Class, ComponentName, EnvironmentName, UnitId};
 use crate::repo::{ChangeSet, CommitId, CommitMessage, Edit, RefUpdate, RepoPath};
+use crate::template::{RenderedIndex, render};
 
 /// What a person asked for.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +54,8 @@ pub struct Plan {
     pub edits: BTreeMap<RepoPath, Edit>,
     /// SHA-256 of the changes, `sha256:<hex>`.
     pub digest: String,
+    /// What the environment renders to afterwards, to be remembered.
+    pub known: Option<KnownRendering>,
 }
 
 /// Makes the plan from the facts of a promotion of the hotfixed environment.
@@ -78,9 +81,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         }
     }
     let mut edits = promote::backported(facts, &items)?;
-    let before = rendering(&facts.repository, &facts.source.state)
-        .ok()
-        .flatten();
+    let into = &facts.source.state;
+    let before = rendered_product(&facts.repository, into)
+        .and_then(|product| render(product, &facts.repository, &into.entry).ok())
+        .map(|rendering| RenderedIndex::of(&rendering, into.snapshot.object_format()));
     let outcome = rerender(
         &facts.repository,
         &facts.source.state,
@@ -90,7 +94,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     )
     .map_err(PlanError::Result)?;
     edits.extend(outcome.edits.clone());
-    let digest = promote::digest(&items, &outcome);
+    let digest = promote::digest(&items, &outcome.edits);
     let (hotfixed, into) = (&facts.target.state, &facts.source.state);
     Ok(Plan {
         hotfixed: (hotfixed.entry.name.clone(), hotfixed.commit.clone()),
@@ -103,6 +107,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         items,
         left,
         rendered: outcome.changes,
+        known: outcome.known,
         edits,
         digest,
     })
@@ -194,5 +199,6 @@ pub fn planned(plan: &Plan, request: &Request, estate: &Estate, facts: &Facts) -
         changes: ChangeSet {
             updates: vec![update],
         },
+        known: plan.known.clone(),
     }
 }

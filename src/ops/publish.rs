@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::estate::{Estate, EstateError};
+use super::rerender::KnownRendering;
 use crate::git::{GitError, LocalRef, PushOutcome, RefMove, pause};
 use crate::product::{EnvironmentEntry, WriteMode};
 use crate::repo::{BranchName, ChangeSet, CommitId, CommitInfo, RefUpdate};
@@ -29,6 +30,8 @@ pub struct Planned {
     pub digest: String,
     /// What is written.
     pub changes: ChangeSet,
+    /// What the sources among that render to, where it is worth remembering.
+    pub known: Option<KnownRendering>,
 }
 
 /// What was published.
@@ -150,7 +153,12 @@ pub fn publish_replanning<E>(
     let mut planned = first;
     for turn in 1..=TRIES {
         let branch = match attempt(estate, &planned.changes, options)? {
-            Attempt::Done(published) => return Ok(published),
+            Attempt::Done(published) => {
+                if let Some(known) = &planned.known {
+                    estate.remember(known);
+                }
+                return Ok(published);
+            }
             Attempt::Stale(branch) => branch,
         };
         if turn == TRIES {

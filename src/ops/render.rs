@@ -287,6 +287,7 @@ impl RenderPlan {
         Planned {
             digest,
             changes: ChangeSet::from(update),
+            known: None,
         }
     }
 

@@ -5,7 +5,7 @@
 //! backport and render. Files that no rendering of the environment produced
 //! are foreign and stay as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -14,8 +14,10 @@ use super::estate::EnvironmentState;
 use crate::product::{
     ComponentName, EnvironmentEntry, LayerName, ModelError, ProductTree, Repository,
 };
-use crate::repo::{Edit, RepoPath, Snapshot, blob_id, blob_id_in};
-use crate::template::{RenderError, RenderedFile, Renderer, Rendering, render};
+use crate::repo::{Edit, RepoPath, Snapshot, blob_id};
+use crate::template::{
+    IndexedFile, RenderError, RenderedIndex, Renderer, Rendering, render, sources_digest,
+};
 
 /// How a rendered file changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -53,6 +55,20 @@ pub struct Rerendered {
     pub changes: Vec<RenderedChange>,
     /// The same as edits; the source edits are not among them.
     pub edits: BTreeMap<RepoPath, Edit>,
+    /// What was rendered for it: at least all files of the components that the
+    /// change has an effect on.
+    pub rendering: Rendering,
+    /// What the changed sources render to, to be kept; `None`: no rendering is committed.
+    pub known: Option<KnownRendering>,
+}
+
+/// What some sources render to, under the digest of those sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownRendering {
+    /// See [`sources_digest`].
+    pub sources: String,
+    /// What they render to.
+    pub index: RenderedIndex,
 }
 
 /// Why the changed sources can't be rendered.
@@ -74,36 +90,25 @@ fn first(errors: &[ModelError]) -> String {
     }
 }
 
-/// The rendering of an environment's sources as they are; `None` without a
-/// product manifest, or where `gitops.yaml` commits no rendering.
-///
-/// # Errors
-/// The sources can't be rendered.
-pub fn rendering(
+/// The product of an environment that commits a rendering of it.
+pub(super) fn rendered_product<'a>(
     repository: &Repository,
-    state: &EnvironmentState,
-) -> Result<Option<Rendering>, RenderError> {
-    let product = state
-        .product
-        .as_ref()
-        .filter(|_| repository.rendered.is_some());
-    product
-        .map(|product| render(product, repository, &state.entry))
-        .transpose()
+    state: &'a EnvironmentState,
+) -> Option<&'a ProductTree> {
+    let product = state.product.as_ref();
+    product.filter(|_| repository.rendered.is_some())
 }
 
 /// Rendered files of an environment that are not what its sources render to:
 /// missing, or with other content.
-pub fn stale(state: &EnvironmentState, rendering: &Rendering) -> Vec<RenderedChange> {
-    differences(&state.snapshot, rendering)
-        .map(|(change, _)| change)
-        .collect()
+pub fn stale(state: &EnvironmentState, index: &RenderedIndex) -> Vec<RenderedChange> {
+    differences(&state.snapshot, index)
 }
 
 /// Applies `edits` to an environment's files and renders the result.
 ///
-/// `before` is the rendering of its sources as they are: the files that it
-/// has and the new one lacks are removed. A state that can't be rendered owns
+/// `before` is what its sources render to as they are: the files that it
+/// has and the new rendering lacks are removed. A state that can't be rendered owns
 /// no files, so that a change that repairs it can be written. `elsewhere`
 /// resolves reused blobs, such as those of the source of a promotion.
 ///
@@ -112,7 +117,7 @@ pub fn stale(state: &EnvironmentState, rendering: &Rendering) -> Vec<RenderedCha
 pub fn rerender(
     repository: &Repository,
     state: &EnvironmentState,
-    before: Option<&Rendering>,
+    before: Option<&RenderedIndex>,
     edits: &BTreeMap<RepoPath, Edit>,
     elsewhere: Option<&Snapshot>,
 ) -> Result<Rerendered, RerenderError> {
@@ -123,6 +128,8 @@ pub fn rerender(
         product,
         changes: Vec::new(),
         edits: BTreeMap::new(),
+        rendering: Rendering::default(),
+        known: None,
     };
     let Some(product) = &outcome.product else {
         return Ok(outcome);
@@ -131,15 +138,30 @@ pub fn rerender(
         renders(repository, state, product, edits)?;
         return Ok(outcome);
     }
-    let after = match before.zip(state.product.as_ref()) {
-        Some((before, old)) if only_manifests(edits, old) => {
-            again(repository, &state.entry, old, product, before)?
-        }
-        _ => render(product, repository, &state.entry)?,
+    let format = outcome.snapshot.object_format();
+    let again = match before.zip(state.product.as_ref()) {
+        Some((before, old)) if only_manifests(edits, old) => again(
+            repository,
+            &state.entry,
+            (old, product),
+            before,
+            &outcome.snapshot,
+        )?,
+        _ => None,
     };
-    for (change, text) in differences(&outcome.snapshot, &after) {
-        outcome.edits.insert(change.path.clone(), Edit::write(text));
-        outcome.changes.push(change);
+    let (after, rendering) = match again {
+        Some(both) => both,
+        None => {
+            let rendering = render(product, repository, &state.entry)?;
+            (RenderedIndex::of(&rendering, format), rendering)
+        }
+    };
+    for change in differences(&outcome.snapshot, &after) {
+        if let Some(file) = rendering.files.get(&change.path) {
+            let edit = Edit::write(file.text.as_str());
+            outcome.edits.insert(change.path.clone(), edit);
+            outcome.changes.push(change);
+        }
     }
     for (path, file) in before.into_iter().flat_map(|before| &before.files) {
         if !after.files.contains_key(path) && outcome.snapshot.entry(path).is_some() {
@@ -150,6 +172,14 @@ pub fn rerender(
         }
     }
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    outcome.known =
+        sources_digest(product, repository, &state.entry, &outcome.snapshot).map(|sources| {
+            KnownRendering {
+                sources,
+                index: after,
+            }
+        });
+    outcome.rendering = rendering;
     Ok(outcome)
 }
 
@@ -188,30 +218,38 @@ fn only_manifests(edits: &BTreeMap<RepoPath, Edit>, product: &ProductTree) -> bo
 }
 
 /// Renders what the changed components have an effect on, and takes the rest
-/// from the rendering before.
+/// from what is known; `None`: only a whole rendering can tell.
 fn again(
     repository: &Repository,
     entry: &EnvironmentEntry,
-    old: &ProductTree,
-    new: &ProductTree,
-    before: &Rendering,
-) -> Result<Rendering, RenderError> {
-    let renderer = Renderer::new(new, repository, entry)?;
+    (old, new): (&ProductTree, &ProductTree),
+    before: &RenderedIndex,
+    snapshot: &Snapshot,
+) -> Result<Option<(RenderedIndex, Rendering)>, RenderError> {
     let Some(changed) = old.components_changed_in(new) else {
-        return renderer.render();
+        return Ok(None);
     };
+    let renderer = Renderer::new(new, repository, entry)?;
     let mut affected = renderer.affected_by(&changed);
-    let mut rendering = renderer.render_components(&affected)?;
     affected.extend(changed);
+    // A committed file that is not as rendered is written again, so its text is needed too.
+    let stale = differences(snapshot, before).into_iter();
+    let wanted: BTreeSet<ComponentName> = stale
+        .map(|change| change.component)
+        .chain(affected.iter().cloned())
+        .collect();
+    let rendering = renderer.render_components(&wanted)?;
+    let mut after = RenderedIndex::of(&rendering, snapshot.object_format());
     for (path, file) in &before.files {
-        if !affected.contains(&file.component)
-            && rendering.files.insert(path.clone(), file.clone()).is_some()
-        {
+        if wanted.contains(&file.component) {
+            continue;
+        }
+        if after.files.insert(path.clone(), file.clone()).is_some() {
             // Two components claim one file: let the whole rendering say so.
-            return renderer.render();
+            return Ok(None);
         }
     }
-    Ok(rendering)
+    Ok(Some((after, rendering)))
 }
 
 /// SHA-256 over the files that a rendering changes, `sha256:<hex>`.
@@ -239,23 +277,19 @@ pub(super) fn describe(edits: &BTreeMap<RepoPath, Edit>, text: &mut String) {
 }
 
 /// The files of a rendering that a snapshot lacks or has otherwise.
-fn differences<'a>(
-    snapshot: &'a Snapshot,
-    rendering: &'a Rendering,
-) -> impl Iterator<Item = (RenderedChange, &'a str)> {
-    rendering.files.iter().filter_map(|(path, file)| {
+fn differences(snapshot: &Snapshot, index: &RenderedIndex) -> Vec<RenderedChange> {
+    let difference = |(path, file): (&RepoPath, &IndexedFile)| {
         let kind = match snapshot.entry(path) {
             None => ChangeKind::Added,
-            Some(entry) if entry.id != blob_id_in(entry.id.format(), file.text.as_bytes()) => {
-                ChangeKind::Changed
-            }
+            Some(entry) if entry.id != file.id => ChangeKind::Changed,
             Some(_) => return None,
         };
-        Some((change(path, kind, file), file.text.as_str()))
-    })
+        Some(change(path, kind, file))
+    };
+    index.files.iter().filter_map(difference).collect()
 }
 
-fn change(path: &RepoPath, kind: ChangeKind, file: &RenderedFile) -> RenderedChange {
+fn change(path: &RepoPath, kind: ChangeKind, file: &IndexedFile) -> RenderedChange {
     RenderedChange {
         path: path.clone(),
         kind,

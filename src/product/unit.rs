@@ -107,7 +107,7 @@ impl ProductTree {
     /// manifests are a changed copy of these; `None`: something else than
     /// components changed too, so that every component may come out otherwise.
     pub fn components_changed_in(&self, other: &ProductTree) -> Option<BTreeSet<ComponentName>> {
-        if self.rest().ok()? != other.rest().ok()? {
+        if !self.same_rest(other)? {
             return None;
         }
         let text = |tree: &ProductTree, name: &ComponentName| {
@@ -134,11 +134,43 @@ impl ProductTree {
 
     /// The product manifest without its components, as written.
     fn rest(&self) -> Result<Value, UnitError> {
+        self.split().map(|(rest, _)| rest)
+    }
+
+    /// The product manifest as written: what is left without its components, and those.
+    fn split(&self) -> Result<(Value, Map<String, Value>), UnitError> {
         let mut value = self.value(&self.product.file, 0, &Path::root())?;
-        if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.shift_remove("components");
+        let components = value
+            .get_mut("spec")
+            .and_then(Value::as_object_mut)
+            .and_then(|spec| spec.shift_remove("components"));
+        match components {
+            Some(Value::Object(components)) => Ok((value, components)),
+            _ => Ok((value, Map::new())),
         }
-        Ok(value)
+    }
+
+    /// Whether both manifests say the same apart from their components.
+    fn same_rest(&self, other: &ProductTree) -> Option<bool> {
+        let around = |tree: &ProductTree| {
+            let stream = tree.files.get(&tree.product.file)?;
+            let document = stream.documents().first()?;
+            let components = Path::of(["spec", "components"]);
+            let block = document.root()?.at(&components)?;
+            let text = stream.text();
+            // What an alias stands for may be written among the components.
+            if text.contains(['*', '&']) {
+                return None;
+            }
+            let (before, after) = (text.get(..block.start())?, text.get(block.end()..)?);
+            Some((before.to_owned(), after.to_owned()))
+        };
+        if let (Some(one), Some(two)) = (around(self), around(other))
+            && one == two
+        {
+            return Some(true);
+        }
+        Some(self.rest().ok()? == other.rest().ok()?)
     }
 
     fn value(&self, file: &RepoPath, document: usize, path: &Path) -> Result<Value, UnitError> {
@@ -174,9 +206,16 @@ pub fn units(
     let mut found = Units::new();
     let mut manifests = BTreeSet::new();
     if let Some(tree) = tree {
-        found.insert(UnitId::Product, tree.rest()?);
+        let (rest, mut own) = tree.split()?;
+        found.insert(UnitId::Product, rest);
         for (name, node) in &tree.components {
-            let value = tree.value(&node.file, node.document, &node.path)?;
+            let written = (node.file == tree.product.file)
+                .then(|| own.get_mut(name.as_str()).map(Value::take))
+                .flatten();
+            let value = match written {
+                Some(value) => value,
+                None => tree.value(&node.file, node.document, &node.path)?,
+            };
             found.insert(UnitId::Component(name.clone()), value);
         }
         manifests = tree.manifests();

@@ -100,6 +100,21 @@ object_id! {
     BlobId
 }
 
+impl BlobId {
+    /// The id with these raw bytes, 20 or 32 of them.
+    ///
+    /// # Errors
+    /// The bytes are no object id.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdError> {
+        match bytes.len() {
+            20 | 32 => Ok(Self(hex(bytes))),
+            _ => Err(IdError {
+                text: hex(bytes).into(),
+            }),
+        }
+    }
+}
+
 /// The id that Git gives these bytes in a SHA-1 repository.
 pub fn blob_id(bytes: &[u8]) -> BlobId {
     blob_id_in(ObjectFormat::Sha1, bytes)
@@ -122,11 +137,12 @@ pub fn blob_id_in(format: ObjectFormat, bytes: &[u8]) -> BlobId {
 
 fn hex(bytes: &[u8]) -> Box<str> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text.into_boxed_str()
 }
 
 #[cfg(test)]

@@ -43,8 +43,17 @@ impl RepoPath {
 
     /// This path with a relative path of one or more segments behind it.
     pub fn join(&self, relative: &str) -> Result<Self, RepoPathError> {
-        let tail: Self = relative.parse()?;
-        Ok(self.join_path(&tail))
+        if relative.is_empty() {
+            return Ok(self.clone());
+        }
+        match broken_rule(relative) {
+            None if self.is_root() => Ok(Self(relative.into())),
+            None => Ok(Self([&self.0, "/", relative].concat().into_boxed_str())),
+            Some(reason) => Err(RepoPathError {
+                path: relative.to_owned(),
+                reason,
+            }),
+        }
     }
 
     /// This path with another one behind it.
@@ -93,6 +102,10 @@ impl RepoPath {
 /// Spellings of `.git` that some file system resolves to it: any case, the
 /// short name that Windows gives it, trailing dots and blanks, a stream.
 fn reads_as_dot_git(segment: &str) -> bool {
+    // Nearly every name ends here: an ASCII one is read as it is written.
+    if segment.is_ascii() && !segment.starts_with(['.', 'g', 'G']) {
+        return false;
+    }
     let visible: String = segment
         .chars()
         .filter(|c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'))

@@ -2,7 +2,8 @@
 //! path is proven absent» apart from «nobody looked»: what was not read is an
 //! error, never an empty answer.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -86,12 +87,17 @@ pub enum Content {
     TooLarge(u64),
 }
 
-/// The files of one commit or of the work tree, by path.
+type File = (Entry, Content);
+
+/// The files of one commit or of the work tree, by path. A copy, changed or not,
+/// shares what was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     commit: Option<CommitId>,
     roots: Vec<RepoPath>,
-    entries: BTreeMap<RepoPath, (Entry, Content)>,
+    read: Arc<BTreeMap<RepoPath, File>>,
+    /// What stands otherwise than it was read; `None`: it is gone.
+    changed: BTreeMap<RepoPath, Option<File>>,
 }
 
 impl Snapshot {
@@ -102,12 +108,52 @@ impl Snapshot {
 
     /// What stands at this path, if something does.
     pub fn entry(&self, path: &RepoPath) -> Option<&Entry> {
-        self.entries.get(path).map(|(entry, _)| entry)
+        self.file(path).map(|(_, (entry, _))| entry)
     }
 
     /// All files, in the order of their paths.
     pub fn entries(&self) -> impl Iterator<Item = (&RepoPath, &Entry)> {
-        self.entries.iter().map(|(path, (entry, _))| (path, entry))
+        self.files(Bound::Unbounded)
+            .map(|(path, (entry, _))| (path, entry))
+    }
+
+    /// The hash function that the files' ids were made with.
+    pub fn object_format(&self) -> ObjectFormat {
+        self.entries()
+            .next()
+            .map_or(ObjectFormat::Sha1, |(_, entry)| entry.id.format())
+    }
+
+    fn file(&self, path: &RepoPath) -> Option<(&RepoPath, &File)> {
+        match self.changed.get_key_value(path) {
+            Some((path, file)) => file.as_ref().map(|file| (path, file)),
+            None => self.read.get_key_value(path),
+        }
+    }
+
+    /// The files from a path on, in the order of their paths.
+    fn files<'a>(
+        &'a self,
+        from: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a RepoPath, &'a File)> + use<'a> {
+        let range = (from, Bound::Unbounded);
+        let mut changed = self.changed.range::<str, _>(range).peekable();
+        let mut read = self.read.range::<str, _>(range).peekable();
+        let next = move || {
+            let order = match (changed.peek(), read.peek()) {
+                (Some((one, _)), Some((other, _))) => one.cmp(other),
+                (Some(_), None) => Ordering::Less,
+                (None, _) => Ordering::Greater,
+            };
+            if order == Ordering::Greater {
+                return read.next().map(|(path, file)| (path, Some(file)));
+            }
+            if order == Ordering::Equal {
+                read.next();
+            }
+            changed.next().map(|(path, file)| (path, file.as_ref()))
+        };
+        std::iter::from_fn(next).filter_map(|(path, file)| Some((path, file?)))
     }
 
     /// All files below a folder; the file itself when `dir` is one.
@@ -117,10 +163,9 @@ impl Snapshot {
         } else {
             format!("{dir}/")
         };
-        let own = self.entries.get_key_value(dir);
+        let own = self.file(dir);
         let below = self
-            .entries
-            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+            .files(Bound::Included(prefix.as_str()))
             .take_while(move |(path, _)| path.as_str().starts_with(&prefix));
         own.into_iter()
             .chain(below)
@@ -129,7 +174,7 @@ impl Snapshot {
 
     /// A file's content; `Ok(None)` when the path is proven absent.
     pub fn bytes(&self, path: &RepoPath) -> Result<Option<&[u8]>, SnapshotError> {
-        let Some((entry, content)) = self.entries.get(path) else {
+        let Some((_, (entry, content))) = self.file(path) else {
             return self.absent(path).map(|()| None);
         };
         match entry.kind {
@@ -195,22 +240,23 @@ impl Snapshot {
     ) -> Snapshot {
         let mut changed = self.clone();
         changed.commit = None;
-        let reuses = edits
+        let reused: BTreeSet<&BlobId> = edits
             .values()
-            .any(|edit| matches!(edit, Edit::Reuse { .. }));
-        let mut known: BTreeMap<&BlobId, &(Entry, Content)> = BTreeMap::new();
-        if reuses {
+            .filter_map(|edit| match edit {
+                Edit::Reuse { id, .. } => Some(id),
+                Edit::Write { .. } | Edit::Delete => None,
+            })
+            .collect();
+        let mut known: BTreeMap<&BlobId, &File> = BTreeMap::new();
+        if !reused.is_empty() {
             let all = elsewhere.into_iter().chain([self]);
-            known = all
-                .flat_map(|snapshot| snapshot.entries.values())
-                .map(|file| (&file.0.id, file))
-                .collect();
+            let all = all.flat_map(|snapshot| snapshot.files(Bound::Unbounded));
+            known.extend(
+                all.filter(|(_, file)| reused.contains(&file.0.id))
+                    .map(|(_, file)| (&file.0.id, file)),
+            );
         }
-        let format = self
-            .entries
-            .values()
-            .next()
-            .map_or(ObjectFormat::Sha1, |(entry, _)| entry.id.format());
+        let format = self.object_format();
         for (path, edit) in edits {
             let kind = |executable: bool| match executable {
                 true => EntryKind::Executable,
@@ -218,7 +264,7 @@ impl Snapshot {
             };
             let file = match edit {
                 Edit::Delete => {
-                    changed.entries.remove(path);
+                    changed.changed.insert(path.clone(), None);
                     continue;
                 }
                 Edit::Write { bytes, executable } => (
@@ -242,7 +288,7 @@ impl Snapshot {
                     )
                 }
             };
-            changed.entries.insert(path.clone(), file);
+            changed.changed.insert(path.clone(), Some(file));
         }
         changed
     }
@@ -268,26 +314,35 @@ impl Snapshot {
 
 /// Collects the files of a snapshot, for the adapter that reads them.
 #[derive(Debug)]
-pub struct SnapshotBuilder(Snapshot);
+pub struct SnapshotBuilder {
+    commit: Option<CommitId>,
+    roots: Vec<RepoPath>,
+    files: Vec<(RepoPath, File)>,
+}
 
 impl SnapshotBuilder {
     /// Starts a snapshot that will hold everything below these folders.
     pub fn new(commit: Option<CommitId>, roots: Vec<RepoPath>) -> Self {
-        Self(Snapshot {
+        Self {
             commit,
             roots,
-            entries: BTreeMap::new(),
-        })
+            files: Vec::new(),
+        }
     }
 
     /// Adds one path.
     pub fn insert(&mut self, path: RepoPath, entry: Entry, content: Content) {
-        self.0.entries.insert(path, (entry, content));
+        self.files.push((path, (entry, content)));
     }
 
     /// The snapshot.
     pub fn finish(self) -> Snapshot {
-        self.0
+        Snapshot {
+            commit: self.commit,
+            roots: self.roots,
+            read: Arc::new(self.files.into_iter().collect()),
+            changed: BTreeMap::new(),
+        }
     }
 }
 

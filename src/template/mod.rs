@@ -10,6 +10,7 @@ mod context;
 mod engine;
 mod error;
 mod filters;
+mod index;
 mod inputs;
 mod merge;
 mod render;
@@ -19,6 +20,7 @@ mod trace;
 
 pub use engine::Reads;
 pub use error::{RenderCause, RenderError, RenderProblem};
+pub use index::{IndexedFile, RenderedIndex, sources_digest};
 pub use inputs::{Level, LevelKind, levels, origin, served_image};
 pub use render::{
     FILES_FOLDER, RENDERER_VERSION, RenderedFile, Renderer, Rendering, render, render_components,

@@ -206,9 +206,7 @@ impl Node {
 
     /// The entry of a mapping whose key Kubernetes reads as `name`; the first of several.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries()
-            .iter()
-            .find(|entry| entry.name().is_some_and(|found| found == name))
+        self.entries().iter().find(|entry| entry.key.is_named(name))
     }
 
     /// The value of a mapping's key, as written: merges and aliases are not followed.
@@ -226,6 +224,19 @@ impl Node {
             };
         }
         Some(node)
+    }
+
+    /// Whether this is a key that Kubernetes reads as `name`. Only numbers and booleans
+    /// have several spellings, so most keys are told apart by their bytes.
+    fn is_named(&self, name: &str) -> bool {
+        let respelt = || {
+            matches!(name, "true" | "false" | "NaN" | "inf")
+                || name.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        };
+        match self.scalar() {
+            Some(scalar) if scalar.text != name && !respelt() => false,
+            _ => self.key_name().is_some_and(|found| found == name),
+        }
     }
 
     pub(super) fn key_name(&self) -> Option<Cow<'_, str>> {

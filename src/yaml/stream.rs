@@ -7,11 +7,11 @@ use super::error::{YamlError, YamlErrorKind};
 use super::node::{Node, NodeKind, Position, Span};
 use super::parse;
 
-/// All documents of one text.
+/// All documents of one text. A copy shares them.
 #[derive(Debug, Clone)]
 pub struct Stream {
     source: Arc<Source>,
-    documents: Vec<Document>,
+    documents: Arc<[Document]>,
 }
 
 /// One document.
@@ -69,7 +69,7 @@ impl Stream {
     /// [`YamlErrorKind::UnknownAnchor`]; everything about values is found by [`Document::value`].
     pub fn parse(text: &str) -> Result<Stream, YamlError> {
         let source = Arc::new(Source::new(text));
-        let documents = parse::documents(&source)?;
+        let documents = parse::documents(&source)?.into();
         Ok(Stream { source, documents })
     }
 
@@ -88,7 +88,7 @@ impl Stream {
     /// # Errors
     /// [`YamlErrorKind::Documents`] at the second document.
     pub fn single(&self) -> Result<Option<&Document>, YamlError> {
-        match self.documents.as_slice() {
+        match &*self.documents {
             [] => Ok(None),
             [only] => Ok(Some(only)),
             [_, second, ..] => Err(second.error(

@@ -25,6 +25,7 @@ pub fn planned(
     Planned {
         digest: plan.digest.clone(),
         changes: ChangeSet::from(update),
+        known: plan.known.clone(),
     }
 }
 

@@ -22,7 +22,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::estate::EstateError;
-use super::rerender::{RenderedChange, RerenderError};
+use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use crate::image::{Digest, DigestError, Platform, SelectError, Tag, TagError, TagPolicy, Verdict};
 use crate::product::pins::PinError;
 use crate::product::{ComponentName, EnvironmentName};
@@ -243,6 +243,8 @@ pub struct Plan {
     pub rows: Vec<Row>,
     /// Rendered files that change.
     pub rendered: Vec<RenderedChange>,
+    /// What the environment renders to afterwards, to be remembered.
+    pub known: Option<KnownRendering>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<String>,
     /// Why nothing may be written; empty: it may.

@@ -9,10 +9,11 @@ use super::answer::Answers;
 use super::decide::decide;
 use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene};
 use crate::image::Digest;
-use crate::ops::rerender::{RenderedChange, rerender};
+use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
 use crate::ops::validate::{Change, one_line};
 use crate::product::pins::{Pin, Target, write};
-use crate::repo::{Edit, RepoPath, blob_id};
+use crate::repo::{Edit, RepoPath, blob_id, blob_id_in};
+use crate::template::Rendering;
 
 /// Makes the plan for `request` from what stands in the environment and what the
 /// registries said.
@@ -40,7 +41,7 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         return Err(BumpError::Registry { failed });
     }
     let mut edits = write(&scene.state.snapshot, &changes)?;
-    let rendered = render(scene, &mut edits, &mut refusals)?;
+    let (rendered, known) = render(scene, &mut edits, &mut refusals)?;
     let product = scene.state.product.as_ref().map(|tree| {
         let version = tree
             .product
@@ -55,6 +56,7 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         digest: digest(&rows, &edits),
         rows,
         rendered,
+        known,
         warnings,
         refusals,
         edits,
@@ -68,23 +70,24 @@ fn render(
     scene: &Scene,
     edits: &mut BTreeMap<RepoPath, Edit>,
     refusals: &mut Vec<Refusal>,
-) -> Result<Vec<RenderedChange>, BumpError> {
+) -> Result<(Vec<RenderedChange>, Option<KnownRendering>), BumpError> {
     if edits.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let before = scene.rendering.as_ref();
     let outcome = rerender(&scene.repository, &scene.state, before, edits, None)
         .map_err(BumpError::Result)?;
-    let text = |path: &RepoPath| Some(before?.files.get(path)?.text.as_bytes());
+    let format = scene.state.snapshot.object_format();
+    let expected = |path: &RepoPath| Some(&before?.files.get(path)?.id);
     let mut edited = Vec::new();
     for (path, edit) in outcome.edits {
-        if matches!(&edit, Edit::Write { bytes, .. } if text(&path) == Some(bytes.as_slice())) {
+        if matches!(&edit, Edit::Write { bytes, .. } if expected(&path) == Some(&blob_id_in(format, bytes)))
+        {
             continue;
         }
         let committed = scene.state.snapshot.entry(&path).map(|entry| &entry.id);
-        let expected = text(&path).map(|text| blob_id_like(committed, text));
         // Without a rendering of before, nobody can say who wrote a file.
-        if before.is_some() && committed.is_some() && committed != expected.as_ref() {
+        if before.is_some() && committed.is_some() && committed != expected(&path) {
             edited.push(path.clone());
         }
         edits.insert(path, edit);
@@ -92,32 +95,29 @@ fn render(
     if !edited.is_empty() {
         refusals.push(Refusal::RenderedEdited { paths: edited });
     }
-    refusals.extend(invalid(scene, edits)?);
+    refusals.extend(invalid(scene, &outcome.rendering, edits)?);
     let kept = |change: &RenderedChange| edits.contains_key(&change.path);
-    Ok(outcome.changes.into_iter().filter(kept).collect())
+    let changes = outcome.changes.into_iter().filter(kept).collect();
+    Ok((changes, outcome.known))
 }
 
 /// The errors that the result has and the environment has not.
-fn invalid(scene: &Scene, edits: &BTreeMap<RepoPath, Edit>) -> Result<Option<Refusal>, BumpError> {
+fn invalid(
+    scene: &Scene,
+    rendering: &Rendering,
+    edits: &BTreeMap<RepoPath, Edit>,
+) -> Result<Option<Refusal>, BumpError> {
     let errors = Change {
         repository: &scene.repository,
         entry: &scene.state.entry,
-        before: &scene.state.snapshot,
-        rendering: scene.rendering.as_ref(),
+        before: (&scene.state.snapshot, scene.state.product.as_ref()),
+        rendering,
         elsewhere: None,
         edits,
     }
     .new_errors()?;
     let errors: Vec<String> = errors.iter().map(one_line).collect();
     Ok((!errors.is_empty()).then_some(Refusal::Validation { errors }))
-}
-
-/// The blob id of a text in the format of the repository's other ids.
-fn blob_id_like(other: Option<&crate::repo::BlobId>, text: &[u8]) -> crate::repo::BlobId {
-    match other {
-        Some(other) => crate::repo::blob_id_in(other.format(), text),
-        None => blob_id(text),
-    }
 }
 
 /// What was decided and which bytes follow, and nothing else: not the tip, so that the

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
-use crate::ops::rerender::rendering;
 use crate::product::pins::{Pin, PinError, declared_kustomize_pins, product_pins};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
-use crate::template::{Rendering, served_image};
+use crate::template::{RenderedIndex, served_image};
 
 /// An environment, and the pins of it that a request is about.
 #[derive(Debug, Clone)]
@@ -18,7 +17,7 @@ pub struct Scene {
     pub state: EnvironmentState,
     /// What its sources render to now; `None` where nothing rendered is committed, or
     /// where they cannot be rendered.
-    pub rendering: Option<Rendering>,
+    pub rendering: Option<RenderedIndex>,
     /// The pins that the request is about, by component.
     pub pins: Vec<Pin>,
     /// What deserves a look.
@@ -59,7 +58,7 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         named(request, &state, found, collisions)?
     };
     Ok(Scene {
-        rendering: rendering(estate.repository(), &state).unwrap_or_default(),
+        rendering: estate.rendered(&state).unwrap_or_default(),
         repository: estate.repository().clone(),
         state,
         pins,

@@ -3,9 +3,11 @@
 //!
 //! Opening asks the remote once. A remote that cannot be reached ends a run
 //! that would write; one that only reads goes on with what was last known and
-//! says so. Nothing is written here but remote-tracking references.
+//! says so. Nothing is written here but remote-tracking references, and what is
+//! kept in the Git folder to be faster the next time.
 
 mod opening;
+mod rendered;
 
 use std::path::PathBuf;
 

@@ -11,8 +11,8 @@ use crate::product::{
     ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Repository,
     UnitError, UnitId, Units, units,
 };
-use crate::repo::{CommitId, Edit, RepoPath, Snapshot, blob_id_in};
-use crate::template::Rendering;
+use crate::repo::{CommitId, Edit, RepoPath, Snapshot};
+use crate::template::RenderedIndex;
 
 /// One environment as the plan sees it.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub struct Facts {
     pub records: BTreeMap<UnitId, Record>,
     /// The units at the merge base, for those without a record; `None`: no merge base.
     pub merge_base: Option<(CommitId, Units)>,
-    /// The rendering of the target as it is, where it commits one.
-    pub rendering: Option<Rendering>,
+    /// What the target as it is renders to, where it commits that.
+    pub rendering: Option<RenderedIndex>,
     /// Why the target as it is can't be rendered.
     pub unrenderable: Option<String>,
     /// Rendered files of the target that are not what its sources render to.
@@ -140,7 +140,7 @@ pub fn gather(
     } else {
         None
     };
-    let (rendering, unrenderable) = match rerender::rendering(&repository, &target.state) {
+    let (rendering, unrenderable) = match estate.rendered(&target.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -239,9 +239,9 @@ fn merge_base(
 fn stale(
     estate: &Estate,
     target: &EnvironmentState,
-    rendering: &Rendering,
+    rendering: &RenderedIndex,
 ) -> Result<Vec<StaleFile>, PlanError> {
-    let mut renderings: BTreeMap<CommitId, Option<Rendering>> = BTreeMap::new();
+    let mut renderings: BTreeMap<CommitId, Option<RenderedIndex>> = BTreeMap::new();
     let mut stale = Vec::new();
     for change in rerender::stale(target, rendering) {
         let history = estate
@@ -272,18 +272,16 @@ fn rendering_at(
     estate: &Estate,
     environment: &EnvironmentName,
     commit: &CommitId,
-) -> Option<Rendering> {
+) -> Option<RenderedIndex> {
     let state = estate.load_at(environment, commit).ok()?;
-    rerender::rendering(estate.repository(), &state).ok()?
+    estate.rendered(&state).ok()?
 }
 
 /// Whether the target's file is what `then` rendered.
-fn was_rendered(target: &EnvironmentState, then: Option<&Rendering>, path: &RepoPath) -> bool {
+fn was_rendered(target: &EnvironmentState, then: Option<&RenderedIndex>, path: &RepoPath) -> bool {
     let rendered = then.and_then(|then| then.files.get(path));
     match (rendered, target.snapshot.entry(path)) {
-        (Some(file), Some(entry)) => {
-            entry.id == blob_id_in(entry.id.format(), file.text.as_bytes())
-        }
+        (Some(file), Some(entry)) => entry.id == file.id,
         (rendered, entry) => rendered.is_none() && entry.is_none() && then.is_some(),
     }
 }

@@ -29,6 +29,7 @@ pub fn planned(
         changes: ChangeSet {
             updates: vec![update],
         },
+        known: plan.known.clone(),
     }
 }
 

@@ -27,10 +27,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rerender::{RenderedChange, RerenderError};
+use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use super::validate::{Change, ValidateError, one_line};
 use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
+use crate::template::Rendering;
 use crate::yaml::EditError;
 
 /// What a person asked for.
@@ -187,6 +188,10 @@ pub struct Plan {
     pub templates: Vec<(String, usize)>,
     /// Rendered files that change.
     pub rendered: Vec<RenderedChange>,
+    /// What was rendered for that: all files of the components concerned.
+    pub rendering: Rendering,
+    /// What the target renders to afterwards, to be remembered.
+    pub known: Option<KnownRendering>,
     /// Rendered files on the target that are not what they should be.
     pub stale: Vec<StaleFile>,
     /// What deserves a look but stops nothing.
@@ -226,8 +231,8 @@ pub fn validate(request: &Request, facts: &Facts, plan: &mut Plan) -> Result<(),
     let errors = Change {
         repository: &facts.repository,
         entry: &target.entry,
-        before: &target.snapshot,
-        rendering: facts.rendering.as_ref(),
+        before: (&target.snapshot, target.product.as_ref()),
+        rendering: &plan.rendering,
         elsewhere: Some(&facts.source.state.snapshot),
         edits: &plan.edits,
     }

@@ -39,7 +39,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     edits.extend(outcome.edits.clone());
     edits.extend(record_edits(request, facts, &items, chosen.as_ref())?);
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
-    let digest = digest(&items, &outcome);
+    let digest = digest(&items, &outcome.edits);
     Ok(Plan {
         product: product_name(facts),
         version: (
@@ -58,6 +58,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         templates: templates(&items, outcome.product.as_ref()),
         warnings: warnings(facts, &items),
         rendered: outcome.changes,
+        rendering: outcome.rendering,
+        known: outcome.known,
         stale: facts.stale.clone(),
         items,
         refusals,
@@ -471,7 +473,7 @@ pub(crate) fn version(tree: Option<&ProductTree>) -> Option<String> {
 
 /// SHA-256 over every change that is taken and every rendered file that
 /// changes: the same plan on a target that moved elsewhere keeps its digest.
-pub(crate) fn digest(items: &[Item], outcome: &Rerendered) -> String {
+pub(crate) fn digest(items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> String {
     let mut text = String::new();
     for item in items
         .iter()
@@ -491,7 +493,7 @@ pub(crate) fn digest(items: &[Item], outcome: &Rerendered) -> String {
             text.push('\0');
         }
     }
-    describe(&outcome.edits, &mut text);
+    describe(rendered, &mut text);
     let hex: String = Sha256::digest(text.as_bytes())
         .iter()
         .map(|byte| format!("{byte:02x}"))

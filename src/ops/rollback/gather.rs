@@ -7,12 +7,11 @@ use crate::git::{FileVersion, GitError, Selection};
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::history::{self, HistoryEntry, watched};
 use crate::ops::promote::{self, PromotedFiles, Side, facts::records};
-use crate::ops::rerender;
 use crate::product::{
     EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree, Record, UnitId,
 };
 use crate::repo::{CommitId, CommitInfo, RepoPath};
-use crate::template::Rendering;
+use crate::template::RenderedIndex;
 use crate::yaml::{Path, Stream};
 
 /// All that a rollback plan is made from.
@@ -24,8 +23,8 @@ pub struct Facts {
     pub restored: CommitInfo,
     /// The records in the older state's tree.
     pub records: BTreeMap<UnitId, Record>,
-    /// The rendering of the older state, where it commits one.
-    pub rendering: Option<Rendering>,
+    /// What the older state renders to, where it commits that.
+    pub rendering: Option<RenderedIndex>,
     /// The state right after the last promotion, when that is what is undone.
     pub promoted: Option<Side>,
     /// The commits since the older state, newest first.
@@ -59,14 +58,14 @@ pub fn gather(
         None => None,
     };
     let (repository, at) = (estate.repository().clone(), &entry.path);
-    let (rendering, unrenderable) = match rerender::rendering(&repository, &now.state) {
+    let (rendering, unrenderable) = match estate.rendered(&now.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let facts = Facts {
         restored: estate.git.commit(&restored)?,
         records: records(&then.state.snapshot, at)?,
-        rendering: rerender::rendering(&repository, &then.state).ok().flatten(),
+        rendering: estate.rendered(&then.state).ok().flatten(),
         undone: undone(estate, entry, &tip, &restored)?,
         promoted,
         broken,

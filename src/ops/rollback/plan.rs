@@ -12,12 +12,12 @@ use crate::config::CONFIG_FILE;
 use crate::ops::promote::{
     self, Decision, Item, PlanError, Side, UnitSelector, digest, templates, version, versions,
 };
-use crate::ops::rerender::{RenderedChange, Rerendered, rerender};
+use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
 use crate::product::{
     Base, Class, ENVIRONMENT_FILE, ProductTree, Record, Refused, UnitId, compare, content_digest,
 };
 use crate::repo::{Edit, Entry, EntryKind, RepoPath};
-use crate::template::FILES_FOLDER;
+use crate::template::{FILES_FOLDER, Rendering};
 
 /// Where the records of promotions are, below an environment's path.
 const RECORDS: &str = ".gitops/promoted";
@@ -60,6 +60,8 @@ struct Outcome {
     /// The edits of rendered files alone.
     rendered: BTreeMap<RepoPath, Edit>,
     product: Option<ProductTree>,
+    rendering: Rendering,
+    known: Option<KnownRendering>,
     warnings: Vec<String>,
     refused: Vec<UnitId>,
     later: Vec<String>,
@@ -68,13 +70,7 @@ struct Outcome {
 fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
     let change = &facts.change;
     let (then, now) = (&change.source.state, &change.target.state);
-    let rerendered = Rerendered {
-        snapshot: now.snapshot.clone(),
-        product: None,
-        changes: Vec::new(),
-        edits: outcome.rendered,
-    };
-    let digest = digest(&items, &rerendered);
+    let digest = digest(&items, &outcome.rendered);
     let product = then.product.as_ref().or(now.product.as_ref());
     Plan {
         restored: facts.restored.clone(),
@@ -96,6 +92,8 @@ fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
             templates: templates(&items, outcome.product.as_ref()),
             items,
             rendered: outcome.changes,
+            rendering: outcome.rendering,
+            known: outcome.known,
             stale: Vec::new(),
             warnings: outcome.warnings,
             refusals: Vec::new(),
@@ -207,6 +205,8 @@ fn rendered(
             outcome.rendered = again.edits;
             outcome.changes = again.changes;
             outcome.product = again.product;
+            outcome.rendering = again.rendering;
+            outcome.known = again.known;
         }
         Err(error) if verbatim => outcome.warnings.push(format!(
             "the restored state can't be rendered today, so its files come back as they were: {error}"

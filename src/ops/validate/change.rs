@@ -14,7 +14,7 @@ use super::{ValidateError, ValidateOptions, levels, schemas};
 use crate::check::{Finding, Severity};
 use crate::product::{ComponentName, EnvironmentEntry, ProductTree, Repository};
 use crate::repo::{Edit, RepoPath, Snapshot};
-use crate::template::{Rendering, render};
+use crate::template::{Rendering, render, render_components};
 
 /// A change of one environment.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,10 @@ pub struct Change<'a> {
     pub repository: &'a Repository,
     /// The environment.
     pub entry: &'a EnvironmentEntry,
-    /// Its files as they are.
-    pub before: &'a Snapshot,
-    /// What those render to, where they can be rendered.
-    pub rendering: Option<&'a Rendering>,
+    /// Its files as they are, and the product in them.
+    pub before: (&'a Snapshot, Option<&'a ProductTree>),
+    /// What was rendered for the change: all files of the components concerned.
+    pub rendering: &'a Rendering,
     /// Where content stands that edits reuse, if not there.
     pub elsewhere: Option<&'a Snapshot>,
     /// What is written.
@@ -71,9 +71,14 @@ impl<'a> Change<'a> {
         if after.is_empty() {
             return Ok(after);
         }
+        let rendered = self.rendering_before();
+        let text = |path: &RepoPath| match rendered.files.get(path) {
+            Some(file) => Some(file.text.as_str()),
+            None => self.before.0.text(path).ok().flatten(),
+        };
         let mut before: Vec<(RepoPath, &str)> = self
             .edited()
-            .filter_map(|(path, _)| Some((path.clone(), self.text_before(path)?)))
+            .filter_map(|(path, _)| Some((path.clone(), text(path)?)))
             .collect();
         before.extend(neighbours);
         let before = errors(&before);
@@ -92,7 +97,7 @@ impl<'a> Change<'a> {
     /// Moves findings in rendered files to the places that a person edits. Only
     /// refused changes come here, so that rendering them anew costs nobody else.
     fn trace(&self, findings: &mut [Finding]) {
-        let result = self.before.with_edits(self.edits, self.elsewhere);
+        let result = self.before.0.with_edits(self.edits, self.elsewhere);
         let Ok(Some(tree)) = ProductTree::load(&result, self.entry) else {
             return;
         };
@@ -117,21 +122,28 @@ impl<'a> Change<'a> {
         })
     }
 
-    fn text_before(&self, path: &RepoPath) -> Option<&'a str> {
-        let rendered = || Some(self.rendering?.files.get(path)?.text.as_str());
-        rendered().or_else(|| self.before.text(path).ok().flatten())
+    /// What the components concerned rendered to before. Only changes with errors
+    /// come here, so that telling the new ones from the old costs nobody else.
+    fn rendering_before(&self) -> Rendering {
+        let Some(tree) = self.before.1 else {
+            return Rendering::default();
+        };
+        let only = self.components();
+        render_components(tree, self.repository, self.entry, &only).unwrap_or_default()
+    }
+
+    fn components(&self) -> BTreeSet<ComponentName> {
+        let files = self.rendering.files.values();
+        files.map(|file| file.component.clone()).collect()
     }
 
     /// The rendered objects that stay as they are, of components that change.
     fn neighbours(&self) -> Vec<(RepoPath, &'a str)> {
-        let Some(rendering) = self.rendering else {
-            return Vec::new();
-        };
-        let component =
-            |(path, _): (&'a RepoPath, &'a Edit)| Some(&rendering.files.get(path)?.component);
-        let changed: BTreeSet<&ComponentName> = self.edited().filter_map(component).collect();
-        let files = rendering.files.iter();
+        let files = &self.rendering.files;
+        let edited = self.edited().filter_map(|(path, _)| files.get(path));
+        let changed: BTreeSet<&ComponentName> = edited.map(|file| &file.component).collect();
         files
+            .iter()
             .filter(|(path, file)| {
                 file.resource.is_some()
                     && changed.contains(&file.component)

@@ -408,8 +408,8 @@ fn a_change_is_checked_with_the_other_objects_of_its_components() {
         let change = Change {
             repository: &repository,
             entry,
-            before: &snapshot,
-            rendering: Some(&rendering),
+            before: (&snapshot, Some(&tree)),
+            rendering: &rendering,
             elsewhere: None,
             edits: &[(path.clone(), edit)].into(),
         };
