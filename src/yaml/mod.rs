@@ -12,6 +12,7 @@ mod error;
 mod node;
 mod parse;
 mod path;
+mod quick;
 mod scalar;
 mod stream;
 mod value;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::{YamlError, YamlErrorKind};
 use super::node::{Node, NodeKind, Position, Span};
-use super::parse;
+use super::{parse, quick};
 
 /// All documents of one text. A copy shares them.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn new(text: &str) -> Source {
+    pub(super) fn new(text: &str) -> Source {
         let mut lines = vec![0];
         let bytes = text.as_bytes();
         for (at, byte) in bytes.iter().enumerate() {
@@ -69,7 +69,10 @@ impl Stream {
     /// [`YamlErrorKind::UnknownAnchor`]; everything about values is found by [`Document::value`].
     pub fn parse(text: &str) -> Result<Stream, YamlError> {
         let source = Arc::new(Source::new(text));
-        let documents = parse::documents(&source)?.into();
+        let documents = match quick::document(&source) {
+            Some(document) => [document].into(),
+            None => parse::documents(&source)?.into(),
+        };
         Ok(Stream { source, documents })
     }
 
