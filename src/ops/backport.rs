@@ -90,7 +90,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         &facts.source.state,
         before.as_ref(),
         &edits,
-        Some(&facts.target.state.snapshot),
+        Some(&facts.target.state),
     )
     .map_err(PlanError::Result)?;
     edits.extend(outcome.edits.clone());

@@ -119,10 +119,17 @@ pub fn rerender(
     state: &EnvironmentState,
     before: Option<&RenderedIndex>,
     edits: &BTreeMap<RepoPath, Edit>,
-    elsewhere: Option<&Snapshot>,
+    elsewhere: Option<&EnvironmentState>,
 ) -> Result<Rerendered, RerenderError> {
-    let snapshot = state.snapshot.with_edits(edits, elsewhere);
-    let product = ProductTree::load(&snapshot, &state.entry).map_err(RerenderError::Model)?;
+    let snapshot = state
+        .snapshot
+        .with_edits(edits, elsewhere.map(|other| &other.snapshot));
+    let known: Vec<&ProductTree> = [Some(state), elsewhere]
+        .into_iter()
+        .filter_map(|state| state?.product.as_ref())
+        .collect();
+    let product =
+        ProductTree::load_like(&snapshot, &state.entry, &known).map_err(RerenderError::Model)?;
     let mut outcome = Rerendered {
         snapshot,
         product,

@@ -7,6 +7,7 @@
 mod compare;
 mod decode;
 mod error;
+mod load;
 mod manifest;
 mod manifest_decode;
 mod name;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::image::{Reference, TagPolicy};
-use crate::repo::{BranchName, Location, RepoPath};
+use crate::repo::{BlobId, BranchName, Location, RepoPath};
 use crate::yaml;
 
 use super::{EnvironmentName, LayerName, ProductName};
@@ -31,6 +31,8 @@ pub struct Repository {
     pub registries: BTreeMap<String, RegistryEntry>,
     /// What is said about images wherever they are pinned.
     pub pins: Vec<PinEntry>,
+    /// The id of the text that all this was read from.
+    pub text: BlobId,
 }
 
 /// One environment of `gitops.yaml`.

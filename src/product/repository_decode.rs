@@ -1,7 +1,7 @@
 //! Reading `gitops.yaml`, and the checks that need all of its environments.
 
 use crate::image::Reference;
-use crate::repo::RepoPath;
+use crate::repo::{RepoPath, blob_id};
 use crate::yaml::{Decoder, Field, Fields, Resolved};
 
 use super::decode::{self, At, Parts};
@@ -36,7 +36,8 @@ impl Repository {
         let read = decode::document(&stream, at, "Repository", |decoder, parts| {
             repository(at, decoder, parts)
         });
-        let repository = read?;
+        let mut repository = read?;
+        repository.text = blob_id(text.as_bytes());
         let errors = repository.contradictions();
         if errors.is_empty() {
             Ok(repository)
@@ -227,6 +228,7 @@ fn repository<'c>(at: At<'_>, decoder: &'c Decoder<'c>, parts: Parts<'c>) -> Opt
             .filter_map(|(host, field)| Some((host, registry(&field)?)))
             .collect(),
         pins,
+        text: blob_id(b""),
     })
 }
 

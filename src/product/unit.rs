@@ -3,7 +3,8 @@
 //! Owns the splitting of an environment's tree into units and where each
 //! unit's record lives. Refuses nothing: what is not promoted is no unit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -110,26 +111,45 @@ impl ProductTree {
         if !self.same_rest(other)? {
             return None;
         }
-        let text = |tree: &ProductTree, name: &ComponentName| {
+        let (ours, theirs) = (self.blocks(), other.blocks());
+        let template = |tree: &ProductTree, name: &ComponentName| {
             let node = tree.components.get(name)?;
-            let stream = tree.files.get(&node.file)?;
-            let block = stream
-                .documents()
-                .get(node.document)?
-                .root()?
-                .at(&node.path)?;
-            Some((
-                node.component.template.value.clone(),
-                stream.text()[block.span.range()].to_owned(),
-            ))
+            Some(node.component.template.value.clone())
         };
         // What an alias stands for may have changed elsewhere.
-        let same = |name: &ComponentName| match (text(self, name), text(other, name)) {
-            (Some(one), Some(two)) => one == two && !one.1.contains('*'),
-            (one, two) => one == two,
+        let same = |name: &ComponentName| {
+            template(self, name) == template(other, name)
+                && match (ours.get(name.as_str()), theirs.get(name.as_str())) {
+                    (Some(one), Some(two)) => one == two && !one.contains('*'),
+                    _ => false,
+                }
         };
         let names = self.components.keys().chain(other.components.keys());
         Some(names.filter(|name| !same(name)).cloned().collect())
+    }
+
+    /// The text of each component's block, by its name.
+    fn blocks(&self) -> HashMap<Cow<'_, str>, &str> {
+        let node = |file: &RepoPath, document: usize, path: &Path| {
+            let stream = self.files.get(file)?;
+            let root = stream.documents().get(document)?.root()?;
+            Some((stream.text(), root.at(path)?))
+        };
+        let mut blocks = HashMap::with_capacity(self.components.len());
+        let own = Path::of(["spec", "components"]);
+        if let Some((text, components)) = node(&self.product.file, 0, &own) {
+            for entry in components.entries() {
+                let block = &text[entry.value.span.range()];
+                blocks.extend(entry.name().map(|name| (name, block)));
+            }
+        }
+        let included = self.components.values();
+        for component in included.filter(|node| node.file != self.product.file) {
+            let name = Cow::Borrowed(component.component.name.as_str());
+            let block = node(&component.file, component.document, &component.path);
+            blocks.extend(block.map(|(text, node)| (name, &text[node.span.range()])));
+        }
+        blocks
     }
 
     /// The product manifest without its components, as written.

@@ -4,11 +4,12 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A path relative to the root of a repository: segments joined by `/`,
-/// already normalised. The root itself is the empty path.
+/// already normalised. The root itself is the empty path. A copy shares the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct RepoPath(Box<str>);
+pub struct RepoPath(Arc<str>);
 
 /// Why a text is not a path inside a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +49,7 @@ impl RepoPath {
         }
         match broken_rule(relative) {
             None if self.is_root() => Ok(Self(relative.into())),
-            None => Ok(Self([&self.0, "/", relative].concat().into_boxed_str())),
+            None => Ok(Self([&self.0, "/", relative].concat().into())),
             Some(reason) => Err(RepoPathError {
                 path: relative.to_owned(),
                 reason,
@@ -61,7 +62,7 @@ impl RepoPath {
         match (self.is_root(), tail.is_root()) {
             (true, _) => tail.clone(),
             (_, true) => self.clone(),
-            _ => Self(format!("{}/{}", self.0, tail.0).into_boxed_str()),
+            _ => Self([&self.0, "/", &tail.0].concat().into()),
         }
     }
 

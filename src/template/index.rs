@@ -100,8 +100,9 @@ pub fn sources_digest(
     snapshot: &Snapshot,
 ) -> Option<String> {
     let mut text = format!(
-        "{} {RENDERER_VERSION}\0{repository:?}\0{}\0",
+        "{} {RENDERER_VERSION}\0{}\0{}\0",
         env!("CARGO_PKG_VERSION"),
+        repository.text,
         entry.name
     );
     let sources = tree

@@ -79,6 +79,31 @@ pub struct EnvironmentState {
     pub product: Option<ProductTree>,
 }
 
+impl EnvironmentState {
+    /// The state that these files are, read from this commit.
+    ///
+    /// # Errors
+    /// [`EstateError::Model`]
+    pub fn understand(
+        entry: EnvironmentEntry,
+        commit: &CommitId,
+        snapshot: Snapshot,
+    ) -> Result<Self, EstateError> {
+        let product =
+            ProductTree::load(&snapshot, &entry).map_err(|errors| EstateError::Model {
+                environment: entry.name.clone(),
+                commit: commit.clone(),
+                errors,
+            })?;
+        Ok(Self {
+            entry,
+            commit: commit.clone(),
+            snapshot,
+            product,
+        })
+    }
+}
+
 /// Why a repository or an environment cannot be worked with.
 #[derive(Debug, thiserror::Error)]
 pub enum EstateError {
@@ -324,18 +349,7 @@ impl Estate {
     ) -> Result<EnvironmentState, EstateError> {
         let entry = self.environment(name)?.clone();
         let snapshot = self.files(&entry, commit, whole)?;
-        let product =
-            ProductTree::load(&snapshot, &entry).map_err(|errors| EstateError::Model {
-                environment: name.clone(),
-                commit: commit.clone(),
-                errors,
-            })?;
-        Ok(EnvironmentState {
-            entry,
-            commit: commit.clone(),
-            snapshot,
-            product,
-        })
+        EnvironmentState::understand(entry, commit, snapshot)
     }
 
     /// The folder of rendered files, in an environment that renders them from

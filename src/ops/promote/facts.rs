@@ -117,14 +117,7 @@ pub fn gather(
         return Err(PlanError::SameEnvironment(source));
     }
     let promoted = PromotedFiles::of(&repository);
-    let mut source = Side::new(
-        match revision {
-            Some(commit) => estate.load_at(&source, commit)?,
-            None => estate.load(&source)?,
-        },
-        &promoted,
-    )?;
-    let mut target = Side::new(estate.load(target)?, &promoted)?;
+    let (mut source, mut target) = sides(estate, (&source, revision), target, &promoted)?;
     pins::add(&repository, &mut source, &mut target)?;
     if source.units.is_empty() {
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
@@ -157,6 +150,40 @@ pub fn gather(
         rendering,
         unrenderable,
         stale,
+    })
+}
+
+/// Reads both sides. Git is asked for one after the other; understanding what it
+/// said is most of the work, and done side by side.
+fn sides(
+    estate: &Estate,
+    (source, revision): (&EnvironmentName, Option<&CommitId>),
+    target: &EnvironmentName,
+    promoted: &PromotedFiles,
+) -> Result<(Side, Side), PlanError> {
+    let files = |name: &EnvironmentName, revision: Option<&CommitId>| {
+        let entry = estate.environment(name)?.clone();
+        let commit = match revision {
+            Some(commit) => commit.clone(),
+            None => estate.tip(name)?,
+        };
+        let snapshot = estate.files_at(&entry, &commit)?;
+        Ok::<_, PlanError>((entry, commit, snapshot))
+    };
+    let understand = |(entry, commit, snapshot)| {
+        let state = EnvironmentState::understand(entry, &commit, snapshot)?;
+        Ok::<_, PlanError>(Side::new(state, promoted)?)
+    };
+    let theirs = files(source, revision)?;
+    let ours = files(target, None)?;
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| understand(theirs));
+        let target = understand(ours);
+        let source = match running.join() {
+            Ok(source) => source,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        Ok((source?, target?))
     })
 }
 

@@ -77,7 +77,7 @@ fn render(
         &facts.target.state,
         facts.rendering.as_ref(),
         &edits,
-        Some(&facts.source.state.snapshot),
+        Some(&facts.source.state),
     )
     .map_err(PlanError::Result)
 }

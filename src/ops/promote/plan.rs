@@ -32,7 +32,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         &facts.target.state,
         facts.rendering.as_ref(),
         &result,
-        Some(&facts.source.state.snapshot),
+        Some(&facts.source.state),
     )
     .map_err(PlanError::Result)?;
     let mut edits = result;
@@ -224,12 +224,16 @@ fn record_edits(
             continue;
         };
         let old = facts.records.get(unit);
-        let new = next_record(
-            request,
-            facts,
-            unit,
-            by_unit.get(unit).map_or(&[], Vec::as_slice),
-        );
+        let items = by_unit.get(unit).map_or(&[][..], Vec::as_slice);
+        // Most units are the same on both sides and in their record.
+        let settled = |old: &Record| {
+            let theirs = facts.source.units.get(unit);
+            old.kept.is_empty() && theirs.is_some() && old.content.as_ref() == theirs
+        };
+        if items.is_empty() && old.is_some_and(settled) {
+            continue;
+        }
+        let new = next_record(request, facts, unit, items);
         match (old, new) {
             (Some(_), None) => {
                 edits.insert(path, Edit::Delete);

@@ -184,7 +184,6 @@ fn rendered(
 ) -> Result<Outcome, PlanError> {
     let change = &facts.change;
     let now = &change.target.state;
-    let then = &change.source.state.snapshot;
     let verbatim = whole
         && change.target.path(ENVIRONMENT_FILE).is_some_and(|path| {
             edits.contains_key(&path) || {
@@ -197,7 +196,7 @@ fn rendered(
         now,
         change.rendering.as_ref(),
         edits,
-        Some(then),
+        Some(&change.source.state),
     );
     let mut outcome = Outcome::default();
     match again {

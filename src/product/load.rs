@@ -1,0 +1,491 @@
+//! Reading a product from an environment's files: each file once, and every
+//! mistake with its place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::repo::{Location, RepoPath, Snapshot, SnapshotError};
+use crate::yaml::{Node, Stream};
+
+use super::decode::{self, At};
+use super::error::{ModelError, ModelWarning, Problem, Remark, nearest};
+use super::manifest_decode::{self, Draft};
+use super::repository::FilePattern;
+use super::tree::{
+    ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
+};
+use super::{
+    ComponentName, Environment, EnvironmentEntry, Located, Product, SOURCE_SUFFIX, Template,
+    TemplateName, TemplateSource,
+};
+
+impl ProductTree {
+    /// Reads an environment of a snapshot; `None` when it has no product manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its files, in the order of their places.
+    pub fn load(
+        snapshot: &Snapshot,
+        entry: &EnvironmentEntry,
+    ) -> Result<Option<Self>, Vec<ModelError>> {
+        Self::load_like(snapshot, entry, &[])
+    }
+
+    /// Reads an environment that shares files with others that were read already:
+    /// what says the same is not read again.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_like(
+        snapshot: &Snapshot,
+        entry: &EnvironmentEntry,
+        others: &[&Self],
+    ) -> Result<Option<Self>, Vec<ModelError>> {
+        if entry.files.is_some() {
+            return Ok(None);
+        }
+        let mut loader = Loader {
+            snapshot,
+            entry,
+            others,
+            files: BTreeMap::new(),
+            errors: Vec::new(),
+        };
+        let manifest = loader.fixed(PRODUCT_FILE);
+        let mut components = BTreeMap::new();
+        let product = match loader.same_product(&manifest) {
+            Some(other) => {
+                let own = other.components.iter();
+                components.extend(
+                    own.filter(|(_, node)| node.file == manifest)
+                        .map(|(name, node)| (name.clone(), node.clone())),
+                );
+                other.product.clone()
+            }
+            None => {
+                let Some((product, drafts)) = loader.product(&manifest) else {
+                    return loader.failed().map_or(Ok(None), Err);
+                };
+                loader.place(drafts, &manifest, &mut components);
+                product
+            }
+        };
+        for file in loader.included(&product) {
+            let drafts = loader.included_drafts(&file, product.default_template.as_ref());
+            loader.place(drafts, &file, &mut components);
+        }
+        let environment = loader.environment();
+        let templates = loader.templates();
+        loader.check_templates(&product, &components, &templates);
+        if let Some(errors) = loader.failed() {
+            return Err(errors);
+        }
+        let warnings = warnings(&environment, &components, entry);
+        Ok(Some(Self {
+            product,
+            components,
+            templates,
+            environment,
+            files: loader.files,
+            warnings,
+        }))
+    }
+}
+
+struct Loader<'a> {
+    snapshot: &'a Snapshot,
+    entry: &'a EnvironmentEntry,
+    others: &'a [&'a ProductTree],
+    files: BTreeMap<RepoPath, Stream>,
+    errors: Vec<ModelError>,
+}
+
+impl<'a> Loader<'a> {
+    fn failed(&mut self) -> Option<Vec<ModelError>> {
+        let mut errors = std::mem::take(&mut self.errors);
+        errors.sort_by(|a, b| a.location.cmp(&b.location));
+        (!errors.is_empty()).then_some(errors)
+    }
+
+    /// A file or folder with a fixed name below the environment's path.
+    fn fixed(&self, name: &str) -> RepoPath {
+        self.entry.path.join(name).unwrap_or_default()
+    }
+
+    fn fail(&mut self, location: Location, problem: Problem) {
+        self.errors.push(ModelError { location, problem });
+    }
+
+    /// The text of a file that may be absent.
+    fn text(&mut self, file: &RepoPath) -> Option<String> {
+        match self.snapshot.text(file) {
+            Ok(text) => text.map(str::to_owned),
+            Err(error) => {
+                let location = match &error {
+                    SnapshotError::NotUtf8 { path, line, column } => {
+                        Location::new(path.clone(), *line, *column)
+                    }
+                    _ => Location::new(file.clone(), 1, 1),
+                };
+                let message = match &error {
+                    SnapshotError::NotUtf8 { .. } => "not UTF-8 text".to_owned(),
+                    _ => error.to_string(),
+                };
+                self.fail(location, Problem::Unreadable(message));
+                None
+            }
+        }
+    }
+
+    /// The product that was read from the same manifest with the same text.
+    fn same_product(&mut self, manifest: &RepoPath) -> Option<&'a ProductTree> {
+        let text = self.snapshot.text(manifest).ok()??;
+        let same = |other: &&&'a ProductTree| {
+            let stream = other.files.get(manifest);
+            other.product.file == *manifest && stream.is_some_and(|it| it.text() == text)
+        };
+        let other = self.others.iter().find(same)?;
+        let stream = other.files.get(manifest)?.clone();
+        self.files.insert(manifest.clone(), stream);
+        Some(other)
+    }
+
+    /// A file as YAML; remembered for finding places in it.
+    fn stream(&mut self, file: &RepoPath) -> Option<Stream> {
+        let text = self.text(file)?;
+        let manifest = *file == self.fixed(PRODUCT_FILE);
+        let mut known = self.others.iter().filter_map(|other| {
+            let same = other.files.get(file);
+            same.or_else(|| other.files.get(&other.product.file).filter(|_| manifest))
+        });
+        if let Some(stream) = known.find(|stream| stream.text() == text) {
+            self.files.insert(file.clone(), stream.clone());
+            return Some(stream.clone());
+        }
+        match decode::stream(file, &text) {
+            Ok(stream) => {
+                self.files.insert(file.clone(), stream.clone());
+                Some(stream)
+            }
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn single(&mut self, file: &RepoPath) -> Option<Stream> {
+        let stream = self.stream(file)?;
+        match decode::single(file, &stream) {
+            Ok(()) => Some(stream),
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn taken<T>(&mut self, result: Result<T, Vec<ModelError>>) -> Option<T> {
+        result.map_err(|errors| self.errors.extend(errors)).ok()
+    }
+
+    fn product(&mut self, manifest: &RepoPath) -> Option<(Product, Vec<Draft>)> {
+        let stream = self.single(manifest)?;
+        self.taken(manifest_decode::product(&stream, manifest))
+    }
+
+    /// The files that the manifest includes, in the order of their paths.
+    fn included(&mut self, product: &Product) -> Vec<RepoPath> {
+        let mut found = Vec::new();
+        for pattern in &product.include {
+            let Ok(glob) = FilePattern::parse(&pattern.value) else {
+                continue;
+            };
+            let before = found.len();
+            for (path, _) in self.snapshot.under(&self.entry.path) {
+                if *path != product.file && glob.matches(&self.entry.path, path) {
+                    found.push(path.clone());
+                }
+            }
+            if found.len() == before {
+                let pattern = pattern.clone();
+                self.fail(
+                    pattern.location,
+                    Problem::NoFile {
+                        pattern: pattern.value,
+                    },
+                );
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn included_drafts(
+        &mut self,
+        file: &RepoPath,
+        default: Option<&Located<TemplateName>>,
+    ) -> Vec<Draft> {
+        let Some(stream) = self.stream(file) else {
+            return Vec::new();
+        };
+        let mut drafts = Vec::new();
+        for document in 0..stream.documents().len().max(1) {
+            // `---` with nothing behind it is no mistake between documents.
+            let empty = stream
+                .documents()
+                .get(document)
+                .is_some_and(|it| it.root().is_none_or(Node::is_null));
+            if empty && stream.documents().len() > 1 {
+                continue;
+            }
+            drafts.extend(self.taken(manifest_decode::included(
+                &stream,
+                At { file, document },
+                default,
+            )));
+        }
+        drafts
+    }
+
+    fn place(
+        &mut self,
+        drafts: Vec<Draft>,
+        file: &RepoPath,
+        components: &mut BTreeMap<ComponentName, ComponentNode>,
+    ) {
+        for draft in drafts {
+            let location = draft.component.location.clone();
+            let name = draft.component.name.clone();
+            if !draft.has_template {
+                self.fail(
+                    location.clone(),
+                    Problem::NoTemplate {
+                        component: name.to_string(),
+                    },
+                );
+            }
+            if let Some(first) = components.get(&name) {
+                let first = first.location.clone();
+                self.fail(
+                    location,
+                    Problem::Duplicate {
+                        what: "component",
+                        name: name.to_string(),
+                        first,
+                    },
+                );
+                continue;
+            }
+            let node = ComponentNode {
+                component: draft.component,
+                file: file.clone(),
+                document: draft.document,
+                path: draft.path,
+                location,
+            };
+            components.insert(name, node);
+        }
+    }
+
+    fn environment(&mut self) -> Environment {
+        let file = self.fixed(ENVIRONMENT_FILE);
+        let name = self.entry.name.clone();
+        let Some(stream) = self.single(&file) else {
+            return Environment::unchanged(name);
+        };
+        match self.taken(manifest_decode::environment(&stream, &file)) {
+            Some((environment, location)) => {
+                if environment.name != name {
+                    let (found, wanted) = (environment.name.to_string(), name.to_string());
+                    self.fail(location, Problem::Misplaced { found, wanted });
+                }
+                environment
+            }
+            None => Environment::unchanged(name),
+        }
+    }
+
+    fn templates(&mut self) -> BTreeMap<TemplateName, Template> {
+        let mut templates = BTreeMap::new();
+        let own = self.fixed(TEMPLATES_FOLDER);
+        self.templates_in(&own, false, &mut templates);
+        if !self.entry.path.is_root() {
+            let shared = RepoPath::root().join(TEMPLATES_FOLDER).unwrap_or_default();
+            self.templates_in(&shared, true, &mut templates);
+        }
+        templates
+    }
+
+    /// The templates of one folder; those that are already known stay.
+    fn templates_in(
+        &mut self,
+        folder: &RepoPath,
+        shared: bool,
+        templates: &mut BTreeMap<TemplateName, Template>,
+    ) {
+        let mut folders: BTreeMap<String, Vec<RepoPath>> = BTreeMap::new();
+        for (path, _) in self.snapshot.under(folder) {
+            let Some(relative) = path.strip_prefix(folder) else {
+                continue;
+            };
+            if let Some((name, _)) = relative.as_str().split_once('/') {
+                folders
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(path.clone());
+            }
+        }
+        for (name, files) in folders {
+            if templates.contains_key(name.as_str()) {
+                continue;
+            }
+            if let Some(mut template) = self.template(folder, &name, &files) {
+                template.shared = shared;
+                templates.insert(template.name.clone(), template);
+            }
+        }
+    }
+
+    fn template(&mut self, folder: &RepoPath, name: &str, files: &[RepoPath]) -> Option<Template> {
+        let folder = folder.join(name).ok()?;
+        let file = folder.join(TEMPLATE_FILE).ok()?;
+        if !files.contains(&file) {
+            self.fail(
+                Location::new(files.first()?.clone(), 1, 1),
+                Problem::NoTemplateFile { folder },
+            );
+            return None;
+        }
+        let stream = self.single(&file)?;
+        let mut template = self.taken(manifest_decode::template(&stream, &file))?;
+        if template.name.as_str() != name {
+            let (found, wanted) = (template.name.to_string(), name.to_owned());
+            self.fail(
+                template.location.clone(),
+                Problem::Misplaced { found, wanted },
+            );
+        }
+        for path in files
+            .iter()
+            .filter(|path| path.as_str().ends_with(SOURCE_SUFFIX))
+        {
+            let (Some(text), Some(relative)) = (self.text(path), path.strip_prefix(&folder)) else {
+                continue;
+            };
+            if let Some((offset, c)) = decode::private_use(&text) {
+                let location = decode::place(path, &text, offset);
+                self.fail(location, Problem::PrivateUse { code: u32::from(c) });
+            }
+            let source = TemplateSource {
+                path: path.clone(),
+                text: Arc::from(text),
+            };
+            template
+                .sources
+                .insert(relative.as_str().to_owned(), source);
+        }
+        Some(template)
+    }
+
+    /// Every template that is named exists, and extending ends.
+    fn check_templates(
+        &mut self,
+        product: &Product,
+        components: &BTreeMap<ComponentName, ComponentNode>,
+        templates: &BTreeMap<TemplateName, Template>,
+    ) {
+        let mut named: Vec<&Located<TemplateName>> = product.default_template.iter().collect();
+        // A component that names none has the default one, with its place.
+        // One without any has its own error already.
+        named.extend(
+            components
+                .values()
+                .map(|node| &node.component)
+                .filter(|component| component.template.location != component.location)
+                .map(|component| &component.template),
+        );
+        named.extend(
+            templates
+                .values()
+                .filter_map(|template| template.extends.as_ref()),
+        );
+        let mut reported: Vec<&Location> = Vec::new();
+        for name in named {
+            if templates.contains_key(&name.value) || reported.contains(&&name.location) {
+                continue;
+            }
+            // A template that could not be read has its own error.
+            let folder = format!("{TEMPLATES_FOLDER}/{}/", name.value);
+            if self
+                .errors
+                .iter()
+                .any(|it| it.location.path.as_str().contains(&folder))
+            {
+                continue;
+            }
+            reported.push(&name.location);
+            let suggestion = nearest(
+                name.value.as_str(),
+                templates.keys().map(TemplateName::as_str),
+            );
+            let problem = Problem::Unknown {
+                what: "template",
+                name: name.value.to_string(),
+                suggestion,
+            };
+            self.fail(name.location.clone(), problem);
+        }
+        for template in templates.values() {
+            if let Some(problem) = cycle(template, templates) {
+                self.fail(template.location.clone(), problem);
+            }
+        }
+    }
+}
+
+/// The cycle that a template's extending ends in, told by its first member.
+fn cycle(start: &Template, templates: &BTreeMap<TemplateName, Template>) -> Option<Problem> {
+    let mut names = vec![start.name.to_string()];
+    let mut at = start;
+    while let Some(base) = &at.extends {
+        names.push(base.value.to_string());
+        if base.value == start.name {
+            let smallest = names.iter().min() == names.first();
+            return smallest.then_some(Problem::Cycle {
+                what: "templates extend each other",
+                names,
+            });
+        }
+        at = templates.get(&base.value)?;
+        if names.len() > templates.len() {
+            return None;
+        }
+    }
+    None
+}
+
+fn warnings(
+    environment: &Environment,
+    components: &BTreeMap<ComponentName, ComponentNode>,
+    entry: &EnvironmentEntry,
+) -> Vec<ModelWarning> {
+    let remark = |(name, over): (&ComponentName, &super::Override)| {
+        let remark = match components.get(name) {
+            None => Remark::NoSuchComponent {
+                component: name.to_string(),
+                suggestion: nearest(name.as_str(), components.keys().map(ComponentName::as_str)),
+            },
+            Some(node) if !node.component.exists_in(&entry.name) => Remark::ComponentElsewhere {
+                component: name.to_string(),
+            },
+            Some(_) => return None,
+        };
+        Some(ModelWarning {
+            location: over.location.clone(),
+            remark,
+        })
+    };
+    environment.components.iter().filter_map(remark).collect()
+}
