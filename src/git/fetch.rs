@@ -107,6 +107,11 @@ impl Git {
         }
     }
 
+    /// Whether objects may be missing that a remote has promised.
+    pub fn is_partial(&self) -> bool {
+        matches!(self.promisor(), Ok(Some(_)))
+    }
+
     /// The remote that promised the objects which are not here.
     fn promisor(&self) -> Result<Option<Remote>, GitError> {
         let config = self.libgit2().config()?;

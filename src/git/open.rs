@@ -59,6 +59,17 @@ impl Git {
         })
     }
 
+    /// The same repository opened once more, for another thread.
+    pub fn beside(&self) -> Result<Self, GitError> {
+        let place = self.work_tree.as_ref().unwrap_or(&self.git_dir);
+        Ok(Self {
+            repo: git2::Repository::open(place).map_err(|error| refusal(place, &error))?,
+            git_dir: self.git_dir.clone(),
+            work_tree: self.work_tree.clone(),
+            interactive: self.interactive,
+        })
+    }
+
     /// Says whether a person is there to answer Git's questions for
     /// credentials; nobody is, unless told.
     pub fn set_interactive(&mut self, interactive: bool) {

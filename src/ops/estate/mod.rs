@@ -213,6 +213,21 @@ impl Estate {
         })
     }
 
+    /// The same, as it was opened, for another thread.
+    ///
+    /// # Errors
+    /// The repository can't be opened again.
+    pub fn beside(&self) -> Result<Self, EstateError> {
+        Ok(Self {
+            git: self.git.beside()?,
+            remote: self.remote.clone(),
+            config: self.config.clone(),
+            author: self.author.clone(),
+            committer: self.committer.clone(),
+            stale: self.stale.clone(),
+        })
+    }
+
     /// What `gitops.yaml` says.
     pub fn repository(&self) -> &Repository {
         &self.config.repository

@@ -153,32 +153,28 @@ pub fn gather(
     })
 }
 
-/// Reads both sides. Git is asked for one after the other; understanding what it
-/// said is most of the work, and done side by side.
+/// Reads both sides, at the same time: nearly all of the work of a plan is reading.
 fn sides(
     estate: &Estate,
     (source, revision): (&EnvironmentName, Option<&CommitId>),
     target: &EnvironmentName,
     promoted: &PromotedFiles,
 ) -> Result<(Side, Side), PlanError> {
-    let files = |name: &EnvironmentName, revision: Option<&CommitId>| {
-        let entry = estate.environment(name)?.clone();
-        let commit = match revision {
-            Some(commit) => commit.clone(),
-            None => estate.tip(name)?,
+    let side = |estate: &Estate, name: &EnvironmentName, revision: Option<&CommitId>| {
+        let state = match revision {
+            Some(commit) => estate.load_at(name, commit)?,
+            None => estate.load(name)?,
         };
-        let snapshot = estate.files_at(&entry, &commit)?;
-        Ok::<_, PlanError>((entry, commit, snapshot))
-    };
-    let understand = |(entry, commit, snapshot)| {
-        let state = EnvironmentState::understand(entry, &commit, snapshot)?;
         Ok::<_, PlanError>(Side::new(state, promoted)?)
     };
-    let theirs = files(source, revision)?;
-    let ours = files(target, None)?;
+    if estate.git.is_partial() {
+        // What is missing is fetched by one after the other.
+        return Ok((side(estate, source, revision)?, side(estate, target, None)?));
+    }
+    let beside = estate.beside()?;
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| understand(theirs));
-        let target = understand(ours);
+        let running = scope.spawn(move || side(&beside, source, revision));
+        let target = side(estate, target, None);
         let source = match running.join() {
             Ok(source) => source,
             Err(panic) => std::panic::resume_unwind(panic),
