@@ -183,27 +183,47 @@ fn sides(
     })
 }
 
-/// Reads the records in an environment's tree.
+/// Fewer records than this are not worth a thread.
+const SHARE: usize = 64;
+
+/// Reads the records in an environment's tree, many of them side by side.
 pub(crate) fn records(
     snapshot: &Snapshot,
     at: &RepoPath,
 ) -> Result<BTreeMap<UnitId, Record>, PlanError> {
-    let mut records = BTreeMap::new();
     let Ok(folder) = at.join(".gitops/promoted") else {
-        return Ok(records);
+        return Ok(BTreeMap::new());
     };
+    let mut found = Vec::new();
     for (path, _) in snapshot.under(&folder) {
-        let Some(unit) = path
+        let unit = path
             .strip_prefix(at)
-            .and_then(|path| UnitId::of_record(path.as_str()))
-        else {
-            continue;
-        };
-        if let Some(text) = snapshot.text(path)? {
-            let record =
-                Record::parse(path, text).map_err(|error: RecordError| PlanError::Record(error))?;
-            records.insert(unit, record);
+            .and_then(|path| UnitId::of_record(path.as_str()));
+        if let Some((unit, text)) = unit.zip(snapshot.text(path)?) {
+            found.push((unit, path, text));
         }
+    }
+    let parse = |part: &[(UnitId, &RepoPath, &str)]| {
+        let records = part.iter().map(|(unit, path, text)| {
+            let record = Record::parse(path, text);
+            record.map(|record| (unit.clone(), record))
+        });
+        records.collect::<Result<Vec<_>, RecordError>>()
+    };
+    let hands = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = found.len().div_ceil(hands).max(SHARE);
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = found
+            .chunks(share)
+            .map(|part| (part, scope.spawn(move || parse(part))))
+            .collect();
+        let done = running.into_iter();
+        done.map(|(part, running)| running.join().unwrap_or_else(|_| parse(part)))
+            .collect()
+    });
+    let mut records = BTreeMap::new();
+    for part in parts {
+        records.extend(part?);
     }
     Ok(records)
 }
