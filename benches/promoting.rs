@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use divan::Bencher;
 use kubectl_gitops::ops::estate::{Estate, OpenOptions};
-use kubectl_gitops::ops::promote::{Request, gather, plan, planned};
+use kubectl_gitops::ops::promote::{Facts, Plan, Request, gather, plan, planned};
 use kubectl_gitops::repo::{CommitId, RepoPath};
 use kubectl_gitops::template::render;
 use tempfile::TempDir;
@@ -96,7 +96,7 @@ fn repository(components: usize, history: usize) -> TempDir {
     git(&["config", "user.name", "Ada"], b"");
     git(&["config", "user.email", "ada@example.com"], b"");
     let estate = open(&dir);
-    let promoted = promote(&estate);
+    let (promoted, ..) = promote(&estate);
     git(
         &["update-ref", "refs/heads/env/staging", promoted.as_str()],
         b"",
@@ -129,17 +129,20 @@ fn open(dir: &TempDir) -> Estate {
 }
 
 /// Reads, plans and writes the commit of one promotion to staging; no branch moves.
-fn promote(estate: &Estate) -> CommitId {
+/// What was read and planned comes along: the time ends when the commit is there.
+fn promote(estate: &Estate) -> (CommitId, Facts, Plan) {
     let staging = "staging".parse().unwrap();
     let request = Request::default();
     let facts = gather(estate, &staging, None, None).unwrap();
     let plan = plan(&request, &facts).unwrap();
     let planned = planned(&plan, &request, estate, &facts.target.state.entry);
-    if let Some(known) = &planned.known {
-        estate.remember(known);
-    }
+    planned
+        .known
+        .iter()
+        .for_each(|known| estate.remember(known));
     let update = &planned.changes.updates[0];
-    estate.git.write_commit(update).unwrap()
+    let commit = estate.git.write_commit(update).unwrap();
+    (commit, facts, plan)
 }
 
 /// One component changed, in a clone that was promoted from before; by the number of
@@ -169,4 +172,27 @@ fn gather_only(bencher: Bencher<'_, '_>) {
     let estate = open(&dir);
     let staging = "staging".parse().unwrap();
     bencher.bench_local(|| gather(&estate, &staging, None, None).unwrap());
+}
+
+/// The planning alone, once everything was read.
+#[divan::bench(sample_count = 20)]
+fn plan_only(bencher: Bencher<'_, '_>) {
+    let dir = repository(1000, 0);
+    let estate = open(&dir);
+    let facts = gather(&estate, &"staging".parse().unwrap(), None, None).unwrap();
+    let request = Request::default();
+    bencher.bench_local(|| plan(&request, &facts).unwrap());
+}
+
+/// The writing of the commit alone.
+#[divan::bench(sample_count = 20)]
+fn commit_only(bencher: Bencher<'_, '_>) {
+    let dir = repository(1000, 0);
+    let estate = open(&dir);
+    let facts = gather(&estate, &"staging".parse().unwrap(), None, None).unwrap();
+    let request = Request::default();
+    let plan = plan(&request, &facts).unwrap();
+    let planned = planned(&plan, &request, &estate, &facts.target.state.entry);
+    let update = &planned.changes.updates[0];
+    bencher.bench_local(|| estate.git.write_commit(update).unwrap());
 }

@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::ops::promote::PLAN_SCHEMA;
 use crate::product::Kind;
 use crate::registry::RECORDING_SCHEMA;
 
@@ -28,6 +29,8 @@ enum Document {
     Model(Kind),
     /// The file of `bump-image --tags-from`.
     RegistryTags,
+    /// The file of `promote --plan-out`.
+    PromotionPlan,
 }
 
 impl ValueEnum for Document {
@@ -39,6 +42,7 @@ impl ValueEnum for Document {
             Self::Model(Kind::Environment),
             Self::Model(Kind::Template),
             Self::RegistryTags,
+            Self::PromotionPlan,
         ]
     }
 
@@ -50,6 +54,7 @@ impl ValueEnum for Document {
             Self::Model(Kind::Environment) => ("environment", "environment.yaml"),
             Self::Model(Kind::Template) => ("template", "templates/NAME/template.yaml"),
             Self::RegistryTags => ("registry-tags", "the file of bump-image --tags-from"),
+            Self::PromotionPlan => ("promotion-plan", "the file of promote --plan-out"),
         };
         Some(PossibleValue::new(name).help(file))
     }
@@ -59,6 +64,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     context.ui.answer(match args.kind {
         Document::Model(kind) => kind.json_schema(),
         Document::RegistryTags => RECORDING_SCHEMA,
+        Document::PromotionPlan => PLAN_SCHEMA,
     });
     Ok(Exit::Ok)
 }

@@ -199,6 +199,6 @@ pub fn planned(plan: &Plan, request: &Request, estate: &Estate, facts: &Facts) -
         changes: ChangeSet {
             updates: vec![update],
         },
-        known: plan.known.clone(),
+        known: plan.known.iter().cloned().collect(),
     }
 }

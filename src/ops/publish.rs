@@ -24,14 +24,14 @@ pub struct PublishOptions {
 }
 
 /// A change set and the digest of the plan that it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Planned {
     /// Equal digests mean the same decisions on the same values.
     pub digest: String,
     /// What is written.
     pub changes: ChangeSet,
     /// What the sources among that render to, where it is worth remembering.
-    pub known: Option<KnownRendering>,
+    pub known: Vec<KnownRendering>,
 }
 
 /// What was published.
@@ -154,9 +154,10 @@ pub fn publish_replanning<E>(
     for turn in 1..=TRIES {
         let branch = match attempt(estate, &planned.changes, options)? {
             Attempt::Done(published) => {
-                if let Some(known) = &planned.known {
-                    estate.remember(known);
-                }
+                planned
+                    .known
+                    .iter()
+                    .for_each(|known| estate.remember(known));
                 return Ok(published);
             }
             Attempt::Stale(branch) => branch,

@@ -287,7 +287,7 @@ impl RenderPlan {
         Planned {
             digest,
             changes: ChangeSet::from(update),
-            known: None,
+            known: Vec::new(),
         }
     }
 

@@ -83,7 +83,7 @@ fn plan(estate: &Estate, environment: &str, file: &str, text: &str) -> Planned {
     Planned {
         digest,
         changes: ChangeSet::from(update),
-        known: None,
+        known: Vec::new(),
     }
 }
 

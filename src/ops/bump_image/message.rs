@@ -25,7 +25,7 @@ pub fn planned(
     Planned {
         digest: plan.digest.clone(),
         changes: ChangeSet::from(update),
-        known: plan.known.clone(),
+        known: plan.known.iter().cloned().collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Decision, Plan, Request};
+use crate::image::Digest;
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::EnvironmentEntry;
@@ -29,8 +30,29 @@ pub fn planned(
         changes: ChangeSet {
             updates: vec![update],
         },
-        known: plan.known.clone(),
+        known: plan.known.iter().cloned().collect(),
     }
+}
+
+/// Several plans as one change set, written to all branches or to none.
+pub fn planned_together(plans: &[(Plan, Request, EnvironmentEntry)], estate: &Estate) -> Planned {
+    let mut all = plans
+        .iter()
+        .map(|(plan, request, entry)| planned(plan, request, estate, entry));
+    let Some(mut together) = all.next() else {
+        return Planned::default();
+    };
+    let mut others = all.peekable();
+    if others.peek().is_none() {
+        return together;
+    }
+    for other in others {
+        together.digest.push_str(&other.digest);
+        together.changes.updates.extend(other.changes.updates);
+        together.known.extend(other.known);
+    }
+    together.digest = Digest::sha256(together.digest.as_bytes()).to_string();
+    together
 }
 
 /// The commit message.

@@ -12,20 +12,22 @@ mod only;
 mod pins;
 mod plan;
 mod rename;
+mod reviewed;
 mod select;
 
 pub use blame::blame;
 pub(crate) use bytes::backported;
 pub(crate) use bytes::result as edits;
 pub use facts::{Facts, PromotedFiles, Side, gather};
-pub use message::planned;
+pub use message::{planned, planned_together};
 pub use plan::{compared, plan};
 pub(crate) use plan::{digest, templates, version, versions};
+pub use reviewed::{PLAN_SCHEMA, Reviewed, ReviewedError};
 pub use select::{SelectError, UnitSelector};
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use super::validate::{Change, ValidateError, one_line};
@@ -35,7 +37,8 @@ use crate::template::Rendering;
 use crate::yaml::EditError;
 
 /// What a person asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Request {
     /// Units to promote; empty: all of them.
     pub only: Vec<String>,

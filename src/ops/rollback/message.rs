@@ -28,7 +28,7 @@ pub fn planned(
     Planned {
         digest: plan.change.digest.clone(),
         changes: ChangeSet::from(update),
-        known: plan.change.known.clone(),
+        known: plan.change.known.iter().cloned().collect(),
     }
 }
 

@@ -1,0 +1,61 @@
+//! What helps when a plan may not be written as it is.
+
+use crate::ops::promote::{Plan, Refusal};
+
+/// A line of advice for each refusal, commands to copy among them.
+pub(super) fn hints(plan: &Plan) -> Vec<String> {
+    let target = &plan.target.0;
+    let mut hints = Vec::new();
+    for refusal in &plan.refusals {
+        match refusal {
+            Refusal::Diverged { .. } => {
+                let mut units: Vec<String> =
+                    plan.undecided().map(|item| item.unit.to_string()).collect();
+                units.dedup();
+                let first = units.first().cloned().unwrap_or_default();
+                let rest: Vec<_> = units.iter().skip(1).cloned().collect();
+                let overwrite = if rest.is_empty() {
+                    String::new()
+                } else {
+                    format!(" --overwrite {}", rest.join(","))
+                };
+                hints.push("say what to do with each, for example".to_owned());
+                hints.push(format!(
+                    "  kubectl gitops promote {target} --keep {first}{overwrite}"
+                ));
+                let hotfix = plan
+                    .undecided()
+                    .find(|item| item.difference.class == crate::product::Class::Hotfix);
+                if let Some(hotfix) = hotfix {
+                    hints.push(format!(
+                        "  kubectl gitops backport {target} --only {}",
+                        hotfix.unit
+                    ));
+                }
+            }
+            Refusal::RenderedHotfix { paths } => {
+                let names: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
+                hints.push("carry the change into product.yaml, environment.yaml or a template, or drop it:".to_owned());
+                hints.push(format!(
+                    "  kubectl gitops promote {target} --overwrite {}",
+                    names.join(",")
+                ));
+            }
+            Refusal::Incomplete { missing, .. } => {
+                hints.push(format!("add to --only: {}", missing.join(",")));
+            }
+            Refusal::Order { expected } => {
+                if let Some(expected) = expected {
+                    hints.push(format!(
+                        "  kubectl gitops promote {target} --from {expected}"
+                    ));
+                }
+                hints.push("or set the guard aside: --override order 'REASON'".to_owned());
+            }
+            Refusal::Validation { .. } => {
+                hints.push("look closer with kubectl gitops validate, or set the guard aside: --override validation 'REASON'".to_owned());
+            }
+        }
+    }
+    hints
+}

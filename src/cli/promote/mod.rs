@@ -1,0 +1,362 @@
+//! `promote TARGET`: words to a request, the plan to the person, the plan to
+//! the one writer.
+
+mod hints;
+mod reviewed;
+
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+
+use super::args::{OutputArgs, WriteArgs};
+use super::context::Context;
+use super::failure::{Exit, Failure, FailureKind};
+use super::opening::{environment, estate_failure, git_failure, open_to_write};
+use super::writing::{self, Again};
+use crate::ops::estate::Estate;
+use crate::ops::promote::{self, Facts, Plan, PlanError, Request};
+use crate::product::EnvironmentName;
+use crate::report::Format;
+use crate::report::text::promote as text;
+
+/// Write one environment's state into the next as one commit
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  kubectl gitops promote staging                        what dev has, to staging
+  kubectl gitops promote prod --dry-run                 the plan only
+  kubectl gitops promote prod --only cart,checkout      two components
+  kubectl gitops promote prod --keep payment --reason 'slow bank'
+                                                        a hotfix on prod stays
+  kubectl gitops promote prod-eu,prod-us                both, or neither
+  kubectl gitops promote prod --plan-out plan.json      a plan to approve, and
+  kubectl gitops promote --apply plan.json              just that one, written")]
+pub(super) struct Args {
+    /// The environment to write; several, all or none, joined by commas
+    #[arg(value_name = "TARGET", required_unless_present = "apply")]
+    target: Option<String>,
+    /// Two environments in a row say nothing about the direction; see --from
+    #[arg(value_name = "EXTRA", hide = true)]
+    extra: Option<String>,
+    /// The environment to take from (default: the target's promoteFrom)
+    #[arg(long, value_name = "SOURCE")]
+    from: Option<String>,
+    /// The source's commit to take (default: its tip)
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Promote these units only: components, template/NAME, defaults
+    #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave the target's value where both sides diverged: UNIT or UNIT.key.path
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// Take the source's value where both sides diverged: UNIT or UNIT.key.path
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
+    overwrite: Vec<String>,
+    /// Why something is kept or overwritten; recorded
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Let content come back that a rollback refused
+    #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
+    release: Vec<String>,
+    /// Set a guard aside, with the reason: order or validation; recorded
+    #[arg(long = "override", num_args = 2, value_names = ["GUARD", "REASON"], action = clap::ArgAction::Append)]
+    overrides: Vec<String>,
+    /// Write the plan to a file for somebody to look at, and nothing else
+    #[arg(long, value_name = "FILE")]
+    plan_out: Option<PathBuf>,
+    /// Write the plan of this file, if it is still the same plan
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "target", "from", "rev", "only", "keep", "overwrite", "reason", "release", "overrides",
+        "plan_out", "message",
+    ])]
+    apply: Option<PathBuf>,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const GUARDS: [&str; 2] = ["order", "validation"];
+
+/// What the words, or a plan file, ask for.
+struct Asked {
+    targets: Vec<EnvironmentName>,
+    source: Option<EnvironmentName>,
+    revision: Option<String>,
+    request: Request,
+    /// What the plan that was looked at had.
+    digest: Option<String>,
+}
+
+/// One target, ready to be written or refused.
+struct Prepared {
+    facts: Facts,
+    plan: Plan,
+    request: Request,
+}
+
+impl Prepared {
+    fn new(estate: &Estate, facts: Facts, request: Request) -> Result<Self, PlanError> {
+        let mut plan = promote::plan(&request, &facts)?;
+        promote::blame(estate, &facts, &mut plan)?;
+        promote::validate(&request, &facts, &mut plan)?;
+        Ok(Self {
+            facts,
+            plan,
+            request,
+        })
+    }
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let asked = match &args.apply {
+        Some(file) => reviewed::asked(file)?,
+        None => asked(args)?,
+    };
+    let estate = open_to_write(context)?;
+    let revision = match &asked.revision {
+        Some(rev) => Some(estate.git.resolve(rev).map_err(git_failure)?),
+        None => None,
+    };
+    let mut all = Vec::new();
+    for target in &asked.targets {
+        let facts = promote::gather(&estate, target, asked.source.as_ref(), revision.as_ref())
+            .map_err(failure)?;
+        let prepared = Prepared::new(&estate, facts, asked.request.clone()).map_err(failure)?;
+        all.push(prepared);
+    }
+    // The run ends here one way or the other; freeing it all would only take time.
+    let kept = ManuallyDrop::new(all);
+    let all: &[&Prepared] = &kept.iter().collect::<Vec<_>>();
+    branches_differ(all)?;
+    all.iter().for_each(|one| show(args, context, one));
+    if all.iter().any(|one| !one.plan.refusals.is_empty()) {
+        return refused(args, context, all);
+    }
+    if let (Some(file), [one]) = (&args.plan_out, all) {
+        reviewed::write(context, one, file)?;
+        return data(args, context, all, None).map(|()| Exit::Ok);
+    }
+    let (nothing, something): (Vec<_>, Vec<_>) =
+        all.iter().copied().partition(|one| one.plan.is_empty());
+    if args.output.format == Format::Text {
+        for one in &nothing {
+            let plan = &one.plan;
+            context.ui.answer(&format!(
+                "{} already has everything of {}",
+                plan.target.0, plan.source.0
+            ));
+        }
+    }
+    if something.is_empty() {
+        return data(args, context, &nothing, None).map(|()| Exit::Ok);
+    }
+    if let (Some(digest), Some(file), [one]) = (&asked.digest, &args.apply, something.as_slice()) {
+        reviewed::same(one, digest, file)?;
+    }
+    if args.write.dry_run {
+        return data(args, context, &something, None).map(|()| Exit::Ok);
+    }
+    write(args, context, &estate, &something)
+}
+
+/// Two folders of one branch would be two commits on one tip.
+fn branches_differ(all: &[&Prepared]) -> Result<(), Failure> {
+    let entry = |one: &Prepared| one.facts.target.state.entry.clone();
+    for (index, one) in all.iter().enumerate() {
+        let same = all[..index]
+            .iter()
+            .find(|other| entry(other).branch == entry(one).branch);
+        if let Some(other) = same {
+            let (first, second) = (entry(other).name, entry(one).name);
+            return Err(Failure::usage(format!(
+                "{first} and {second} are both on {}, so they can't be written at once",
+                entry(one).branch
+            ))
+            .hint(format!(
+                "one after the other: kubectl gitops promote {first}, then kubectl gitops promote {second}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn write(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    all: &[&Prepared],
+) -> Result<Exit, Failure> {
+    let together = |plans: Vec<(Plan, &Prepared)>| {
+        let plans: Vec<_> = plans
+            .into_iter()
+            .map(|(plan, one)| {
+                let entry = one.facts.target.state.entry.clone();
+                (plan, one.request.clone(), entry)
+            })
+            .collect();
+        promote::planned_together(&plans, estate)
+    };
+    let mut replan = || {
+        let mut plans = Vec::new();
+        for one in all {
+            let (source, target) = (&one.facts.source.state, &one.facts.target.state.entry);
+            let name = Some(&source.entry.name);
+            let facts = promote::gather(estate, &target.name, name, Some(&source.commit))?;
+            plans.push((promote::plan(&one.request, &facts)?, *one));
+        }
+        Ok::<_, PlanError>(together(plans))
+    };
+    let first = together(all.iter().map(|one| (one.plan.clone(), *one)).collect());
+    let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
+    let again = Again {
+        plan: &mut replan,
+        command: &format!("kubectl gitops promote {} --dry-run", names.join(",")),
+        failure: &failure,
+    };
+    let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
+        return Ok(Exit::Ok);
+    };
+    if args.output.format == Format::Text {
+        writing::announce(context, &published);
+        for name in names {
+            let hint = format!("undo with: kubectl gitops rollback {name}");
+            context.ui.hint(&hint);
+        }
+    }
+    let published = writing::published_data(&published);
+    data(args, context, all, Some(published)).map(|()| Exit::Ok)
+}
+
+fn show(args: &Args, context: &Context, one: &Prepared) {
+    let (facts, plan) = (&one.facts, &one.plan);
+    if args.output.format == Format::Text && !(plan.is_empty() && plan.refusals.is_empty()) {
+        context
+            .ui
+            .answer(&text::plan(plan, &facts.repository, context.ui.style()));
+    }
+    if facts.merge_base.is_none() && facts.records.is_empty() && args.output.format == Format::Text
+    {
+        context.ui.note(&format!(
+            "nothing was promoted to {} before: values that differ are asked once",
+            plan.target.0
+        ));
+    }
+}
+
+/// The plan as data; several of them as a list.
+fn data(
+    args: &Args,
+    context: &Context,
+    all: &[&Prepared],
+    published: Option<serde_json::Value>,
+) -> Result<(), Failure> {
+    if args.output.format == Format::Text {
+        return Ok(());
+    }
+    let mut value = match all {
+        [one] => text::plan_data(&one.plan),
+        several => serde_json::json!({
+            "plans": several.iter().map(|one| text::plan_data(&one.plan)).collect::<Vec<_>>(),
+        }),
+    };
+    value["published"] = published.unwrap_or_default();
+    context
+        .ui
+        .report(args.output.format, "PromotionReport", &value, |_, _| {
+            String::new()
+        })
+}
+
+fn refused(args: &Args, context: &Context, all: &[&Prepared]) -> Result<Exit, Failure> {
+    data(args, context, all, None)?;
+    let refused = || all.iter().filter(|one| !one.plan.refusals.is_empty());
+    let messages: Vec<String> = refused()
+        .map(|one| text::refusals(&one.plan, context.ui.error_style()))
+        .collect();
+    let error = anyhow::Error::msg(messages.join("\n"));
+    let mut failure = Failure::new(FailureKind::Refused, error).hint("nothing was written");
+    for hint in refused().flat_map(|one| hints::hints(&one.plan)) {
+        failure = failure.hint(hint);
+    }
+    Err(failure)
+}
+
+fn asked(args: &Args) -> Result<Asked, Failure> {
+    let word = args.target.as_deref().unwrap_or_default();
+    if let Some(extra) = &args.extra {
+        return Err(
+            Failure::usage(format!("two environments after promote: {word} {extra}"))
+                .hint(format!(
+                    "to write {extra}: kubectl gitops promote {extra} --from {word}"
+                ))
+                .hint(format!(
+                    "to write {word}: kubectl gitops promote {word} --from {extra}"
+                )),
+        );
+    }
+    let targets = word
+        .split(',')
+        .map(environment)
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = (1..targets.len()).find(|at| targets[..*at].contains(&targets[*at])) {
+        return Err(Failure::usage(format!(
+            "{} stands there twice",
+            targets[twice]
+        )));
+    }
+    if targets.len() > 1 && args.plan_out.is_some() {
+        return Err(Failure::usage(
+            "a plan file holds the plan of one environment",
+        ));
+    }
+    Ok(Asked {
+        targets,
+        source: args.from.as_deref().map(environment).transpose()?,
+        revision: args.rev.clone(),
+        request: request(args)?,
+        digest: None,
+    })
+}
+
+fn request(args: &Args) -> Result<Request, Failure> {
+    let mut overrides = BTreeMap::new();
+    for pair in args.overrides.chunks(2) {
+        let [guard, reason] = pair else { continue };
+        if !GUARDS.contains(&guard.as_str()) {
+            return Err(Failure::usage(format!(
+                "there is no guard {guard}; those that can be set aside: {}",
+                GUARDS.join(", ")
+            )));
+        }
+        if reason.trim().is_empty() {
+            return Err(Failure::usage(format!("--override {guard} needs a reason")));
+        }
+        overrides.insert(guard.clone(), reason.clone());
+    }
+    Ok(Request {
+        only: args.only.clone(),
+        keep: args.keep.clone(),
+        overwrite: args.overwrite.clone(),
+        reason: args.reason.clone(),
+        overrides,
+        release: args.release.clone(),
+        message: args.write.message.clone(),
+    })
+}
+
+/// The failure of a plan, with what helps.
+pub(super) fn failure(error: PlanError) -> Failure {
+    match error {
+        PlanError::Estate(error) => estate_failure(error),
+        PlanError::Git(error) => git_failure(error),
+        PlanError::NoSource(ref environment) => {
+            let hint = format!(
+                "name the source: kubectl gitops promote {environment} --from ENVIRONMENT, or set promoteFrom in gitops.yaml"
+            );
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        other => Failure::new(FailureKind::Usage, other),
+    }
+}

@@ -1,0 +1,243 @@
+//! Plans that are looked at before they are written, and promotions to several
+//! environments at once.
+
+use serde_json::Value;
+
+use crate::support::repo::Fixture;
+use crate::support::shop::{self, edit_and_render};
+
+const CART: &str = "shop/cart:v1.0.0";
+const CART_NEW: &str = "shop/cart:v1.1.0";
+const PAYMENT: &str = "shop/payment:v1.0.0";
+const PAYMENT_NEW: &str = "shop/payment:v1.1.0";
+
+fn plan_file(fixture: &Fixture) -> Value {
+    let text = std::fs::read_to_string(fixture.clone.join("plan.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn planned() -> Fixture {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let before = fixture.remote_tip("env/staging");
+    fixture
+        .run(&["promote", "staging", "--plan-out", "plan.json"])
+        .code(0);
+    assert_eq!(fixture.remote_tip("env/staging"), before);
+    fixture
+}
+
+#[test]
+fn the_plan_that_was_looked_at_is_written_whatever_the_source_has_by_then() {
+    let fixture = planned();
+    let plan = plan_file(&fixture);
+    let schema = fixture.run(&["schema", "promotion-plan"]).code(0).stdout;
+    let schema = serde_json::from_str(&schema).unwrap();
+    jsonschema::draft7::new(&schema)
+        .unwrap()
+        .validate(&plan)
+        .unwrap();
+    edit_and_render(&fixture, "dev", "bump payment", PAYMENT, PAYMENT_NEW);
+    fixture
+        .run(&["promote", "--apply", "plan.json", "--yes"])
+        .code(0);
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert!(product.contains(CART_NEW), "{product}");
+    assert!(!product.contains(PAYMENT_NEW), "{product}");
+    let message = fixture.message_at("env/staging");
+    let digest = plan["digest"].as_str().unwrap();
+    assert!(
+        message.contains(&format!("Gitops-Plan: {digest}")),
+        "{message}"
+    );
+    // Once more, nothing is left to do.
+    let again = fixture
+        .run(&["promote", "--apply", "plan.json", "--yes"])
+        .code(0);
+    assert!(again.stdout.contains("already has everything"));
+}
+
+#[test]
+fn a_target_that_moved_elsewhere_keeps_the_plan_and_another_plan_is_refused() {
+    let fixture = planned();
+    fixture.commit("env/staging", "a note", &[("notes.txt", Some("note\n"))]);
+    fixture
+        .run(&["promote", "--apply", "plan.json", "--dry-run"])
+        .code(0);
+    // A hotfix of another component stops any promotion; one of the same value is another plan.
+    edit_and_render(&fixture, "staging", "hotfix", CART, "shop/cart:v1.0.1");
+    let before = fixture.remote_tip("env/staging");
+    fixture
+        .run(&["promote", "--apply", "plan.json", "--yes"])
+        .code(3);
+    edit_and_render(
+        &fixture,
+        "staging",
+        "all the same",
+        "shop/cart:v1.0.1",
+        CART,
+    );
+    let environment = shop::environment("staging").replace("replicas: 1", "replicas: 2");
+    let environment =
+        environment.replace("    web:", "    cart: {values: {replicas: 2}}\n    web:");
+    fixture.commit(
+        "env/staging",
+        "more of it",
+        &[("environment.yaml", Some(&environment))],
+    );
+    fixture
+        .run(&["render", "staging", "--write", "--yes"])
+        .code(0);
+    let outcome = fixture
+        .run(&["promote", "--apply", "plan.json", "--yes"])
+        .code(3);
+    for part in ["changed since this plan was made", "--plan-out plan.json"] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+    assert_ne!(fixture.remote_tip("env/staging"), before);
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert!(product.contains(CART), "{product}");
+}
+
+#[test]
+fn what_is_no_plan_is_said_so_and_a_refused_plan_is_no_file() {
+    let fixture = planned();
+    let mut plan = plan_file(&fixture);
+    let file = fixture.clone.join("plan.json");
+    plan["request"]["onyl"] = "cart".into();
+    for (text, part) in [
+        ("", "EOF"),
+        ("{}", "apiVersion"),
+        (
+            "{\"apiVersion\": \"v1\", \"kind\": \"Secret\"}",
+            "a Secret of v1",
+        ),
+        (&plan.to_string(), "onyl"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let outcome = fixture
+            .run(&["promote", "--apply", "plan.json", "--yes"])
+            .code(2);
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+    std::fs::remove_file(&file).unwrap();
+    fixture.run(&["promote", "--apply", "plan.json"]).code(2);
+    fixture
+        .run(&["promote", "prod", "--apply", "plan.json"])
+        .code(2);
+    fixture.run(&["promote", "--yes"]).code(2);
+    edit_and_render(&fixture, "staging", "hotfix", CART, "shop/cart:v1.0.1");
+    fixture
+        .run(&["promote", "staging", "--plan-out", "plan.json"])
+        .code(3);
+    assert!(!file.exists());
+}
+
+/// The shop with two productions.
+fn two_productions() -> Fixture {
+    let fixture = shop::branches();
+    let mut gitops = shop::GITOPS.to_owned();
+    let prod = "    - name: prod\n      branch: env/prod\n      promoteFrom: staging\n";
+    assert!(gitops.contains(prod));
+    let of = |name: &str| prod.replace("prod\n", &format!("prod-{name}\n"));
+    gitops = gitops.replace(prod, &format!("{}{}", of("eu"), of("us")));
+    for name in ["eu", "us"] {
+        let environment = shop::environment("prod").replace("prod", &format!("prod-{name}"));
+        fixture.commit_from(
+            &format!("env/prod-{name}"),
+            Some("env/prod~0"),
+            "begin",
+            &[("environment.yaml", Some(&environment))],
+        );
+    }
+    fixture.commit("main", "two productions", &[("gitops.yaml", Some(&gitops))]);
+    edit_and_render(&fixture, "staging", "bump cart", CART, CART_NEW);
+    fixture
+}
+
+#[test]
+fn several_environments_are_written_together() {
+    let fixture = two_productions();
+    let outcome = fixture
+        .run(&["promote", "prod-eu,prod-us", "--yes", "-o", "json"])
+        .code(0);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["plans"].as_array().unwrap().len(), 2);
+    assert_eq!(report["published"].as_array().unwrap().len(), 2);
+    for name in ["eu", "us"] {
+        let branch = format!("env/prod-{name}");
+        let product = fixture.file_at(&branch, "product.yaml").unwrap();
+        assert!(product.contains(CART_NEW), "{product}");
+        let message = fixture.message_at(&branch);
+        assert!(
+            message.contains(&format!("Gitops-To: prod-{name}")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn where_one_environment_refuses_none_is_written() {
+    let fixture = two_productions();
+    edit_and_render(
+        &fixture,
+        "prod-us",
+        "hotfix",
+        PAYMENT,
+        "shop/payment:v1.0.9",
+    );
+    let tips = || ["eu", "us"].map(|name| fixture.remote_tip(&format!("env/prod-{name}")));
+    let before = tips();
+    let outcome = fixture
+        .run(&["promote", "prod-eu,prod-us", "--yes"])
+        .code(3);
+    assert!(
+        outcome.stderr.contains("promote prod-us --keep payment"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(tips(), before);
+    // A remote that takes one branch only takes neither.
+    fixture.hook(
+        "update",
+        "#!/bin/sh\ncase $1 in *prod-eu) echo frozen >&2; exit 1;; esac\n",
+    );
+    let outcome = fixture
+        .run(&["promote", "prod-us,prod-eu", "--keep", "payment", "--yes"])
+        .code(2);
+    assert!(outcome.stderr.contains("payment"), "{}", outcome.stderr);
+    fixture.run(&["backport", "prod-us", "--yes"]).code(0);
+    let outcome = fixture
+        .run(&["promote", "prod-us,prod-eu", "--yes"])
+        .code(3);
+    assert!(outcome.stderr.contains("frozen"), "{}", outcome.stderr);
+    assert_eq!(tips(), before);
+}
+
+#[test]
+fn folders_of_one_branch_are_promoted_one_after_the_other() {
+    let fixture = shop::folders();
+    let staging =
+        "    - {name: staging, branch: main, path: environments/staging, promoteFrom: dev}\n";
+    let qa = staging.replace("staging", "qa");
+    let gitops = shop::GITOPS_FOLDERS.replace(staging, &format!("{staging}{qa}"));
+    let files: Vec<_> = shop::files("qa")
+        .into_iter()
+        .map(|(path, text)| (format!("environments/qa/{path}"), text))
+        .chain([("gitops.yaml".to_owned(), gitops)])
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+        .collect();
+    fixture.commit("main", "one more", &files);
+    let before = fixture.remote_tip("main");
+    for (words, part) in [
+        ("staging,qa", "promote staging, then"),
+        ("staging,staging", "twice"),
+    ] {
+        let outcome = fixture.run(&["promote", words, "--yes"]).code(2);
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+    assert_eq!(fixture.remote_tip("main"), before);
+}
