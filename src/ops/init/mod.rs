@@ -2,6 +2,7 @@
 //! one that was there before. No file that exists is ever overwritten, and no
 //! branch that exists is touched, the default one apart.
 
+mod propose;
 mod scaffold;
 mod scan;
 
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+pub use propose::{Proposal, ProposedEnvironment, ProposedPin, scan};
 pub use scaffold::{Layout, Scaffold, ScaffoldError, Wish, scaffold};
-pub use scan::{Proposal, ProposedEnvironment, ProposedPin, ScannedBranch, scan};
+pub use scan::ScannedBranch;
 
 use super::estate::{Estate, OpenOptions};
 use super::publish::{PublishError, PublishOptions, Published, publish};

@@ -1,20 +1,18 @@
-//! What a repository that was there before looks like to this tool: which
-//! folders, branches and values files are environments, and in which order.
-//! A proposal for people to correct; nothing else is decided by it.
+//! What a repository that was there before looks like to this tool: which of its
+//! folders, branches and values files are environments. What becomes of them is
+//! decided in `propose`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-use crate::product::pins::{Deployed, Pin, kustomize_pins, product_pins};
-use crate::product::{EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree, Repository};
+use crate::product::PRODUCT_FILE;
 use crate::repo::{BranchName, RepoPath, Snapshot};
-use crate::yaml::{Stream, quote};
+use crate::yaml::Stream;
 
 /// What makes a folder a kustomization.
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Words in the names of environments, from the first to the last stage.
-const STAGES: [&[&str]; 5] = [
+pub(super) const STAGES: [&[&str]; 5] = [
     &["dev", "develop", "development", "sandbox", "local"],
     &["test", "testing", "ci", "int", "integration"],
     &["qa", "uat", "acceptance"],
@@ -30,53 +28,21 @@ pub struct ScannedBranch {
     /// Its files; the contents of YAML files are read.
     pub snapshot: Snapshot,
 }
-
-/// A proposed `gitops.yaml`.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// Its text.
-    pub config: String,
-    /// The environments that it names.
-    pub environments: Vec<ProposedEnvironment>,
+/// A place that looks like an environment.
+pub(super) struct Candidate<'a> {
+    pub(super) branch: &'a ScannedBranch,
+    pub(super) path: RepoPath,
+    pub(super) files: Option<String>,
+    /// What it is called.
+    pub(super) word: String,
+    /// What tells it from others of the same name.
+    pub(super) prefix: String,
+    /// Environments are promoted within a group.
+    pub(super) group: String,
 }
 
-/// An environment that was found.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProposedEnvironment {
-    /// Its name.
-    pub name: EnvironmentName,
-    /// Its branch.
-    pub branch: BranchName,
-    /// Its folder on that branch.
-    pub path: RepoPath,
-    /// The pattern of its files, where it shares the folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<String>,
-    /// The environment before it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub promote_from: Option<EnvironmentName>,
-    /// What pins which version there.
-    pub pins: Vec<ProposedPin>,
-    /// Why its pins could not be read, where that is so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// An image or version that is pinned.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ProposedPin {
-    /// The component.
-    pub component: String,
-    /// What is deployed.
-    pub deployed: String,
-    /// Where it is written.
-    pub location: crate::repo::Location,
-}
-
-/// Proposes a `gitops.yaml` for branches of which the first is the default
-/// one; `None` when none of them holds anything that looks like an environment.
-pub fn scan(branches: &[ScannedBranch]) -> Option<Proposal> {
+/// All such places of branches of which the first is the default one.
+pub(super) fn candidates(branches: &[ScannedBranch]) -> Vec<Candidate<'_>> {
     let mut found: Vec<Candidate<'_>> = Vec::new();
     for (index, branch) in branches.iter().enumerate() {
         if index > 0 {
@@ -87,31 +53,11 @@ pub fn scan(branches: &[ScannedBranch]) -> Option<Proposal> {
         found.extend(kustomization_folders(branch));
         found.extend(values_files(branch));
     }
-    let environments = named(found);
-    if environments.is_empty() {
-        return None;
-    }
-    let config = config(&environments);
-    Some(Proposal {
-        config,
-        environments,
-    })
+    found
 }
 
-/// A place that looks like an environment.
-struct Candidate<'a> {
-    branch: &'a ScannedBranch,
-    path: RepoPath,
-    files: Option<String>,
-    /// What it is called.
-    word: String,
-    /// What tells it from others of the same name.
-    prefix: String,
-    /// Environments are promoted within a group.
-    group: String,
-}
-
-fn stage(word: &str) -> Option<usize> {
+/// The stage that a word stands for; `None` where it stands for none.
+pub(super) fn stage(word: &str) -> Option<usize> {
     let word = word.to_lowercase();
     let mut parts = word.split(['-', '_', '.']);
     parts.find_map(|part| STAGES.iter().position(|words| words.contains(&part)))
@@ -279,333 +225,4 @@ fn values_files(branch: &ScannedBranch) -> Vec<Candidate<'_>> {
         .filter(|(_, words)| words.len() > 1)
         .flat_map(of)
         .collect()
-}
-
-/// Candidates as environments: named apart, in the order of their stages.
-fn named(mut found: Vec<Candidate<'_>>) -> Vec<ProposedEnvironment> {
-    let mut seen = BTreeSet::new();
-    found.retain(|it| {
-        seen.insert((
-            it.branch.name.clone(),
-            it.path.clone(),
-            it.files.clone(),
-            it.word.clone(),
-        ))
-    });
-    found.sort_by_key(|it| {
-        (
-            it.group.clone(),
-            stage(&it.word).unwrap_or(STAGES.len()),
-            it.word.clone(),
-        )
-    });
-    // Where one name of a group stands in another too, all of it are told apart.
-    let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for it in &found {
-        groups.entry(&it.word).or_default().insert(&it.group);
-    }
-    let mixed: BTreeSet<String> = groups
-        .values()
-        .filter(|groups| groups.len() > 1)
-        .flatten()
-        .map(|group| (*group).to_owned())
-        .collect();
-    let mut taken: BTreeSet<EnvironmentName> = BTreeSet::new();
-    let mut environments = Vec::new();
-    // The environments of the stage before, within the group.
-    let mut before: Option<(String, usize, EnvironmentName)> = None;
-    let mut source: Option<EnvironmentName> = None;
-    for candidate in found {
-        let alone = !mixed.contains(&candidate.group);
-        let Some(name) = name_for(&candidate, alone, &taken) else {
-            continue;
-        };
-        taken.insert(name.clone());
-        let rank = stage(&candidate.word);
-        source = match (&before, rank) {
-            (Some((group, ..)), _) if *group != candidate.group => None,
-            (Some((_, earlier, name)), Some(rank)) if *earlier < rank => Some(name.clone()),
-            // Two of one stage come from the same one.
-            (Some((_, earlier, _)), Some(rank)) if *earlier == rank => source,
-            _ => None,
-        };
-        if let Some(rank) = rank {
-            let same = before
-                .as_ref()
-                .is_some_and(|(group, earlier, _)| *group == candidate.group && *earlier == rank);
-            if !same {
-                before = Some((candidate.group.clone(), rank, name.clone()));
-            }
-        }
-        environments.push(describe(candidate, name, source.clone()));
-    }
-    environments
-}
-
-fn name_for(
-    candidate: &Candidate<'_>,
-    alone: bool,
-    taken: &BTreeSet<EnvironmentName>,
-) -> Option<EnvironmentName> {
-    let word = tidy(&candidate.word);
-    // A pattern of files is filled with the name, so the name must be the word.
-    if candidate.files.is_some() {
-        return word.parse().ok().filter(|name| !taken.contains(name));
-    }
-    let names = [
-        word.clone(),
-        tidy(&format!("{}-{}", candidate.prefix, candidate.word)),
-    ];
-    let first = usize::from(!alone);
-    let wanted = names.get(first)?;
-    let mut tries =
-        std::iter::once(wanted.clone()).chain((2..100).map(|n| format!("{wanted}-{n}")));
-    tries.find_map(|name| name.parse().ok().filter(|name| !taken.contains(name)))
-}
-
-fn tidy(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let fitting = |c: char| {
-        if c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let tidied: String = lower.chars().map(fitting).collect();
-    tidied.trim_matches(['-', '_', '.']).to_owned()
-}
-
-fn describe(
-    candidate: Candidate<'_>,
-    name: EnvironmentName,
-    promote_from: Option<EnvironmentName>,
-) -> ProposedEnvironment {
-    let mut environment = ProposedEnvironment {
-        name,
-        branch: candidate.branch.name.clone(),
-        path: candidate.path,
-        files: candidate.files,
-        promote_from,
-        pins: Vec::new(),
-        problem: None,
-    };
-    match pins(&candidate.branch.snapshot, &environment) {
-        Ok(pins) => environment.pins = pins.iter().filter_map(proposed).collect(),
-        Err(problem) => environment.problem = Some(problem),
-    }
-    environment
-}
-
-fn proposed(pin: &Pin) -> Option<ProposedPin> {
-    let site = pin.sites.first()?;
-    let deployed = match &site.deployed {
-        Deployed::Image(image) => image.to_string(),
-        Deployed::Version(version) => version.clone(),
-    };
-    Some(ProposedPin {
-        component: pin.component.to_string(),
-        deployed,
-        location: site.location.clone(),
-    })
-}
-
-fn pins(snapshot: &Snapshot, environment: &ProposedEnvironment) -> Result<Vec<Pin>, String> {
-    if environment.files.is_some() {
-        return Ok(Vec::new());
-    }
-    let tree = match entry_of(environment) {
-        Some(entry) => ProductTree::load(snapshot, &entry).map_err(|errors| {
-            errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n")
-        })?,
-        None => None,
-    };
-    match tree {
-        Some(tree) => Ok(product_pins(&tree)),
-        None => kustomize_pins(snapshot, &environment.path)
-            .map(|found| found.pins)
-            .map_err(|error| error.to_string()),
-    }
-}
-
-/// The entry that the proposal comes to, for this environment alone.
-fn entry_of(environment: &ProposedEnvironment) -> Option<EnvironmentEntry> {
-    let alone = ProposedEnvironment {
-        promote_from: None,
-        ..environment.clone()
-    };
-    let path = crate::config::CONFIG_FILE.parse().ok()?;
-    Repository::decode(&path, &config(&[alone]))
-        .ok()?
-        .environments
-        .into_iter()
-        .next()
-}
-
-fn config(environments: &[ProposedEnvironment]) -> String {
-    let mut text =
-        "# The environments of this repository, in the order in which changes pass through them.\n\
-        # All fields: kubectl gitops schema repository\n\
-        apiVersion: kubectl-gitops/v1alpha1\n\
-        kind: Repository\n\
-        spec:\n  environments:\n"
-            .to_owned();
-    for environment in environments {
-        let _ = writeln!(text, "    - name: {}", quote(environment.name.as_str()));
-        let _ = writeln!(text, "      branch: {}", quote(environment.branch.as_str()));
-        if !environment.path.is_root() {
-            let _ = writeln!(text, "      path: {}", quote(environment.path.as_str()));
-        }
-        if let Some(files) = &environment.files {
-            let _ = writeln!(text, "      files: {}", quote(files));
-        }
-        if let Some(source) = &environment.promote_from {
-            let _ = writeln!(text, "      promoteFrom: {}", quote(source.as_str()));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    fn branch(name: &str, files: &[(&str, &str)]) -> ScannedBranch {
-        let files = files
-            .iter()
-            .map(|(path, text)| (path.parse().unwrap(), text.as_bytes().to_vec()));
-        ScannedBranch {
-            name: name.parse().unwrap(),
-            snapshot: Snapshot::from_files(None, files.collect::<Vec<_>>()),
-        }
-    }
-
-    fn summary(branches: &[ScannedBranch]) -> Vec<String> {
-        let proposal = scan(branches).unwrap();
-        let path = "gitops.yaml".parse().unwrap();
-        let read = Repository::decode(&path, &proposal.config).unwrap();
-        read.environments
-            .iter()
-            .map(|it| {
-                let source = it
-                    .promote_from
-                    .as_ref()
-                    .map(|name| format!(" from {name}"))
-                    .unwrap_or_default();
-                let files = it
-                    .files
-                    .as_ref()
-                    .map(|text| format!(" {text}"))
-                    .unwrap_or_default();
-                format!("{} {}:{}{files}{source}", it.name, it.branch, it.path)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn overlays_are_environments_and_bases_are_not() {
-        let overlay = "resources: [../../base]\nimages:\n  - {name: registry.example.com/api, newTag: 1.2.0}\n";
-        let files = [
-            ("base/kustomization.yaml", "resources: [api.yaml]\n"),
-            ("overlays/prod/kustomization.yaml", overlay),
-            ("overlays/staging/kustomization.yaml", overlay),
-            ("overlays/dev/kustomization.yaml", overlay),
-            ("README.md", ""),
-        ];
-        let branches = [branch("main", &files)];
-        assert_eq!(
-            summary(&branches),
-            [
-                "dev main:overlays/dev",
-                "staging main:overlays/staging from dev",
-                "prod main:overlays/prod from staging"
-            ]
-        );
-        let pins = &scan(&branches).unwrap().environments[0].pins;
-        assert_eq!(
-            (pins[0].component.as_str(), pins[0].deployed.as_str()),
-            ("api", "registry.example.com/api:1.2.0")
-        );
-    }
-
-    #[test]
-    fn two_applications_keep_their_environments_apart() {
-        let overlay = "resources: [../../base]\n";
-        let files = [
-            ("apps/api/base/kustomization.yaml", ""),
-            ("apps/api/overlays/dev/kustomization.yaml", overlay),
-            ("apps/api/overlays/prod/kustomization.yaml", overlay),
-            ("apps/web/base/kustomization.yaml", ""),
-            ("apps/web/overlays/dev/kustomization.yaml", overlay),
-        ];
-        assert_eq!(
-            summary(&[branch("main", &files)]),
-            [
-                "api-dev main:apps/api/overlays/dev",
-                "api-prod main:apps/api/overlays/prod from api-dev",
-                "web-dev main:apps/web/overlays/dev",
-            ]
-        );
-    }
-
-    #[test]
-    fn branches_and_values_files_are_found() {
-        let product = [(
-            "product.yaml",
-            "apiVersion: kubectl-gitops/v1alpha1\nkind: Product\nmetadata: {name: shop}\nspec: {}\n",
-        )];
-        let branches = [
-            branch("main", &[("README.md", "")]),
-            branch("env/prod", &product),
-            branch("env/dev", &product),
-            branch("feature/dev", &[("x", "")]),
-        ];
-        assert_eq!(
-            summary(&branches),
-            ["dev env/dev:", "prod env/prod: from dev"]
-        );
-        let files = [
-            ("chart/values.yaml", ""),
-            ("chart/values-prod.yaml", ""),
-            ("chart/values-dev.yaml", ""),
-        ];
-        assert_eq!(
-            summary(&[branch("main", &files)]),
-            [
-                "dev main:chart values-{env}.yaml",
-                "prod main:chart values-{env}.yaml from dev"
-            ]
-        );
-    }
-
-    #[test]
-    fn two_of_one_stage_come_from_the_same_one() {
-        let product = "apiVersion: kubectl-gitops/v1alpha1\nkind: Product\nmetadata: {name: shop}\nspec: {}\n";
-        let files = [
-            "e/dev/product.yaml",
-            "e/prod-eu/product.yaml",
-            "e/prod-us/product.yaml",
-            "e/odd/product.yaml",
-        ];
-        let files: Vec<(&str, &str)> = files.iter().map(|path| (*path, product)).collect();
-        assert_eq!(
-            summary(&[branch("main", &files)]),
-            [
-                "dev main:e/dev",
-                "prod-eu main:e/prod-eu from dev",
-                "prod-us main:e/prod-us from dev",
-                "odd main:e/odd"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_repository_without_environments_gets_no_proposal() {
-        assert!(scan(&[branch("main", &[("src/main.rs", ""), ("README.md", "")])]).is_none());
-    }
 }
