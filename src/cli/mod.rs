@@ -19,6 +19,7 @@ mod failure;
 mod history;
 mod init;
 mod opening;
+mod pins;
 mod program;
 mod promote;
 mod render;
@@ -55,6 +56,7 @@ enum Command {
     Validate(validate::Args),
     Render(render::Args),
     History(history::Args),
+    Pins(pins::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -74,6 +76,7 @@ impl Command {
             Command::Validate(args) => validate::run(args, context),
             Command::Render(args) => render::run(args, context),
             Command::History(args) => history::run(args, context),
+            Command::Pins(args) => pins::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),

@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::ops::pins::PINS_SCHEMA;
 use crate::ops::promote::PLAN_SCHEMA;
 use crate::product::Kind;
 use crate::registry::RECORDING_SCHEMA;
@@ -31,6 +32,8 @@ enum Document {
     RegistryTags,
     /// The file of `promote --plan-out`.
     PromotionPlan,
+    /// The data of `pins -o json`.
+    PinReport,
 }
 
 impl ValueEnum for Document {
@@ -43,6 +46,7 @@ impl ValueEnum for Document {
             Self::Model(Kind::Template),
             Self::RegistryTags,
             Self::PromotionPlan,
+            Self::PinReport,
         ]
     }
 
@@ -55,6 +59,7 @@ impl ValueEnum for Document {
             Self::Model(Kind::Template) => ("template", "templates/NAME/template.yaml"),
             Self::RegistryTags => ("registry-tags", "the file of bump-image --tags-from"),
             Self::PromotionPlan => ("promotion-plan", "the file of promote --plan-out"),
+            Self::PinReport => ("pin-report", "the answer of pins -o json"),
         };
         Some(PossibleValue::new(name).help(file))
     }
@@ -65,6 +70,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Document::Model(kind) => kind.json_schema(),
         Document::RegistryTags => RECORDING_SCHEMA,
         Document::PromotionPlan => PLAN_SCHEMA,
+        Document::PinReport => PINS_SCHEMA,
     });
     Ok(Exit::Ok)
 }

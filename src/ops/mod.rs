@@ -7,6 +7,7 @@ pub mod diff;
 pub mod estate;
 pub mod history;
 pub mod init;
+pub mod pins;
 pub mod promote;
 pub mod publish;
 pub mod render;

@@ -27,6 +27,7 @@ mod init;
 mod krew;
 mod mixed_estate;
 mod online_boutique;
+mod pins;
 mod plan_files;
 mod plugin;
 mod promote;

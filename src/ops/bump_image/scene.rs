@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
-use crate::product::pins::{Pin, PinError, declared_kustomize_pins, product_pins};
+use crate::ops::pins::pins_of;
+use crate::product::pins::{Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
-use crate::template::{RenderedIndex, served_image};
+use crate::template::RenderedIndex;
 
 /// An environment, and the pins of it that a request is about.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         (None, None) => {}
     }
     let state = estate.load(&request.environment)?;
-    let (found, collisions) = pins(estate.repository(), &state)?;
+    let (found, collisions) = pins_of(estate.repository(), &state)?;
     let mut warnings = Vec::new();
     let pins = if request.wishes.is_empty() {
         warnings.extend(collisions.values().map(ToString::to_string));
@@ -81,39 +82,6 @@ fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a En
 }
 
 type Collisions = BTreeMap<ComponentName, PinError>;
-
-fn pins(
-    repository: &Repository,
-    state: &EnvironmentState,
-) -> Result<(Vec<Pin>, Collisions), BumpError> {
-    let declared = &repository.pins;
-    let (mut pins, collisions) = match &state.product {
-        Some(tree) => {
-            let mut pins = product_pins(tree);
-            for pin in &mut pins {
-                pin.served = served_image(tree, &pin.component);
-            }
-            (pins, Collisions::new())
-        }
-        None => {
-            let folder = &state.entry.path;
-            let found = declared_kustomize_pins(&state.snapshot, folder, declared)?;
-            (found.pins, found.collisions)
-        }
-    };
-    for pin in &mut pins {
-        // What the sites say themselves counts more than what is said about the image.
-        let written = pin.sites.iter().find_map(|site| site.image());
-        let entry = declared
-            .iter()
-            .find(|entry| written.is_some_and(|image| image.same_repository(&entry.image)));
-        if let Some(entry) = entry {
-            pin.policy = pin.policy.take().or_else(|| entry.policy.clone());
-            pin.hold = pin.hold.take().or_else(|| entry.hold.clone());
-        }
-    }
-    Ok((pins, collisions))
-}
 
 /// All pins that some policy may move.
 fn followed(request: &Request, mut pins: Vec<Pin>) -> Result<Vec<Pin>, BumpError> {

@@ -95,6 +95,14 @@ impl Site {
         &self.node.file
     }
 
+    /// What kind of place it is, in a word or two.
+    pub fn kind(&self) -> &'static str {
+        match self.shape {
+            Shape::Reference | Shape::Version => "product",
+            Shape::Kustomize { .. } => "kustomize",
+        }
+    }
+
     /// The image, if it is one.
     pub fn image(&self) -> Option<&Reference> {
         match &self.deployed {

@@ -4,6 +4,7 @@
 pub mod bump_image;
 mod diff;
 mod history;
+mod pins;
 pub mod render;
 mod rollback;
 mod status;
@@ -11,6 +12,7 @@ mod validate;
 
 pub use diff::diff;
 pub use history::history;
+pub use pins::pins;
 pub use rollback::{rollback, rollback_candidates, rollback_data, rollback_refusal};
 pub use status::status;
 pub use validate::validate;
