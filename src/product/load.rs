@@ -253,7 +253,7 @@ impl<'a> Loader<'a> {
         &mut self,
         drafts: Vec<Draft>,
         file: &RepoPath,
-        components: &mut BTreeMap<ComponentName, ComponentNode>,
+        components: &mut BTreeMap<ComponentName, Arc<ComponentNode>>,
     ) {
         for draft in drafts {
             let location = draft.component.location.clone();
@@ -285,7 +285,7 @@ impl<'a> Loader<'a> {
                 path: draft.path,
                 location,
             };
-            components.insert(name, node);
+            components.insert(name, Arc::new(node));
         }
     }
 
@@ -393,7 +393,7 @@ impl<'a> Loader<'a> {
     fn check_templates(
         &mut self,
         product: &Product,
-        components: &BTreeMap<ComponentName, ComponentNode>,
+        components: &BTreeMap<ComponentName, Arc<ComponentNode>>,
         templates: &BTreeMap<TemplateName, Template>,
     ) {
         let mut named: Vec<&Located<TemplateName>> = product.default_template.iter().collect();
@@ -468,7 +468,7 @@ fn cycle(start: &Template, templates: &BTreeMap<TemplateName, Template>) -> Opti
 
 fn warnings(
     environment: &Environment,
-    components: &BTreeMap<ComponentName, ComponentNode>,
+    components: &BTreeMap<ComponentName, Arc<ComponentNode>>,
     entry: &EnvironmentEntry,
 ) -> Vec<ModelWarning> {
     let remark = |(name, over): (&ComponentName, &super::Override)| {

@@ -2,6 +2,7 @@
 //! that it includes, the environment's file, and the templates. `load` reads it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::repo::{Location, RepoPath};
 use crate::yaml::{Node, Path, Step, Stream};
@@ -26,7 +27,7 @@ pub struct ProductTree {
     /// The product, without its components.
     pub product: Product,
     /// All its components, whether or not they exist in this environment.
-    pub components: BTreeMap<ComponentName, ComponentNode>,
+    pub components: BTreeMap<ComponentName, Arc<ComponentNode>>,
     /// The templates that the environment sees.
     pub templates: BTreeMap<TemplateName, Template>,
     /// What the environment changes.
@@ -124,6 +125,7 @@ impl ProductTree {
         self.components
             .iter()
             .filter(move |(_, node)| node.component.exists_in(name))
+            .map(|(name, node)| (name, &**node))
     }
 }
 

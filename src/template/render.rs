@@ -176,6 +176,7 @@ impl<'t> Renderer<'t> {
             .components
             .iter()
             .filter(move |(_, node)| node.component.exists_in(environment))
+            .map(|(name, node)| (name, &**node))
     }
 
     /// Renders all components that exist in the environment.
