@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: build install test testenv demo bench completions clean-testenv
+.PHONY: build install test testenv soak demo bench completions clean-testenv
 
 build:
 	$(CARGO) build --release --locked
@@ -19,6 +19,10 @@ test: testenv
 
 testenv:
 	@tests/testenv/setup >/dev/null
+
+# Kills a writer many more times than `make test` does.
+soak: testenv
+	KUBECTL_GITOPS_KILLS=500 $(CARGO) test --locked --test integration -- races:: --nocapture
 
 demo:
 	$(CARGO) run --release --locked -- demo

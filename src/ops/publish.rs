@@ -13,8 +13,12 @@ use crate::git::{GitError, LocalRef, PushOutcome, RefMove, pause};
 use crate::product::{EnvironmentEntry, WriteMode};
 use crate::repo::{BranchName, ChangeSet, CommitId, CommitInfo, RefUpdate};
 
-/// How often a moving branch is planned on again.
-const TRIES: u32 = 6;
+/// How often a moving branch is planned on again: each time somebody else's commit
+/// landed, so this many writers at once all get their turn.
+const TRIES: u32 = 40;
+
+/// The longest pause between two tries, about.
+const PAUSE: Duration = Duration::from_millis(600);
 
 /// How a change set is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +170,7 @@ pub fn publish_replanning<E>(
             let error = moved(estate, &planned.changes, &branch, false)?;
             return Err(error.into());
         }
-        pause(Duration::from_millis(40) * 2u32.pow(turn));
+        pause(PAUSE.min(Duration::from_millis(40) * 2u32.pow(turn.min(8))));
         estate.refresh().map_err(PublishError::from)?;
         let again = replan().map_err(Replanned::Plan)?;
         if again.digest != planned.digest {

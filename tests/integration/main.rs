@@ -33,6 +33,7 @@ mod plugin;
 mod promote;
 mod publish;
 mod push;
+mod races;
 mod registries;
 mod render;
 mod rollback;

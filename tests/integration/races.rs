@@ -1,0 +1,178 @@
+//! Many writers at once, and writers that are killed: nothing is lost, nothing
+//! is torn, and running a command again completes it.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::repo::Fixture;
+use crate::support::shop;
+
+const WRITERS: usize = 16;
+
+/// A product of many components whose dev is one version ahead of staging in all of them.
+fn wide(components: usize) -> Fixture {
+    let product = |version: &str| {
+        let head = shop::PRODUCT.split("    cart:").next().unwrap();
+        let blocks = (0..components).map(|at| {
+            format!(
+                "    service-{at:02}:\n      image: registry.example.com/shop/service-{at:02}:{version}\n      values: {{port: 8080}}\n"
+            )
+        });
+        format!("{head}{}", blocks.collect::<String>())
+    };
+    let fixture = Fixture::new(&[("main", &[("gitops.yaml", shop::GITOPS)])]);
+    for name in ["dev", "staging", "prod"] {
+        let parent = (name != "dev").then_some("env/dev~0");
+        let mut files = shop::files(name);
+        for (path, text) in &mut files {
+            match path.as_str() {
+                "product.yaml" => *text = product("v1.0.0"),
+                "environment.yaml" => *text = text.split("spec:").next().unwrap().to_owned(),
+                _ => {}
+            }
+        }
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+            .collect();
+        let branch = format!("env/{name}");
+        fixture.commit_from(&branch, parent, &format!("begin {name}"), &files);
+        fixture.run(&["render", name, "--write", "--yes"]).code(0);
+    }
+    let newer = product("v1.1.0");
+    fixture.commit("env/dev", "bump all", &[("product.yaml", Some(&newer))]);
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    fixture
+}
+
+#[test]
+fn sixteen_writers_at_once_all_land_and_none_is_lost() {
+    let fixture = wide(WRITERS);
+    let before = fixture.commits_on("env/staging");
+    let clones: Vec<_> = (0..WRITERS)
+        .map(|at| fixture.clone_again(&format!("writer-{at}"), &[]))
+        .collect();
+    let begun = Instant::now();
+    let running: Vec<Child> = clones
+        .iter()
+        .enumerate()
+        .map(|(at, clone)| {
+            let only = format!("service-{at:02}");
+            fixture
+                .env
+                .gitops_command(clone)
+                .args(["promote", "staging", "--only", &only, "--yes"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    println!("{WRITERS} writers: {:.1} s", begun.elapsed().as_secs_f64());
+    // Linear, one commit each, every component there.
+    assert_eq!(fixture.commits_on("env/staging"), before + WRITERS);
+    let merges = ["rev-list", "--merges", "--count", "env/staging"];
+    assert_eq!(fixture.env.git(&fixture.origin, &merges), "0");
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert_eq!(product.matches(":v1.1.0").count(), WRITERS, "{product}");
+    let rendered = ["grep", "-c", ":v1.1.0", "env/staging", "--", "manifests"];
+    let rendered = fixture.env.git(&fixture.origin, &rendered);
+    assert_eq!(rendered.lines().count(), WRITERS, "{rendered}");
+    fixture.fsck();
+    let left = fixture
+        .run(&["promote", "staging", "--dry-run", "-o", "json"])
+        .code(0);
+    let left: serde_json::Value = serde_json::from_str(&left.stdout).unwrap();
+    assert_eq!(left["changes"], serde_json::json!([]), "{left}");
+}
+
+/// How often a writer is killed; `make soak` asks for more.
+fn kills() -> u32 {
+    std::env::var("KUBECTL_GITOPS_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(20)
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_before_or_after_and_can_be_run_again() {
+    let fixture = wide(8);
+    // The remote takes its time, so that kills fall into the push, too.
+    fixture.hook("pre-receive", "#!/bin/sh\nsleep 0.05\n");
+    let run = ["promote", "staging", "--yes"];
+    let start = || {
+        fixture
+            .env
+            .gitops_command(&fixture.clone)
+            .args(run)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let begun = Instant::now();
+    assert!(start().wait().unwrap().success());
+    let whole = begun.elapsed();
+    let mut unfinished = 0;
+    let rounds = kills();
+    for round in 0..rounds {
+        let version = format!("v1.2.{round}");
+        let product = fixture.file_at("env/dev", "product.yaml").unwrap();
+        let newer: Vec<String> = product
+            .lines()
+            .map(|line| match line.rsplit_once(":v1.") {
+                Some((image, _)) => format!("{image}:{version}"),
+                None => line.to_owned(),
+            })
+            .collect();
+        let newer = newer.join("\n") + "\n";
+        fixture.commit("env/dev", "bump", &[("product.yaml", Some(&newer))]);
+        let before = fixture.remote_tip("env/staging").unwrap();
+        let commits = fixture.commits_on("env/staging");
+        let mut child = start();
+        std::thread::sleep(whole.mul_f64(f64::from(round + 1) / f64::from(rounds)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        // A push that was under way may still arrive: Git's own program does that.
+        wait_for_children(&fixture);
+        let after = fixture.remote_tip("env/staging").unwrap();
+        let written = fixture.commits_on("env/staging") - commits;
+        assert!(written <= 1, "{written} commits");
+        assert_eq!(written == 0, after == before);
+        unfinished += u32::from(!status.success());
+        fixture.fsck();
+        fixture.env.git(&fixture.clone, &["fsck", "--strict"]);
+        fixture.run(&run).code(0);
+        assert_eq!(fixture.commits_on("env/staging"), commits + 1);
+        let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+        assert_eq!(product, newer);
+    }
+    assert!(
+        unfinished > rounds / 4,
+        "{unfinished} of {rounds} were killed"
+    );
+}
+
+/// Waits until nobody works on the origin any more.
+fn wait_for_children(fixture: &Fixture) {
+    let origin = fixture.origin.display().to_string();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut ps = fixture.env.command("ps", fixture.env.path());
+        let outcome = crate::support::Env::finish(ps.args(["-A", "-o", "args"])).code(0);
+        if !outcome.stdout.contains(&origin) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", outcome.stdout);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
