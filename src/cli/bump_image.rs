@@ -9,7 +9,7 @@ use super::tag_file::TagFileArgs;
 use super::writing::{self, Again};
 use crate::image::TagPolicy;
 use crate::ops::bump_image::{
-    self, Allowed, Answer, Answers, BumpError, Plan, Refusal, Request, Scene, Wish,
+    self, Allowed, Answer, Answers, BumpError, Plan, ProductVersion, Refusal, Request, Scene, Wish,
 };
 use crate::ops::estate::Estate;
 use crate::product::ComponentName;
@@ -26,6 +26,9 @@ Examples:
   kubectl gitops bump-image cart=v1.4.2 --env dev       this tag
   kubectl gitops bump-image --env dev --dry-run --explain
                                                         why each tag was chosen or not
+  kubectl gitops bump-image --env dev --check           is something newer allowed?
+  kubectl gitops bump-image --env dev --product-version next
+                                                        and the product's next version
   kubectl gitops bump-image cart=v1.4.2 --env prod --hotfix 'checkout fails'
                                                         past the order of promotion
   kubectl gitops bump-image --env dev --dry-run --save-tags tags.json
@@ -52,6 +55,13 @@ pub(super) struct Args {
     /// Change an environment that images reach by promotion; the reason is recorded
     #[arg(long, value_name = "REASON")]
     hotfix: Option<String>,
+    /// Set the product's own version in the same commit; next: raised by the largest
+    /// step among the components that change
+    #[arg(long, value_name = "VERSION|next")]
+    product_version: Option<ProductVersion>,
+    /// Change nothing; end with 1 when something newer is allowed
+    #[arg(long, conflicts_with_all = ["keep_going", "yes"])]
+    check: bool,
     /// Go on without the components whose registry cannot be asked
     #[arg(long)]
     keep_going: bool,
@@ -90,6 +100,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     if shown {
         context.ui.answer(&text::summary(&plan, &scene.repository));
+    }
+    if args.check {
+        return data(args, context, &plan, None).map(|()| Exit::No);
     }
     if args.write.dry_run {
         return data(args, context, &plan, None).map(|()| Exit::Ok);
@@ -223,6 +236,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
         },
         keep_going: args.keep_going,
         hotfix: args.hotfix.clone(),
+        product_version: args.product_version.clone(),
         message: args.write.message.clone(),
     })
 }

@@ -44,7 +44,7 @@ spec:
 ";
 
 /// A product of three images on `host`, each at v1.0.0, and one thing without an image.
-fn product(host: &str) -> String {
+pub(super) fn product(host: &str) -> String {
     format!(
         "\
 # the shop
@@ -93,11 +93,11 @@ fn shop_with(host: &str, change: impl Fn(String) -> String) -> Fixture {
     ])
 }
 
-fn shop(host: &str) -> Fixture {
+pub(super) fn shop(host: &str) -> Fixture {
     shop_with(host, |product| product)
 }
 
-fn registry() -> TestRegistry {
+pub(super) fn registry() -> TestRegistry {
     let registry = TestRegistry::start(Auth::None);
     seed(&registry);
     registry
@@ -109,13 +109,13 @@ fn seed(registry: &TestRegistry) {
     }
 }
 
-fn bump(fixture: &Fixture, words: &[&str]) -> Outcome {
+pub(super) fn bump(fixture: &Fixture, words: &[&str]) -> Outcome {
     fixture.run(&[&["bump-image", "--env", "dev", "--yes"], words].concat())
 }
 
 /// Runs and fails the test unless it ends with `code` and the remote stays as it was.
 #[track_caller]
-fn nothing_written(fixture: &Fixture, words: &[&str], code: i32) -> Outcome {
+pub(super) fn nothing_written(fixture: &Fixture, words: &[&str], code: i32) -> Outcome {
     let before = [
         fixture.remote_tip("env/dev"),
         fixture.remote_tip("env/prod"),
@@ -131,7 +131,7 @@ fn nothing_written(fixture: &Fixture, words: &[&str], code: i32) -> Outcome {
 }
 
 #[track_caller]
-fn says(outcome: &Outcome, texts: &[&str]) {
+pub(super) fn says(outcome: &Outcome, texts: &[&str]) {
     for text in texts {
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(said.contains(text), "{text:?} is not in:\n{said}");

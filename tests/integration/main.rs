@@ -15,6 +15,7 @@ mod architecture;
 mod bad_input;
 mod bad_repositories;
 mod bump_image;
+mod bump_release;
 mod cli;
 mod cluster;
 mod components;

@@ -412,6 +412,7 @@ mod tests {
             },
             keep_going: false,
             hotfix: None,
+            product_version: None,
             message: None,
         }
     }

@@ -9,11 +9,13 @@ mod answer;
 mod decide;
 mod message;
 mod plan;
+mod release;
 mod scene;
 
 pub use answer::{Answer, Answers, Selected, ask, local_settings};
 pub use message::planned;
 pub use plan::plan;
+pub use release::ProductVersion;
 pub use scene::{Scene, read};
 
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ pub struct Request {
     pub keep_going: bool,
     /// Why an environment that images reach by promotion is changed directly.
     pub hotfix: Option<String>,
+    /// What the product's own version becomes in the same commit.
+    pub product_version: Option<ProductVersion>,
     /// The commit's subject, instead of one made from the plan.
     pub message: Option<String>,
 }
@@ -363,6 +367,26 @@ pub enum BumpError {
         /// The components, by name.
         failed: Vec<(ComponentName, RegistryError)>,
     },
+    /// There is no product manifest whose version could be set.
+    #[error("{environment} has no product manifest, so there is no product version to set")]
+    NoProduct {
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// The product's version is none that has a next one.
+    #[error("{}", no_next(.version.as_deref()))]
+    NoNextVersion {
+        /// The version; `None`: there is none.
+        version: Option<String>,
+    },
+    /// The version asked for is lower than the product's.
+    #[error("the product's version is {from}, and {to} is lower")]
+    LowerVersion {
+        /// The version now.
+        from: String,
+        /// The version asked for.
+        to: String,
+    },
     /// The registry client could not be set up.
     #[error(transparent)]
     Client(RegistryError),
@@ -375,6 +399,15 @@ fn meant(nearest: Option<&str>) -> String {
     nearest
         .map(|name| format!(", did you mean {name}?"))
         .unwrap_or_default()
+}
+
+fn no_next(version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!(
+            "the product's version {version} is none such as 1.4.2, so there is no next one"
+        ),
+        None => "the product has no version, so there is no next one".to_owned(),
+    }
 }
 
 fn newest(tags: &[Tag]) -> String {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::answer::Answers;
 use super::decide::decide;
-use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene};
+use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene, release};
 use crate::image::Digest;
 use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
 use crate::ops::validate::{Change, one_line};
@@ -41,13 +41,14 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         return Err(BumpError::Registry { failed });
     }
     let mut edits = write(&scene.state.snapshot, &changes)?;
+    let released = match &request.product_version {
+        Some(wanted) if !edits.is_empty() => Some(release::set(wanted, scene, &rows, &mut edits)?),
+        _ => None,
+    };
     let (rendered, known) = render(scene, &mut edits, &mut refusals)?;
     let product = scene.state.product.as_ref().map(|tree| {
-        let version = tree
-            .product
-            .version
-            .as_ref()
-            .map(|version| version.value.clone());
+        let version = tree.product.version.as_ref();
+        let version = released.or_else(|| version.map(|version| version.value.clone()));
         (tree.product.name.to_string(), version)
     });
     Ok(Plan {

@@ -1,0 +1,102 @@
+//! `bump-image --check` for pipelines, and the product's own version beside a bump.
+
+use super::bump_image::{bump, nothing_written, product, registry, says, shop};
+use super::support::faults::dead_address;
+
+#[test]
+fn a_check_says_by_its_code_whether_something_newer_is_allowed() {
+    let registry = registry();
+    let host = registry.host();
+    let fixture = shop(&host);
+    nothing_written(&fixture, &["--env", "dev", "--check"], 0);
+    registry.push("shop/cart", "v2.0.0");
+    let beyond = nothing_written(&fixture, &["--env", "dev", "--check"], 0);
+    says(&beyond, &["v2.0.0 exists"]);
+    registry.push("shop/cart", "v1.2.0");
+    let newer = nothing_written(&fixture, &["--env", "dev", "--check"], 1);
+    says(&newer, &["cart  v1.0.0 → v1.2.0"]);
+    let data = nothing_written(&fixture, &["--env", "dev", "--check", "-o", "json"], 1);
+    let data: serde_json::Value = serde_json::from_str(&data.stdout).unwrap();
+    assert_eq!(data["kind"], "BumpImageReport");
+    bump(&fixture, &[]).code(0);
+    nothing_written(&fixture, &["--env", "dev", "--check"], 0);
+    nothing_written(&fixture, &["--env", "dev", "--check", "--keep-going"], 2);
+    // Nobody there is no answer.
+    let silent = shop(&dead_address().to_string());
+    nothing_written(&silent, &["--env", "dev", "--check"], 5);
+}
+
+#[test]
+fn the_products_version_follows_the_largest_step() {
+    let registry = registry();
+    registry.push("shop/cart", "v1.2.0");
+    registry.push("shop/web", "v1.0.1");
+    registry.push("shop/mail", "v3.0.0");
+    let host = registry.host();
+    let fixture = shop(&host);
+    let version = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("  version:"));
+        line.unwrap().trim().to_owned()
+    };
+    let steps: [(&[&str], &str); 4] = [
+        (&["web=v1.0.1"], "version: 1.0.1"),
+        (&["cart=v1.2.0", "vm=4.2.2"], "version: 1.1.0"),
+        (&["mail=v3.0.0"], "version: 2.0.0"),
+        (&["vm=latest"], "version: 2.0.1"),
+    ];
+    for (words, wanted) in steps {
+        bump(&fixture, &[words, &["--product-version", "next"]].concat()).code(0);
+        let text = fixture.file_at("env/dev", "product.yaml").unwrap();
+        assert_eq!(version(&text), wanted);
+    }
+    let message = fixture.message_at("env/dev");
+    assert!(message.contains("Gitops-Product: shop@2.0.1"), "{message}");
+    bump(&fixture, &["vm=4.3.0", "--product-version", "2026.11"]).code(0);
+    let text = fixture.file_at("env/dev", "product.yaml").unwrap();
+    // A number for YAML otherwise.
+    assert_eq!(version(&text), "version: \"2026.11\"");
+    let before = product(&host);
+    assert_eq!(text.lines().count(), before.lines().count());
+    let lower = nothing_written(
+        &fixture,
+        &[
+            "vm=4.4.0",
+            "--product-version",
+            "2.0.0",
+            "--env",
+            "dev",
+            "--yes",
+        ],
+        2,
+    );
+    says(&lower, &["2026.11, and 2.0.0 is lower"]);
+    // Nothing changes, so neither does the version.
+    nothing_written(
+        &fixture,
+        &[
+            "vm=4.3.0",
+            "--product-version",
+            "next",
+            "--env",
+            "dev",
+            "--yes",
+        ],
+        0,
+    );
+}
+
+#[test]
+fn a_result_that_a_cluster_would_not_take_is_refused() {
+    let registry = registry();
+    let fixture = shop(&registry.host());
+    // The template writes the version as it is, and 5 is a number.
+    let refused = nothing_written(&fixture, &["vm=5", "--env", "dev", "--yes"], 3);
+    says(
+        &refused,
+        &[
+            "templates/service/deployment.yaml.j2:11:21",
+            "must be a string, not a number",
+            "nothing was written",
+        ],
+    );
+}
