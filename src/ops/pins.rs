@@ -1,14 +1,16 @@
 //! `pins`: every image reference and version that an environment deploys, where each
 //! is written, which tags may follow it, and where its sites disagree. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::estate::{EnvironmentState, Estate, EstateError};
 use crate::image::TagPolicy;
-use crate::product::pins::{Deployed, Pin, PinError, Site, declared_kustomize_pins, product_pins};
-use crate::product::{ComponentName, EnvironmentName, Repository};
+use crate::product::pins::{
+    Deployed, FoundPins, Pin, PinError, Site, environment_pins, product_pins, with_declared_sites,
+};
+use crate::product::{EnvironmentName, Repository};
 use crate::repo::Location;
 use crate::template::served_image;
 
@@ -85,9 +87,6 @@ pub struct SiteStatus {
     pub deployed: String,
 }
 
-/// What an environment pins, and names that no pin can bear.
-pub(crate) type FoundPins = (Vec<Pin>, BTreeMap<ComponentName, PinError>);
-
 /// The pins of an environment with the policies that `gitops.yaml` adds.
 ///
 /// # Errors
@@ -96,33 +95,30 @@ pub(crate) fn pins_of(
     repository: &Repository,
     state: &EnvironmentState,
 ) -> Result<FoundPins, PinError> {
-    let declared = &repository.pins;
-    let (mut pins, collisions) = match &state.product {
+    let (snapshot, entry) = (&state.snapshot, &state.entry);
+    let mut found = match &state.product {
         Some(tree) => {
             let mut pins = product_pins(tree);
             for pin in &mut pins {
                 pin.served = served_image(tree, &pin.component);
             }
-            (pins, BTreeMap::new())
+            with_declared_sites(pins, snapshot, entry, repository)?
         }
-        None => {
-            let folder = &state.entry.path;
-            let found = declared_kustomize_pins(&state.snapshot, folder, declared)?;
-            (found.pins, found.collisions)
-        }
+        None => environment_pins(snapshot, entry, repository)?,
     };
-    for pin in &mut pins {
+    for pin in &mut found.pins {
         // What the sites say themselves counts more than what is said about the image.
-        let written = pin.sites.iter().find_map(|site| site.image());
-        let entry = declared
+        let written = pin.sites.iter().find_map(Site::image);
+        let declared = repository
+            .pins
             .iter()
-            .find(|entry| written.is_some_and(|image| image.same_repository(&entry.image)));
-        if let Some(entry) = entry {
-            pin.policy = pin.policy.take().or_else(|| entry.policy.clone());
-            pin.hold = pin.hold.take().or_else(|| entry.hold.clone());
+            .find(|entry| entry.is_about(&pin.component, written));
+        if let Some(declared) = declared {
+            pin.policy = pin.policy.take().or_else(|| declared.policy.clone());
+            pin.hold = pin.hold.take().or_else(|| declared.hold.clone());
         }
     }
-    Ok((pins, collisions))
+    Ok(found)
 }
 
 /// The pins of these environments; of all where none is named.
@@ -159,9 +155,10 @@ pub fn pins(estate: &Estate, wanted: &[EnvironmentName]) -> Result<PinReport, Es
 fn describe(found: &mut EnvironmentPins, repository: &Repository, state: &EnvironmentState) {
     found.commit = Some(state.commit.to_string());
     match pins_of(repository, state) {
-        Ok((pins, collisions)) => {
-            found.pins = pins.iter().map(pin_status).collect();
-            found.collisions = collisions.values().map(ToString::to_string).collect();
+        Ok(pins) => {
+            found.pins = pins.pins.iter().map(pin_status).collect();
+            found.collisions = pins.collisions.values().map(ToString::to_string).collect();
+            found.warnings = pins.warnings;
         }
         Err(error) => found.problem = Some(error.to_string()),
     }
@@ -198,10 +195,10 @@ fn site_status(site: &Site) -> SiteStatus {
 /// one of them out contradicts nobody.
 fn disagree(pin: &Pin) -> bool {
     let images = || pin.sites.iter().filter_map(Site::image);
-    let digests: std::collections::BTreeSet<String> = images()
+    let digests: BTreeSet<String> = images()
         .filter_map(|image| image.digest().map(ToString::to_string))
         .collect();
-    let versions: std::collections::BTreeSet<&String> = pin
+    let versions: BTreeSet<&String> = pin
         .sites
         .iter()
         .filter_map(|site| match &site.deployed {

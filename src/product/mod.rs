@@ -11,6 +11,7 @@ mod load;
 mod manifest;
 mod manifest_decode;
 mod name;
+mod pin_decode;
 pub mod pins;
 mod recipe;
 mod record;
@@ -30,8 +31,8 @@ pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName
 pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
 pub use record::{Kept, Record, RecordError, Refused, canonical, content_digest};
 pub use repository::{
-    ClusterEntry, EnvironmentEntry, FilePattern, Layer, PinEntry, Promotion, RegistryEntry,
-    Repository, RuleEntry, RuleLevel, WriteMode,
+    ClusterEntry, DeclaredPlace, DeclaredSite, EnvironmentEntry, FilePattern, Layer, PinEntry,
+    Promotion, RegistryEntry, Repository, RuleEntry, RuleLevel, WriteMode,
 };
 pub use schemas::Kind;
 pub use tree::{

@@ -8,6 +8,7 @@ use crate::image::{Reference, TagPolicy};
 use crate::repo::{BlobId, BranchName, Location, RepoPath};
 use crate::yaml;
 
+use super::pins::{Holds, TextPattern};
 use super::{EnvironmentName, LayerName, ProductName};
 
 /// What `gitops.yaml` says.
@@ -29,7 +30,7 @@ pub struct Repository {
     pub rules: BTreeMap<String, RuleEntry>,
     /// How registry hosts are reached, where that is not plain HTTPS.
     pub registries: BTreeMap<String, RegistryEntry>,
-    /// What is said about images wherever they are pinned.
+    /// What is said about images and versions, wherever they are pinned.
     pub pins: Vec<PinEntry>,
     /// The id of the text that all this was read from.
     pub text: BlobId,
@@ -211,19 +212,83 @@ pub enum RuleLevel {
     Enforce,
 }
 
-/// What `gitops.yaml` says about an image.
+/// What `gitops.yaml` says about something that is pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinEntry {
-    /// The image's name, without tag and digest.
-    pub image: Reference,
+    /// The image's name, without tag and digest; `None` where the component and its
+    /// sites say enough.
+    pub image: Option<Reference>,
     /// What its component is called; `None`: as the last segment of its name.
     pub component: Option<super::ComponentName>,
     /// Which tags may follow.
     pub policy: Option<TagPolicy>,
     /// Why nobody should update it.
     pub hold: Option<String>,
+    /// Where it is written, besides the places that are found without help.
+    pub sites: Vec<DeclaredSite>,
     /// Where it stands in `gitops.yaml`.
     pub location: Location,
+}
+
+impl PinEntry {
+    /// Whether this is said about a component, which deploys this image.
+    pub fn is_about(&self, component: &super::ComponentName, image: Option<&Reference>) -> bool {
+        match (&self.image, image) {
+            (Some(one), Some(other)) => one.same_repository(other),
+            (Some(_), None) => false,
+            (None, _) => self.component.as_ref() == Some(component),
+        }
+    }
+}
+
+/// A place that `gitops.yaml` says is a pin's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredSite {
+    /// A glob of files below the environment's path, or with a leading `/` from the
+    /// branch's root, in which `{env}` stands for the environment's name.
+    pub file: String,
+    /// The place in each of these files.
+    pub place: DeclaredPlace,
+    /// Where it stands in `gitops.yaml`.
+    pub location: Location,
+}
+
+/// How a declared place is found in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeclaredPlace {
+    /// By a key path, in YAML and JSON.
+    Key {
+        /// The path.
+        path: yaml::Path,
+        /// What stands there.
+        holds: Holds,
+    },
+    /// By a regular expression, in any text.
+    Regex(TextPattern),
+}
+
+impl DeclaredSite {
+    /// The files of an environment that are meant. The decoder has tried it.
+    pub fn pattern(&self, environment: &EnvironmentName) -> Option<FilePattern> {
+        FilePattern::parse(&self.file.replace("{env}", environment.as_str())).ok()
+    }
+
+    /// What stands there.
+    pub fn holds(&self) -> &[Holds] {
+        match &self.place {
+            DeclaredPlace::Key { holds, .. } => std::slice::from_ref(holds),
+            DeclaredPlace::Regex(pattern) => pattern.holds(),
+        }
+    }
+
+    /// The files and what is looked for in them, for people.
+    pub fn describe(&self, environment: &EnvironmentName) -> String {
+        let files = self.file.replace("{env}", environment.as_str());
+        match &self.place {
+            DeclaredPlace::Key { path, .. } => format!("no file {files} has {path}"),
+            DeclaredPlace::Regex(_) => format!("no file {files} has a match"),
+        }
+    }
 }
 
 /// How a registry host is reached.

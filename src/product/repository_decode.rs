@@ -1,15 +1,14 @@
 //! Reading `gitops.yaml`, and the checks that need all of its environments.
 
-use crate::image::Reference;
 use crate::repo::{RepoPath, blob_id};
 use crate::yaml::{Decoder, Field, Fields, Resolved};
 
 use super::decode::{self, At, Parts};
 use super::error::{ModelError, Problem, nearest};
-use super::manifest_decode::update;
+use super::pin_decode::pins;
 use super::repository::{
-    ClusterEntry, EnvironmentEntry, FilePattern, Layer, PinEntry, Promotion, RegistryEntry,
-    Repository, RuleEntry, RuleLevel, WriteMode,
+    ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
+    RuleEntry, RuleLevel, WriteMode,
 };
 use super::{EnvironmentName, Located};
 
@@ -408,47 +407,6 @@ fn rule(at: At<'_>, field: &Field<'_>) -> Option<RuleEntry> {
         field.one_of(&words)?
     };
     Some(RuleEntry { level, location })
-}
-
-fn pins(at: At<'_>, field: Option<Field<'_>>) -> Vec<PinEntry> {
-    let mut pins: Vec<PinEntry> = Vec::new();
-    for item in field.map(|field| field.list()).unwrap_or_default() {
-        let Some(pin) = pin(at, &item) else { continue };
-        for other in &pins {
-            let first = &other.location;
-            if other.image.same_repository(&pin.image) {
-                item.fail(format!("names an image that stands at {first} already"));
-            } else if pin.component.is_some() && other.component == pin.component {
-                item.fail(format!("names a component that stands at {first} already"));
-            }
-        }
-        pins.push(pin);
-    }
-    pins
-}
-
-fn pin(at: At<'_>, item: &Field<'_>) -> Option<PinEntry> {
-    let mut fields = item.fields()?;
-    let image = fields.required("image").and_then(|field| {
-        let image = field.parse::<Reference>()?;
-        if image.tag().is_some() || image.digest().is_some() {
-            field.fail("must be the name alone, without tag and digest");
-        }
-        Some(image)
-    });
-    let component = fields.optional("component").and_then(|field| field.parse());
-    let policy = fields
-        .optional("policy")
-        .and_then(|field| update(at, &field));
-    let hold = fields.optional("hold").and_then(|field| field.string());
-    fields.finish();
-    Some(PinEntry {
-        image: image?,
-        component,
-        policy: policy.map(|policy| policy.value),
-        hold,
-        location: at.of(item),
-    })
 }
 
 fn registry(field: &Field<'_>) -> Option<RegistryEntry> {

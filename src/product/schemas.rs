@@ -82,7 +82,9 @@ mod tests {
                 "layers": [{"name": "data", "owners": ["@example/data"], "resources": ["Secret"], "components": ["redis"]}],
                 "rules": {"require-limits": "warn"},
                 "registries": {"registry.example.com": {"layout": "registry"}, "127.0.0.1:5000": {"plainHTTP": true}},
-                "pins": [{"image": "registry.example.com/team/api", "component": "api", "policy": policy, "hold": "the audit"}]
+                "pins": [{"image": "registry.example.com/team/api", "component": "api", "policy": policy, "hold": "the audit",
+                    "sites": [{"file": "crs/*.yaml", "key": "spec.image", "holds": "tag"},
+                              {"file": "/deploy/{env}.env", "regex": "^API=(?<tag>.+)$"}]}]
             }),
             Kind::Product => json!({
                 "version": "1.0.0", "defaults": {"template": "web", "values": {"port": 1}}, "include": ["components/*.yaml"],

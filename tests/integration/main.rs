@@ -19,6 +19,7 @@ mod bump_release;
 mod cli;
 mod cluster;
 mod components;
+mod declared_pins;
 mod demo;
 mod diff;
 mod existing_kustomize;

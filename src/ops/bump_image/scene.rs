@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::pins::pins_of;
-use crate::product::pins::{Pin, PinError};
+use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
 use crate::template::RenderedIndex;
 
@@ -50,8 +50,11 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         (None, None) => {}
     }
     let state = estate.load(&request.environment)?;
-    let (found, collisions) = pins_of(estate.repository(), &state)?;
-    let mut warnings = Vec::new();
+    let FoundPins {
+        pins: found,
+        collisions,
+        mut warnings,
+    } = pins_of(estate.repository(), &state)?;
     let pins = if request.wishes.is_empty() {
         warnings.extend(collisions.values().map(ToString::to_string));
         followed(request, found)?

@@ -16,8 +16,8 @@ use opening::Opening;
 use crate::config::{CONFIG_FILE, ConfigError, ConfigPlaceError, Resolved};
 use crate::git::{Git, GitError, Remote, Selection};
 use crate::product::{
-    EnvironmentEntry, EnvironmentName, ModelError, PRODUCT_FILE, ProductTree, Repository,
-    TEMPLATES_FOLDER,
+    EnvironmentEntry, EnvironmentName, FilePattern, ModelError, PRODUCT_FILE, ProductTree,
+    Repository, TEMPLATES_FOLDER,
 };
 use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
 
@@ -343,9 +343,14 @@ impl Estate {
         } else {
             self.rendered_folder(entry, commit)?
         };
+        let declared: Vec<FilePattern> = self.declared_files(entry).collect();
+        let folder_of = entry.path.clone();
         let selection = Selection::under(self.roots(entry), move |path| match &skipped {
             None => true,
-            Some(folder) => !path.starts_with(folder) && belongs_to_a_model(path),
+            Some(folder) => {
+                !path.starts_with(folder) && belongs_to_a_model(path)
+                    || declared.iter().any(|it| it.matches(&folder_of, path))
+            }
         });
         Ok(self.git.snapshot(commit, &selection)?)
     }
@@ -388,15 +393,24 @@ impl Estate {
             .then(|| entry.path.join_path(rendered)))
     }
 
+    /// The files in which `gitops.yaml` declares pins of an environment.
+    fn declared_files(&self, entry: &EnvironmentEntry) -> impl Iterator<Item = FilePattern> {
+        let sites = self.repository().pins.iter().flat_map(|pin| &pin.sites);
+        sites.filter_map(|site| site.pattern(&entry.name))
+    }
+
     /// What belongs to an environment: its folder, the shared templates at the
-    /// branch's root, and files at the root that promotion moves.
+    /// branch's root, and files at the root that promotion moves or that hold pins.
     fn roots(&self, entry: &EnvironmentEntry) -> Vec<RepoPath> {
         let whole_branch = self
             .repository()
             .promotion
             .files
             .iter()
-            .any(|pattern| pattern.from_branch_root);
+            .any(|pattern| pattern.from_branch_root)
+            || self
+                .declared_files(entry)
+                .any(|pattern| pattern.from_branch_root);
         if entry.path.is_root() || whole_branch {
             return vec![RepoPath::root()];
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Item, PlanError, Side};
-use crate::product::pins::{Pin, PinError, Target, declared_kustomize_pins, write};
+use crate::product::pins::{Deployed, Pin, PinError, Target, environment_pins, write};
 use crate::product::{EnvironmentEntry, Repository, UnitId, Units};
 use crate::repo::{Edit, RepoPath, Snapshot};
 
@@ -25,8 +25,8 @@ pub(super) fn add(
         return Ok(());
     }
     for side in [&mut *source, &mut *target] {
-        let folder = &side.state.entry.path;
-        let found = declared_kustomize_pins(&side.state.snapshot, folder, &repository.pins)?;
+        let state = &side.state;
+        let found = environment_pins(&state.snapshot, &state.entry, repository)?;
         side.pins = found.pins;
     }
     let names = |side: &Side| -> BTreeSet<_> {
@@ -46,20 +46,31 @@ pub(super) fn units(
     snapshot: &Snapshot,
     entry: &EnvironmentEntry,
 ) -> Units {
-    declared_kustomize_pins(snapshot, &entry.path, &repository.pins)
+    environment_pins(snapshot, entry, repository)
         .map(|found| values(&found.pins).collect())
         .unwrap_or_default()
 }
 
 fn values(pins: &[Pin]) -> impl Iterator<Item = (UnitId, Value)> {
     pins.iter().map(|pin| {
-        let text = pin.image().map_or_else(String::new, |image| {
-            let tag = image.tag().map(ToString::to_string).unwrap_or_default();
-            let digest = image.digest().map(|digest| format!("@{digest}"));
-            tag + &digest.unwrap_or_default()
-        });
+        let text = match pin.image() {
+            Some(image) => {
+                let tag = image.tag().map(ToString::to_string).unwrap_or_default();
+                let digest = image.digest().map(|digest| format!("@{digest}"));
+                tag + &digest.unwrap_or_default()
+            }
+            None => version(pin).unwrap_or_default(),
+        };
         let unit = UnitId::Component(pin.component.clone());
         (unit, json!({ VERSION: text }))
+    })
+}
+
+/// The version of something that is no image.
+fn version(pin: &Pin) -> Option<String> {
+    pin.sites.iter().find_map(|site| match &site.deployed {
+        Deployed::Version(version) => Some(version.clone()),
+        Deployed::Image(_) => None,
     })
 }
 
@@ -78,12 +89,15 @@ pub(super) fn edits(
         let (Some(new), Some(old)) = (of(from, &item.unit), of(to, &item.unit)) else {
             continue;
         };
-        if let Some(image) = from.pins[new].image() {
-            let target = Target::Image {
+        let target = match from.pins[new].image() {
+            Some(image) => Some(Target::Image {
                 tag: image.tag().cloned(),
                 digest: image.digest().cloned(),
                 pinned: image.digest().is_some(),
-            };
+            }),
+            None => version(&from.pins[new]).map(Target::Version),
+        };
+        if let Some(target) = target {
             changes.push((&to.pins[old], target));
         }
     }

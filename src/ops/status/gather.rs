@@ -11,7 +11,7 @@ use super::{
 use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::promote::{self, Facts, PlanError};
-use crate::product::pins::{PinError, declared_kustomize_pins};
+use crate::product::pins::{PinError, environment_pins};
 use crate::product::{EnvironmentEntry, EnvironmentName, UnitId};
 use crate::repo::{CommitId, CommitInfo};
 
@@ -111,14 +111,13 @@ fn describe(facts: &mut EnvironmentFacts, state: &EnvironmentState) {
 }
 
 /// The components of an environment without a product manifest: what its
-/// kustomizations pin. Sites that disagree are all named.
+/// files pin. Sites that disagree are all named.
 fn pinned(
     facts: &mut EnvironmentFacts,
     estate: &Estate,
     state: &EnvironmentState,
 ) -> Result<(), PinError> {
-    let declared = &estate.repository().pins;
-    let found = declared_kustomize_pins(&state.snapshot, &state.entry.path, declared)?;
+    let found = environment_pins(&state.snapshot, &state.entry, estate.repository())?;
     for pin in found.pins {
         let versions = pin.versions().join(" and ");
         let component = ComponentFacts {

@@ -1,95 +1,36 @@
 //! Pins of kustomizations: the entries of `images:` with their `name`, `newName`,
 //! `newTag` and `digest`. A component is the last segment of the image's name.
 
-use std::collections::BTreeMap;
-
 use crate::image::{Reference, Tag};
 use crate::product::{ComponentName, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
-use super::{Deployed, Node, Pin, PinError, Shape, Site};
+use super::{Deployed, Node, PinError, Shape, Site};
 
 /// The names under which kustomize looks for its file.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// What the kustomizations below a folder pin.
-#[derive(Debug, Default)]
-pub struct KustomizePins {
-    /// The pins, by component.
-    pub pins: Vec<Pin>,
-    /// Components whose name two different images would bear; they have no pin.
-    pub collisions: BTreeMap<ComponentName, PinError>,
-}
-
-/// The pins of all kustomizations below a folder.
+/// The sites in all kustomizations below a folder, under the names that `gitops.yaml`
+/// gives to images.
 ///
 /// # Errors
 /// The first file or entry that cannot be understood.
-pub fn kustomize_pins(snapshot: &Snapshot, folder: &RepoPath) -> Result<KustomizePins, PinError> {
-    declared_kustomize_pins(snapshot, folder, &[])
-}
-
-/// The same with the names that `gitops.yaml` gives to images.
-///
-/// # Errors
-/// The first file or entry that cannot be understood.
-pub fn declared_kustomize_pins(
+pub(super) fn kustomize_sites(
     snapshot: &Snapshot,
     folder: &RepoPath,
     declared: &[PinEntry],
-) -> Result<KustomizePins, PinError> {
-    let mut pins: BTreeMap<ComponentName, Pin> = BTreeMap::new();
-    let mut collisions = BTreeMap::new();
+) -> Result<Vec<(ComponentName, Site)>, PinError> {
+    let mut found = Vec::new();
     for (file, _) in snapshot.under(folder) {
         if !file.file_name().is_some_and(|name| NAMES.contains(&name)) {
             continue;
         }
-        let Some(text) = snapshot.text(file)? else {
-            continue;
-        };
-        for (component, site) in sites(file, text, declared)? {
-            match pins.get_mut(&component) {
-                None => {
-                    let pin = Pin {
-                        component: component.clone(),
-                        served: None,
-                        policy: None,
-                        hold: None,
-                        sites: vec![site],
-                    };
-                    pins.insert(component, pin);
-                }
-                Some(pin) => match check_same(pin, &site) {
-                    Ok(()) => pin.sites.push(site),
-                    Err(collision) => {
-                        collisions.entry(component).or_insert(collision);
-                    }
-                },
-            }
+        if let Some(text) = snapshot.text(file)? {
+            found.extend(sites(file, text, declared)?);
         }
     }
-    pins.retain(|component, _| !collisions.contains_key(component));
-    Ok(KustomizePins {
-        pins: pins.into_values().collect(),
-        collisions,
-    })
-}
-
-fn check_same(pin: &Pin, site: &Site) -> Result<(), PinError> {
-    let Some(first) = pin.sites.first() else {
-        return Ok(());
-    };
-    match (first.image(), site.image()) {
-        (Some(one), Some(other)) if !one.same_repository(other) => Err(PinError::Collision {
-            component: pin.component.clone(),
-            first_image: one.name().to_owned(),
-            first: first.location.clone(),
-            second_image: other.name().to_owned(),
-            second: site.location.clone(),
-        }),
-        _ => Ok(()),
-    }
+    Ok(found)
 }
 
 fn sites(
@@ -175,9 +116,12 @@ fn site(
         tag.map(parse_tag).transpose()?,
         digest.map(parse_digest).transpose()?,
     );
-    let named = declared
-        .iter()
-        .find(|entry| entry.image.same_repository(&image));
+    let named = declared.iter().find(|entry| {
+        entry
+            .image
+            .as_ref()
+            .is_some_and(|it| it.same_repository(&image))
+    });
     let component = match named.and_then(|entry| entry.component.clone()) {
         Some(name) => name,
         None => image
@@ -205,9 +149,11 @@ fn place(file: &RepoPath, document: &Document, at: usize) -> Location {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use super::super::{FoundPins, environment_pins, kustomize_pins};
     use super::*;
+    use crate::product::Repository;
 
-    fn pins(files: &[(&str, &str)]) -> Result<KustomizePins, PinError> {
+    fn pins(files: &[(&str, &str)]) -> Result<FoundPins, PinError> {
         let files = files
             .iter()
             .map(|(p, t)| (p.parse().unwrap(), t.as_bytes().to_vec()));
@@ -280,17 +226,11 @@ mod tests {
             .collect();
         assert_eq!(names, ["b"]);
         let collision = found.collisions["a"].to_string();
-        let entry = |image: &str, name: &str| PinEntry {
-            image: image.parse().unwrap(),
-            component: Some(name.parse().unwrap()),
-            policy: None,
-            hold: None,
-            location: Location::new("gitops.yaml".parse().unwrap(), 1, 1),
-        };
-        let file = "overlays/dev/kustomization.yaml".parse().unwrap();
+        let file = "kustomization.yaml".parse().unwrap();
         let snapshot = Snapshot::from_files(None, [(file, text.as_bytes().to_vec())]);
-        let declared = [entry("y/a", "a-of-y")];
-        let named = declared_kustomize_pins(&snapshot, &RepoPath::root(), &declared).unwrap();
+        let gitops = "apiVersion: kubectl-gitops/v1alpha1\nkind: Repository\nspec:\n  environments: [{name: dev, branch: main}]\n  pins: [{image: y/a, component: a-of-y}]\n";
+        let repository = Repository::decode(&"gitops.yaml".parse().unwrap(), gitops).unwrap();
+        let named = environment_pins(&snapshot, &repository.environments[0], &repository).unwrap();
         let names: Vec<&str> = named
             .pins
             .iter()

@@ -5,12 +5,16 @@
 //! read and which bytes of it are written. Refuses to guess between two images that
 //! would both be called by one component's name.
 
+mod declared;
+mod found;
 mod kustomize;
 mod manifest;
+mod text;
 mod write;
 
-pub use kustomize::{KustomizePins, declared_kustomize_pins, kustomize_pins};
+pub use found::{FoundPins, environment_pins, kustomize_pins, with_declared_sites};
 pub use manifest::product_pins;
+pub use text::{Holds, TextPattern};
 pub use write::write;
 
 use crate::image::{Digest, Reference, ReferenceError, Tag, TagPolicy};
@@ -79,7 +83,7 @@ struct Node {
 }
 
 /// How a site holds its image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Shape {
     /// One scalar with name, tag and digest.
     Reference,
@@ -87,6 +91,10 @@ enum Shape {
     Version,
     /// An entry of a kustomization's `images`, and which fields it has.
     Kustomize { tag: bool, digest: bool },
+    /// A scalar at a declared key path.
+    Key(Holds),
+    /// One match of a declared expression, counted from 0; its node is the file.
+    Text { pattern: TextPattern, number: usize },
 }
 
 impl Site {
@@ -100,6 +108,8 @@ impl Site {
         match self.shape {
             Shape::Reference | Shape::Version => "product",
             Shape::Kustomize { .. } => "kustomize",
+            Shape::Key(_) => "key path",
+            Shape::Text { .. } => "text",
         }
     }
 
@@ -123,8 +133,11 @@ impl Pin {
     /// Whether some site has room for a digest without being asked to make it.
     pub fn holds_digest(&self) -> bool {
         self.sites.iter().any(|site| match site.shape {
-            Shape::Reference => true,
+            Shape::Reference | Shape::Key(Holds::Image) => true,
             Shape::Kustomize { digest, .. } => digest,
+            Shape::Key(_) | Shape::Text { .. } => {
+                site.image().is_some_and(|image| image.digest().is_some())
+            }
             Shape::Version => false,
         })
     }
@@ -143,9 +156,12 @@ impl Pin {
 
     /// The versions that stand at the sites, as people know them.
     pub fn versions(&self) -> Vec<String> {
+        // Beside a tag, a digest in a place of its own is no other version.
+        let tagged = !self.tags().is_empty();
         let of = |site: &Site| match &site.deployed {
             Deployed::Image(image) => match (image.tag(), image.digest()) {
                 (Some(tag), _) => Some(tag.to_string()),
+                (None, Some(_)) if tagged && matches!(site.shape, Shape::Key(_)) => None,
                 (None, Some(digest)) => Some(digest.short()),
                 (None, None) => None,
             },

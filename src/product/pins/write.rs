@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::repo::{Edit, EntryKind, RepoPath, Snapshot};
-use crate::yaml::{Editor, Stream};
+use serde_json::Value;
 
-use super::{Deployed, Pin, PinError, Shape, Site, Target};
+use crate::repo::{Edit, EntryKind, RepoPath, Snapshot};
+use crate::yaml::{Editor, Path, Stream, parse_values};
+
+use super::{Deployed, Holds, Pin, PinError, Shape, Site, Target};
 
 /// The edits that make all sites of these pins say what they shall.
 ///
@@ -41,20 +43,36 @@ pub fn write(
 }
 
 fn edited(file: &RepoPath, text: &str, sites: &[(&Site, &Target)]) -> Result<String, PinError> {
+    let (in_text, in_yaml): (Vec<_>, Vec<_>) = sites
+        .iter()
+        .partition(|(site, _)| matches!(site.shape, Shape::Text { .. }));
+    let mut edited = match in_yaml.first() {
+        Some((first, _)) => edited_yaml(file, text, first, &in_yaml)?,
+        None => text.to_owned(),
+    };
+    for (site, target) in &in_text {
+        edited = edited_text(&edited, site, target)?;
+    }
+    Ok(edited)
+}
+
+fn edited_yaml(
+    file: &RepoPath,
+    text: &str,
+    first: &Site,
+    sites: &[(&Site, &Target)],
+) -> Result<String, PinError> {
     let stream = Stream::parse(text).map_err(|source| PinError::Yaml {
         file: file.clone(),
         source,
     })?;
-    let Some((first, _)) = sites.first() else {
-        return Ok(text.to_owned());
-    };
     let wrong = |site: &Site, source| PinError::Edit {
         location: site.location.clone(),
         source: Box::new(source),
     };
     let mut editor = Editor::new(&stream).map_err(|source| wrong(first, source))?;
     for (site, target) in sites {
-        for (path, text) in fields(site, target) {
+        for (path, text) in fields(site, target)? {
             editor
                 .set_string(site.node.document, &path, &text)
                 .map_err(|source| wrong(site, source))?;
@@ -63,10 +81,115 @@ fn edited(file: &RepoPath, text: &str, sites: &[(&Site, &Target)]) -> Result<Str
     editor.finish().map_err(|source| wrong(first, source))
 }
 
+/// The text with what one match of an expression captured said anew.
+fn edited_text(text: &str, site: &Site, target: &Target) -> Result<String, PinError> {
+    let Shape::Text { pattern, number } = &site.shape else {
+        return Ok(text.to_owned());
+    };
+    let mut wanted = Vec::new();
+    for holds in pattern.holds() {
+        if let Some(text) = said(site, *holds, target, pattern.holds().len() > 1)? {
+            wanted.push((*holds, text));
+        }
+    }
+    let edited = pattern
+        .replaced(text, *number, &wanted)
+        .map_err(|reason| unwritable(site, reason))?;
+    if edited != text && is_yaml(&site.node.file) && !keeps_types(text, &edited) {
+        let reason = "YAML would read what is written there as something else than text; \
+            put it in quotes, or declare its key";
+        return Err(unwritable(site, reason));
+    }
+    Ok(edited)
+}
+
+fn unwritable(site: &Site, reason: &str) -> PinError {
+    PinError::Shape {
+        location: site.location.clone(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn is_yaml(file: &RepoPath) -> bool {
+    let name = file.file_name().unwrap_or_default();
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// Whether every value that differs was text and is text. A file that was no YAML
+/// before, such as a Go template, has no types to lose.
+fn keeps_types(before: &str, after: &str) -> bool {
+    let Ok(before) = parse_values(before) else {
+        return true;
+    };
+    parse_values(after).is_ok_and(|after| {
+        before.len() == after.len() && before.iter().zip(&after).all(|(a, b)| same_types(a, b))
+    })
+}
+
+fn same_types(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, value)| b.get(key).is_some_and(|other| same_types(value, other)))
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_types(a, b))
+        }
+        (Value::String(_), Value::String(_)) => true,
+        _ => before == after,
+    }
+}
+
+/// What a place that holds a part of an image shall say; `None` where it stays.
+/// `apart`: the digest has a place of its own beside it.
+fn said(
+    site: &Site,
+    holds: Holds,
+    target: &Target,
+    apart: bool,
+) -> Result<Option<String>, PinError> {
+    let (tag, digest, pinned, image) = match (target, &site.deployed) {
+        (Target::Version(version), Deployed::Version(_)) => return Ok(Some(version.clone())),
+        (
+            Target::Image {
+                tag,
+                digest,
+                pinned,
+            },
+            Deployed::Image(image),
+        ) => (tag, digest, *pinned, image),
+        _ => return Ok(None),
+    };
+    let text = match (holds, tag, digest) {
+        (Holds::Image, _, _) => image.with(tag.clone(), digest.clone()).to_string(),
+        (Holds::Tag, Some(tag), Some(digest)) if !apart && (pinned || image.digest().is_some()) => {
+            format!("{tag}@{digest}")
+        }
+        (Holds::Tag, Some(tag), _) => tag.to_string(),
+        (Holds::Digest, _, Some(digest)) => digest.to_string(),
+        (Holds::Tag, None, _) => {
+            return Err(unwritable(site, "holds a tag, and only a digest is wanted"));
+        }
+        (Holds::Digest, _, None) => {
+            let reason = "holds a digest, and none is known for what is wanted";
+            return Err(unwritable(site, reason));
+        }
+        (Holds::Version, _, _) => return Ok(None),
+    };
+    Ok(Some(text))
+}
+
 /// The fields of a site that change, and what they shall say.
-fn fields(site: &Site, target: &Target) -> Vec<(crate::yaml::Path, String)> {
+fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError> {
     let path = &site.node.path;
-    match (target, &site.deployed, site.shape) {
+    Ok(match (target, &site.deployed, &site.shape) {
+        (_, _, Shape::Key(holds)) => said(site, *holds, target, false)?
+            .map(|text| (path.clone(), text))
+            .into_iter()
+            .collect(),
         (Target::Version(version), _, Shape::Version) => {
             vec![(path.clone(), version.clone())]
         }
@@ -89,14 +212,14 @@ fn fields(site: &Site, target: &Target) -> Vec<(crate::yaml::Path, String)> {
             let mut fields = Vec::new();
             // A digest beats a tag in kustomize, so one that stands there follows; where
             // none stands, none is forced on the author.
-            let writes_tag = has_tag || !has_digest;
+            let writes_tag = *has_tag || !has_digest;
             if let Some(tag) = tag
                 .as_ref()
                 .filter(|tag| writes_tag && image.tag() != Some(tag))
             {
                 fields.push((path.key("newTag"), tag.to_string()));
             }
-            let writes_digest = has_digest || *pinned || tag.is_none();
+            let writes_digest = *has_digest || *pinned || tag.is_none();
             if let Some(digest) = digest
                 .as_ref()
                 .filter(|digest| writes_digest && image.digest() != Some(digest))
@@ -106,7 +229,7 @@ fn fields(site: &Site, target: &Target) -> Vec<(crate::yaml::Path, String)> {
             fields
         }
         _ => Vec::new(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! All pins of an environment that has no product manifest: sites of every kind,
+//! gathered by component.
+
+use std::collections::BTreeMap;
+
+use crate::product::{ComponentName, EnvironmentEntry, Repository};
+use crate::repo::{RepoPath, Snapshot};
+
+use super::declared::declared_sites;
+use super::kustomize::kustomize_sites;
+use super::{Pin, PinError, Site};
+
+/// What an environment pins.
+#[derive(Debug, Default)]
+pub struct FoundPins {
+    /// The pins, by component.
+    pub pins: Vec<Pin>,
+    /// Components whose name two different images would bear; they have no pin.
+    pub collisions: BTreeMap<ComponentName, PinError>,
+    /// What deserves a look.
+    pub warnings: Vec<String>,
+}
+
+/// The pins of an environment, found in its files and where `gitops.yaml` says.
+///
+/// # Errors
+/// The first file or entry that cannot be understood.
+pub fn environment_pins(
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+    repository: &Repository,
+) -> Result<FoundPins, PinError> {
+    let mut sites = kustomize_sites(snapshot, &entry.path, &repository.pins)?;
+    let declared = declared_sites(snapshot, entry, repository)?;
+    sites.extend(declared.sites);
+    Ok(FoundPins {
+        warnings: declared.warnings,
+        ..gathered(Vec::new(), sites)
+    })
+}
+
+/// The pins of all kustomizations below a folder.
+///
+/// # Errors
+/// The first file or entry that cannot be understood.
+pub fn kustomize_pins(snapshot: &Snapshot, folder: &RepoPath) -> Result<FoundPins, PinError> {
+    Ok(gathered(
+        Vec::new(),
+        kustomize_sites(snapshot, folder, &[])?,
+    ))
+}
+
+/// A product's pins with the further sites that `gitops.yaml` declares for them.
+///
+/// # Errors
+/// The first file or site that cannot be understood.
+pub fn with_declared_sites(
+    pins: Vec<Pin>,
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+    repository: &Repository,
+) -> Result<FoundPins, PinError> {
+    let declared = declared_sites(snapshot, entry, repository)?;
+    Ok(FoundPins {
+        warnings: declared.warnings,
+        ..gathered(pins, declared.sites)
+    })
+}
+
+/// Sites by the component that each belongs to, added to the pins that there are.
+fn gathered(pins: Vec<Pin>, sites: Vec<(ComponentName, Site)>) -> FoundPins {
+    let mut pins: BTreeMap<ComponentName, Pin> = pins
+        .into_iter()
+        .map(|pin| (pin.component.clone(), pin))
+        .collect();
+    let mut collisions = BTreeMap::new();
+    for (component, site) in sites {
+        match pins.get_mut(&component) {
+            None => {
+                let pin = Pin {
+                    component: component.clone(),
+                    served: None,
+                    policy: None,
+                    hold: None,
+                    sites: vec![site],
+                };
+                pins.insert(component, pin);
+            }
+            Some(pin) => match check_same(pin, &site) {
+                Ok(()) => pin.sites.push(site),
+                Err(collision) => {
+                    collisions.entry(component).or_insert(collision);
+                }
+            },
+        }
+    }
+    pins.retain(|component, _| !collisions.contains_key(component));
+    FoundPins {
+        pins: pins.into_values().collect(),
+        collisions,
+        warnings: Vec::new(),
+    }
+}
+
+fn check_same(pin: &Pin, site: &Site) -> Result<(), PinError> {
+    let Some(first) = pin.sites.first() else {
+        return Ok(());
+    };
+    let same = match (first.image(), site.image()) {
+        (Some(one), Some(other)) => one.same_repository(other),
+        (None, None) => true,
+        _ => false,
+    };
+    let name = |site: &Site| match site.image() {
+        Some(image) => image.name().to_owned(),
+        None => "a version".to_owned(),
+    };
+    if same {
+        return Ok(());
+    }
+    Err(PinError::Collision {
+        component: pin.component.clone(),
+        first_image: name(first),
+        first: first.location.clone(),
+        second_image: name(site),
+        second: site.location.clone(),
+    })
+}
