@@ -182,6 +182,28 @@ impl Ui {
             .map_err(unanswered)
     }
 
+    /// Asks for one of several answers, the first being proposed, and returns its place.
+    pub(super) fn choose(&self, question: &str, answers: &[String]) -> Result<usize, Failure> {
+        self.require_person(question)?;
+        let answers = answers.iter().map(|answer| report::clean(answer));
+        dialoguer::Select::with_theme(&SimpleTheme)
+            .with_prompt(report::clean(question))
+            .items(answers.collect::<Vec<_>>())
+            .default(0)
+            .interact()
+            .map_err(unanswered)
+    }
+
+    /// Asks for a line of text, which may be empty.
+    pub(super) fn line(&self, question: &str) -> Result<String, Failure> {
+        self.require_person(question)?;
+        dialoguer::Input::<String>::with_theme(&SimpleTheme)
+            .with_prompt(report::clean(question))
+            .allow_empty(true)
+            .interact_text()
+            .map_err(unanswered)
+    }
+
     /// Prepares for questions to a person: fails without a terminal, and makes
     /// Ctrl-C give the cursor back that a prompt hides.
     pub(super) fn require_person(&self, question: &str) -> Result<(), Failure> {

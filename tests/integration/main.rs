@@ -33,6 +33,7 @@ mod pins;
 mod plan_files;
 mod plugin;
 mod promote;
+mod promote_answers;
 mod publish;
 mod push;
 mod races;

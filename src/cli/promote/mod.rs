@@ -1,6 +1,7 @@
 //! `promote TARGET`: words to a request, the plan to the person, the plan to
 //! the one writer.
 
+mod answers;
 mod hints;
 mod reviewed;
 
@@ -123,14 +124,19 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for target in &asked.targets {
         let facts = promote::gather(&estate, target, asked.source.as_ref(), revision.as_ref())
             .map_err(failure)?;
-        let prepared = Prepared::new(&estate, facts, asked.request.clone()).map_err(failure)?;
-        all.push(prepared);
+        let mut one = Prepared::new(&estate, facts, asked.request.clone()).map_err(failure)?;
+        show(args, context, &one);
+        let asks = asks_a_person(args, context) && one.plan.undecided().next().is_some();
+        if asks && let Some(request) = answers::ask(context, &one)? {
+            one = Prepared::new(&estate, one.facts, request).map_err(failure)?;
+            show(args, context, &one);
+        }
+        all.push(one);
     }
     // The run ends here one way or the other; freeing it all would only take time.
     let kept = ManuallyDrop::new(all);
     let all: &[&Prepared] = &kept.iter().collect::<Vec<_>>();
     branches_differ(all)?;
-    all.iter().for_each(|one| show(args, context, one));
     if all.iter().any(|one| !one.plan.refusals.is_empty()) {
         return refused(args, context, all);
     }
@@ -159,6 +165,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return data(args, context, &something, None).map(|()| Exit::Ok);
     }
     write(args, context, &estate, &something)
+}
+
+/// Whether what is undecided is asked there and then: of a person, about to write.
+fn asks_a_person(args: &Args, context: &Context) -> bool {
+    let writes = !args.write.yes && !args.write.dry_run && args.plan_out.is_none();
+    context.ui.is_interactive() && writes && args.output.format == Format::Text
 }
 
 /// Two folders of one branch would be two commits on one tip.

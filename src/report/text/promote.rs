@@ -194,12 +194,17 @@ fn brief(item: &Item, value: Option<&Value>) -> String {
     tag.unwrap_or_else(|| short(value))
 }
 
-fn two_sides(item: &Item) -> String {
+/// The target's and the source's value of a difference, each in a few words.
+pub fn values(item: &Item) -> (String, String) {
     let difference = &item.difference;
-    let (ours, theirs) = (
+    (
         brief(item, difference.ours.as_ref()),
         brief(item, difference.theirs.as_ref()),
-    );
+    )
+}
+
+fn two_sides(item: &Item) -> String {
+    let (ours, theirs) = values(item);
     match item.decision {
         Decision::Overwrite => format!("{ours} → {theirs}"),
         _ => format!("stays {ours}, the source has {theirs}"),

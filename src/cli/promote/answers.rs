@@ -1,0 +1,42 @@
+//! Asking a person what becomes of each hotfix and conflict. The answers are what
+//! `--keep`, `--overwrite` and `--reason` say otherwise.
+
+use super::Prepared;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::ops::promote::{Item, Request};
+use crate::report::text::promote as text;
+
+/// The request with an answer to everything that is undecided; `None`: the person
+/// would rather stop.
+pub(super) fn ask(context: &Context, prepared: &Prepared) -> Result<Option<Request>, Failure> {
+    let plan = &prepared.plan;
+    let (source, target) = (&plan.source.0, &plan.target.0);
+    let mut request = prepared.request.clone();
+    for item in plan.undecided() {
+        let (ours, theirs) = text::values(item);
+        let choices = [
+            format!("keep {ours}, as in {target}"),
+            format!("take {theirs}, as in {source}"),
+            "stop here, and write nothing".to_owned(),
+        ];
+        match context.ui.choose(&question(item), &choices)? {
+            0 => request.keep.push(item.label()),
+            1 => request.overwrite.push(item.label()),
+            _ => return Ok(None),
+        }
+    }
+    if request.reason.is_none() {
+        let reason = context.ui.line("why? (recorded; may be left empty)")?;
+        request.reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    }
+    Ok(Some(request))
+}
+
+fn question(item: &Item) -> String {
+    let by = item.changed_by.as_ref().map(|commit| {
+        let (short, subject) = (commit.id.short(), &commit.message.subject);
+        format!(", {short} by {}: {subject}", commit.author.email)
+    });
+    format!("{}{}", item.label(), by.unwrap_or_default())
+}
