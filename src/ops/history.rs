@@ -182,7 +182,7 @@ pub(crate) fn read(
 }
 
 /// What this tool says in a commit that it did to the environment.
-fn ours<'a>(commit: &'a CommitInfo, environment: &EnvironmentName) -> Option<&'a str> {
+pub(crate) fn ours<'a>(commit: &'a CommitInfo, environment: &EnvironmentName) -> Option<&'a str> {
     let to = commit.message.trailer("Gitops-To");
     commit
         .message
@@ -243,7 +243,7 @@ fn person(who: &Signature) -> Person {
 }
 
 /// The commit that `git revert` says it takes back.
-fn reverted(body: &str) -> Option<String> {
+pub(crate) fn reverted(body: &str) -> Option<String> {
     let (_, rest) = body.split_once("This reverts commit ")?;
     let id: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
     (id.len() >= 7).then_some(id)

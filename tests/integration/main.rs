@@ -39,6 +39,7 @@ mod push;
 mod races;
 mod registries;
 mod render;
+mod reverts;
 mod rollback;
 mod schema;
 mod status;

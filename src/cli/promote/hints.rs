@@ -1,6 +1,6 @@
 //! What helps when a plan may not be written as it is.
 
-use crate::ops::promote::{Plan, Refusal};
+use crate::ops::promote::{Decision, Item, Plan, Refusal};
 
 /// A line of advice for each refusal, commands to copy among them.
 pub(super) fn hints(plan: &Plan) -> Vec<String> {
@@ -58,4 +58,15 @@ pub(super) fn hints(plan: &Plan) -> Vec<String> {
         }
     }
     hints
+}
+
+/// How what was rolled back may come back, where that is all that is left.
+pub(super) fn release(plan: &Plan) -> Option<String> {
+    let refused = |item: &&Item| item.decision == Decision::Refused;
+    let first = plan.items.iter().find(refused)?;
+    let target = &plan.target.0;
+    Some(format!(
+        "it stays away until it changes; to let it back: kubectl gitops promote {target} --release {}",
+        first.unit
+    ))
 }

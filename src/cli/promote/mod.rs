@@ -148,11 +148,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         all.iter().copied().partition(|one| one.plan.is_empty());
     if args.output.format == Format::Text {
         for one in &nothing {
-            let plan = &one.plan;
-            context.ui.answer(&format!(
-                "{} already has everything of {}",
-                plan.target.0, plan.source.0
-            ));
+            context.ui.answer(&text::nothing(&one.plan));
+            if let Some(hint) = hints::release(&one.plan) {
+                context.ui.hint(&hint);
+            }
         }
     }
     if something.is_empty() {

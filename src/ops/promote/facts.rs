@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::reverted::reverted;
 use super::{PlanError, StaleFile, pins};
 use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender;
 use crate::product::pins::Pin;
 use crate::product::{
-    ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Repository,
-    UnitError, UnitId, Units, units,
+    ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Refused,
+    Repository, UnitError, UnitId, Units, units,
 };
 use crate::repo::{CommitId, Edit, RepoPath, Snapshot};
 use crate::template::RenderedIndex;
@@ -36,6 +37,8 @@ pub struct Facts {
     pub target: Side,
     /// The records in the target's tree.
     pub records: BTreeMap<UnitId, Record>,
+    /// Contents that came by a promotion and were reverted on the target since.
+    pub reverted: BTreeMap<UnitId, Refused>,
     /// The units at the merge base, for those without a record; `None`: no merge base.
     pub merge_base: Option<(CommitId, Units)>,
     /// What the target as it is renders to, where it commits that.
@@ -123,6 +126,11 @@ pub fn gather(
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
     }
     let records = records(&target.state.snapshot, &target.state.entry.path)?;
+    let reverted = if records.is_empty() {
+        BTreeMap::new()
+    } else {
+        reverted(estate, &target.state)?
+    };
     let unrecorded = source
         .units
         .keys()
@@ -146,6 +154,7 @@ pub fn gather(
         source,
         target,
         records,
+        reverted,
         merge_base,
         rendering,
         unrenderable,

@@ -11,7 +11,9 @@ mod message;
 mod only;
 mod pins;
 mod plan;
+mod records;
 mod rename;
+mod reverted;
 mod reviewed;
 mod select;
 

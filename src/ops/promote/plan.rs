@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
-    Base, Class, ComponentName, Kept, ProductTree, Record, UnitId, canonical, compare,
+    Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest,
 };
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Path;
@@ -37,7 +38,13 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     .map_err(PlanError::Result)?;
     let mut edits = result;
     edits.extend(outcome.edits.clone());
-    edits.extend(record_edits(request, facts, &items, chosen.as_ref())?);
+    let records = record_edits(request, facts, &items, chosen.as_ref())?;
+    // That something was reverted is written down with the next change, not for its own sake.
+    let refused = items.iter().any(|item| item.decision == Decision::Refused);
+    let settles = items.iter().any(|item| item.decision != Decision::Refused);
+    if !refused || settles || !edits.is_empty() {
+        edits.extend(records);
+    }
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
     let digest = digest(&items, &outcome.edits);
     Ok(Plan {
@@ -188,121 +195,13 @@ fn refused_units(request: &Request, facts: &Facts) -> Result<BTreeSet<UnitId>, S
         .iter()
         .filter(|(unit, _)| !released.contains(*unit))
         .filter(|(unit, value)| {
-            facts
-                .records
-                .get(*unit)
-                .is_some_and(|record| record.refuses(value).is_some())
+            let record = facts.records.get(*unit);
+            let reverted = facts.reverted.get(*unit);
+            record.is_some_and(|record| record.refuses(value).is_some())
+                || reverted.is_some_and(|refused| refused.digest == content_digest(value))
         })
         .map(|(unit, _)| unit.clone())
         .collect())
-}
-
-/// The records of units whose content or decisions change.
-fn record_edits(
-    request: &Request,
-    facts: &Facts,
-    items: &[Item],
-    chosen: Option<&BTreeSet<UnitId>>,
-) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
-    let mut by_unit: BTreeMap<&UnitId, Vec<&Item>> = BTreeMap::new();
-    for item in items {
-        by_unit.entry(&item.unit).or_default().push(item);
-    }
-    let mut edits = BTreeMap::new();
-    let mut all: BTreeSet<&UnitId> = facts
-        .source
-        .units
-        .keys()
-        .chain(facts.target.units.keys())
-        .collect();
-    all.extend(facts.records.keys());
-    for unit in all {
-        if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
-            continue;
-        }
-        let Some(path) = facts.target.path(&unit.record_path()) else {
-            continue;
-        };
-        let old = facts.records.get(unit);
-        let items = by_unit.get(unit).map_or(&[][..], Vec::as_slice);
-        // Most units are the same on both sides and in their record.
-        let settled = |old: &Record| {
-            let theirs = facts.source.units.get(unit);
-            old.kept.is_empty() && theirs.is_some() && old.content.as_ref() == theirs
-        };
-        if items.is_empty() && old.is_some_and(settled) {
-            continue;
-        }
-        let new = next_record(request, facts, unit, items);
-        match (old, new) {
-            (Some(_), None) => {
-                edits.insert(path, Edit::Delete);
-            }
-            (old, Some(new)) if old.is_none_or(|old| !same_record(old, &new)) => {
-                edits.insert(
-                    path,
-                    Edit::Write {
-                        bytes: new.to_text().into_bytes(),
-                        executable: false,
-                    },
-                );
-            }
-            _ => {}
-        }
-    }
-    Ok(edits)
-}
-
-fn same_record(old: &Record, new: &Record) -> bool {
-    old.content == new.content && old.kept == new.kept && old.refused == new.refused
-}
-
-/// The record of a unit after this promotion; `None`: none is needed, the
-/// unit is gone on both sides.
-fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
-    let old = facts.records.get(unit);
-    if items.iter().any(|item| item.decision == Decision::Refused) {
-        return old.cloned();
-    }
-    let content = facts.source.units.get(unit).cloned();
-    let mut kept = Vec::new();
-    for item in items {
-        let difference = &item.difference;
-        match item.decision {
-            Decision::Keep => kept.push(Kept {
-                path: difference.path.clone(),
-                reason: request.reason.clone(),
-                source: difference.theirs.clone(),
-            }),
-            Decision::Kept | Decision::Ask => {
-                let before =
-                    old.and_then(|old| old.kept.iter().find(|kept| kept.path == difference.path));
-                kept.extend(before.cloned());
-            }
-            _ => {}
-        }
-    }
-    if content.is_none() && kept.is_empty() && !facts.target.units.contains_key(unit) {
-        return None;
-    }
-    if content.is_none()
-        && items
-            .iter()
-            .any(|item| item.decision.takes() && item.difference.path.is_root())
-    {
-        return None;
-    }
-    if content.is_none() && kept.is_empty() && old.is_none() {
-        return None;
-    }
-    let refused = old.map(|old| old.refused.clone()).unwrap_or_default();
-    let source = &facts.source.state;
-    Some(Record {
-        from: Some((source.entry.name.clone(), source.commit.clone())),
-        content,
-        kept,
-        refused,
-    })
 }
 
 fn refusals(

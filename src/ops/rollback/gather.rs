@@ -74,6 +74,7 @@ pub fn gather(
             repository,
             source: then,
             target: now,
+            reverted: BTreeMap::new(),
             merge_base: None,
             rendering,
             unrenderable,

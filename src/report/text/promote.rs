@@ -194,6 +194,24 @@ fn brief(item: &Item, value: Option<&Value>) -> String {
     tag.unwrap_or_else(|| short(value))
 }
 
+/// What is said where nothing is to be written.
+pub fn nothing(plan: &Plan) -> String {
+    let (source, target) = (&plan.source.0, &plan.target.0);
+    let items = plan.items.iter();
+    let mut away: Vec<String> = items
+        .filter(|item| item.decision == Decision::Refused)
+        .map(|item| item.unit.to_string())
+        .collect();
+    away.dedup();
+    if away.is_empty() {
+        return format!("{target} already has everything of {source}");
+    }
+    format!(
+        "{target} has everything of {source} but what was rolled back there: {}",
+        away.join(", ")
+    )
+}
+
 /// The target's and the source's value of a difference, each in a few words.
 pub fn values(item: &Item) -> (String, String) {
     let difference = &item.difference;

@@ -1,0 +1,123 @@
+//! The records that a promotion leaves on the target: what was promoted of each
+//! unit, what was kept there, and what stays away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Decision, Facts, Item, PlanError, Request};
+use crate::product::{Kept, Record, Refused, UnitId};
+use crate::repo::{Edit, RepoPath};
+
+/// The records of units whose content or decisions change.
+pub(super) fn record_edits(
+    request: &Request,
+    facts: &Facts,
+    items: &[Item],
+    chosen: Option<&BTreeSet<UnitId>>,
+) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
+    let mut by_unit: BTreeMap<&UnitId, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        by_unit.entry(&item.unit).or_default().push(item);
+    }
+    let mut edits = BTreeMap::new();
+    let mut all: BTreeSet<&UnitId> = facts
+        .source
+        .units
+        .keys()
+        .chain(facts.target.units.keys())
+        .collect();
+    all.extend(facts.records.keys());
+    for unit in all {
+        if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
+            continue;
+        }
+        let Some(path) = facts.target.path(&unit.record_path()) else {
+            continue;
+        };
+        let old = facts.records.get(unit);
+        let items = by_unit.get(unit).map_or(&[][..], Vec::as_slice);
+        // Most units are the same on both sides and in their record.
+        let settled = |old: &Record| {
+            let theirs = facts.source.units.get(unit);
+            old.kept.is_empty() && theirs.is_some() && old.content.as_ref() == theirs
+        };
+        if items.is_empty() && old.is_some_and(settled) {
+            continue;
+        }
+        let new = next_record(request, facts, unit, items);
+        match (old, new) {
+            (Some(_), None) => {
+                edits.insert(path, Edit::Delete);
+            }
+            (old, Some(new)) if old.is_none_or(|old| !same_record(old, &new)) => {
+                edits.insert(
+                    path,
+                    Edit::Write {
+                        bytes: new.to_text().into_bytes(),
+                        executable: false,
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(edits)
+}
+
+fn same_record(old: &Record, new: &Record) -> bool {
+    old.content == new.content && old.kept == new.kept && old.refused == new.refused
+}
+
+/// The record of a unit after this promotion; `None`: none is needed, the
+/// unit is gone on both sides.
+fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
+    let old = facts.records.get(unit);
+    if items.iter().any(|item| item.decision == Decision::Refused) {
+        let mut record = old.cloned()?;
+        let known = |refused: &&Refused| {
+            let mut all = record.refused.iter();
+            !all.any(|it| it.digest == refused.digest)
+        };
+        let reverted = facts.reverted.get(unit).filter(known).cloned();
+        record.refused.extend(reverted);
+        return Some(record);
+    }
+    let content = facts.source.units.get(unit).cloned();
+    let mut kept = Vec::new();
+    for item in items {
+        let difference = &item.difference;
+        match item.decision {
+            Decision::Keep => kept.push(Kept {
+                path: difference.path.clone(),
+                reason: request.reason.clone(),
+                source: difference.theirs.clone(),
+            }),
+            Decision::Kept | Decision::Ask => {
+                let before =
+                    old.and_then(|old| old.kept.iter().find(|kept| kept.path == difference.path));
+                kept.extend(before.cloned());
+            }
+            _ => {}
+        }
+    }
+    if content.is_none() && kept.is_empty() && !facts.target.units.contains_key(unit) {
+        return None;
+    }
+    if content.is_none()
+        && items
+            .iter()
+            .any(|item| item.decision.takes() && item.difference.path.is_root())
+    {
+        return None;
+    }
+    if content.is_none() && kept.is_empty() && old.is_none() {
+        return None;
+    }
+    let refused = old.map(|old| old.refused.clone()).unwrap_or_default();
+    let source = &facts.source.state;
+    Some(Record {
+        from: Some((source.entry.name.clone(), source.commit.clone())),
+        content,
+        kept,
+        refused,
+    })
+}
