@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::estate::{EnvironmentState, Estate, EstateError};
+use crate::git::{GitError, Selection};
 use crate::image::TagPolicy;
+use crate::product::EnvironmentName;
 use crate::product::pins::{
-    Deployed, FoundPins, Pin, PinError, Site, environment_pins, product_pins, with_declared_sites,
+    Deployed, FluxPolicies, FoundPins, Pin, PinError, Site, environment_pins, environment_pins_by,
+    product_pins, with_declared_sites,
 };
-use crate::product::{EnvironmentName, Repository};
-use crate::repo::Location;
+use crate::repo::{Location, RepoPath};
 use crate::template::served_image;
 
 /// The JSON Schema of the data that `pins` answers with.
@@ -91,10 +93,8 @@ pub struct SiteStatus {
 ///
 /// # Errors
 /// The first file or entry that cannot be understood.
-pub(crate) fn pins_of(
-    repository: &Repository,
-    state: &EnvironmentState,
-) -> Result<FoundPins, PinError> {
+pub(crate) fn pins_of(estate: &Estate, state: &EnvironmentState) -> Result<FoundPins, PinsError> {
+    let repository = estate.repository();
     let (snapshot, entry) = (&state.snapshot, &state.entry);
     let mut found = match &state.product {
         Some(tree) => {
@@ -104,7 +104,18 @@ pub(crate) fn pins_of(
             }
             with_declared_sites(pins, snapshot, entry, repository)?
         }
-        None => environment_pins(snapshot, entry, repository)?,
+        None => {
+            let found = environment_pins(snapshot, entry, repository)?;
+            if found.unresolved && !entry.path.is_root() {
+                // Flux's objects often stand with the clusters, apart from what they watch.
+                let selection = Selection::under(vec![RepoPath::root()], is_yaml);
+                let whole = estate.git.snapshot(&state.commit, &selection)?;
+                let policies = FluxPolicies::read(&whole);
+                environment_pins_by(snapshot, entry, repository, &policies)?
+            } else {
+                found
+            }
+        }
     };
     for pin in &mut found.pins {
         // What the sites say themselves counts more than what is said about the image.
@@ -119,6 +130,22 @@ pub(crate) fn pins_of(
         }
     }
     Ok(found)
+}
+
+fn is_yaml(path: &RepoPath) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
+}
+
+/// Why the pins of an environment are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum PinsError {
+    /// A file or a site cannot be understood.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
 }
 
 /// The pins of these environments; of all where none is named.
@@ -141,7 +168,7 @@ pub fn pins(estate: &Estate, wanted: &[EnvironmentName]) -> Result<PinReport, Es
             ..EnvironmentPins::default()
         };
         match estate.load(&entry.name) {
-            Ok(state) => describe(&mut environment, estate.repository(), &state),
+            Ok(state) => describe(&mut environment, estate, &state)?,
             Err(error @ (EstateError::Unborn { .. } | EstateError::Model { .. })) => {
                 environment.problem = Some(error.to_string());
             }
@@ -152,16 +179,22 @@ pub fn pins(estate: &Estate, wanted: &[EnvironmentName]) -> Result<PinReport, Es
     Ok(report)
 }
 
-fn describe(found: &mut EnvironmentPins, repository: &Repository, state: &EnvironmentState) {
+fn describe(
+    found: &mut EnvironmentPins,
+    estate: &Estate,
+    state: &EnvironmentState,
+) -> Result<(), EstateError> {
     found.commit = Some(state.commit.to_string());
-    match pins_of(repository, state) {
+    match pins_of(estate, state) {
         Ok(pins) => {
             found.pins = pins.pins.iter().map(pin_status).collect();
             found.collisions = pins.collisions.values().map(ToString::to_string).collect();
             found.warnings = pins.warnings;
         }
-        Err(error) => found.problem = Some(error.to_string()),
+        Err(PinsError::Pin(error)) => found.problem = Some(error.to_string()),
+        Err(PinsError::Git(error)) => return Err(error.into()),
     }
+    Ok(())
 }
 
 fn pin_status(pin: &Pin) -> PinStatus {

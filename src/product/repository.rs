@@ -66,6 +66,17 @@ impl EnvironmentEntry {
         self.cluster.as_ref()?.namespace.as_deref()
     }
 
+    /// Whether a file is this environment's, of those below its path: where several
+    /// share a folder, those that the glob means.
+    pub fn holds(&self, file: &RepoPath) -> bool {
+        match self.files_pattern() {
+            None => file.starts_with(&self.path),
+            Some(pattern) => {
+                FilePattern::parse(&pattern).is_ok_and(|pattern| pattern.matches(&self.path, file))
+            }
+        }
+    }
+
     /// The glob of the environment's files with its name in place.
     pub fn files_pattern(&self) -> Option<String> {
         let files = self.files.as_ref()?;

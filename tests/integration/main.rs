@@ -23,6 +23,7 @@ mod declared_pins;
 mod demo;
 mod diff;
 mod existing_kustomize;
+mod flux_pins;
 mod git;
 mod history;
 mod init;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
-use crate::ops::pins::pins_of;
+use crate::ops::pins::{PinsError, pins_of};
 use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
 use crate::template::RenderedIndex;
@@ -54,7 +54,11 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         pins: found,
         collisions,
         mut warnings,
-    } = pins_of(estate.repository(), &state)?;
+        ..
+    } = pins_of(estate, &state).map_err(|error| match error {
+        PinsError::Pin(error) => BumpError::Pin(error),
+        PinsError::Git(error) => BumpError::Estate(error.into()),
+    })?;
     let pins = if request.wishes.is_empty() {
         warnings.extend(collisions.values().map(ToString::to_string));
         followed(request, found)?

@@ -7,6 +7,8 @@ use crate::product::{ComponentName, EnvironmentEntry, Repository};
 use crate::repo::{RepoPath, Snapshot};
 
 use super::declared::declared_sites;
+use super::flux::marked_sites;
+use super::flux_policy::FluxPolicies;
 use super::kustomize::kustomize_sites;
 use super::{Pin, PinError, Site};
 
@@ -19,6 +21,8 @@ pub struct FoundPins {
     pub collisions: BTreeMap<ComponentName, PinError>,
     /// What deserves a look.
     pub warnings: Vec<String>,
+    /// Whether Flux markers name policies or images that these files do not hold.
+    pub unresolved: bool,
 }
 
 /// The pins of an environment, found in its files and where `gitops.yaml` says.
@@ -30,13 +34,32 @@ pub fn environment_pins(
     entry: &EnvironmentEntry,
     repository: &Repository,
 ) -> Result<FoundPins, PinError> {
+    environment_pins_by(snapshot, entry, repository, &FluxPolicies::read(snapshot))
+}
+
+/// The same with Flux's image policies read elsewhere in the repository.
+///
+/// # Errors
+/// The first file or entry that cannot be understood.
+pub fn environment_pins_by(
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+    repository: &Repository,
+    policies: &FluxPolicies,
+) -> Result<FoundPins, PinError> {
     let mut sites = kustomize_sites(snapshot, &entry.path, &repository.pins)?;
+    // The neighbours in a shared folder are other environments.
+    sites.retain(|(_, site)| entry.holds(site.file()));
     let declared = declared_sites(snapshot, entry, repository)?;
     sites.extend(declared.sites);
-    Ok(FoundPins {
-        warnings: declared.warnings,
-        ..gathered(Vec::new(), sites)
-    })
+    let marked = marked_sites(snapshot, entry, &repository.pins, policies, &sites)?;
+    sites.extend(marked.sites.iter().cloned());
+    let mut found = gathered(Vec::new(), sites);
+    marked.apply(&mut found.pins);
+    found.warnings = declared.warnings;
+    found.warnings.extend(marked.warnings);
+    found.unresolved = marked.unresolved;
+    Ok(found)
 }
 
 /// The pins of all kustomizations below a folder.
@@ -99,6 +122,7 @@ fn gathered(pins: Vec<Pin>, sites: Vec<(ComponentName, Site)>) -> FoundPins {
         pins: pins.into_values().collect(),
         collisions,
         warnings: Vec::new(),
+        unresolved: false,
     }
 }
 

@@ -6,13 +6,18 @@
 //! would both be called by one component's name.
 
 mod declared;
+mod flux;
+mod flux_policy;
 mod found;
 mod kustomize;
 mod manifest;
 mod text;
 mod write;
 
-pub use found::{FoundPins, environment_pins, kustomize_pins, with_declared_sites};
+pub use flux_policy::FluxPolicies;
+pub use found::{
+    FoundPins, environment_pins, environment_pins_by, kustomize_pins, with_declared_sites,
+};
 pub use manifest::product_pins;
 pub use text::{Holds, TextPattern};
 pub use write::write;
@@ -93,6 +98,8 @@ enum Shape {
     Kustomize { tag: bool, digest: bool },
     /// A scalar at a declared key path.
     Key(Holds),
+    /// A scalar that a Flux marker points at; whether its policy writes digests.
+    Flux { holds: Holds, digests: bool },
     /// One match of a declared expression, counted from 0; its node is the file.
     Text { pattern: TextPattern, number: usize },
 }
@@ -108,8 +115,17 @@ impl Site {
         match self.shape {
             Shape::Reference | Shape::Version => "product",
             Shape::Kustomize { .. } => "kustomize",
+            Shape::Flux { .. } => "flux",
             Shape::Key(_) => "key path",
             Shape::Text { .. } => "text",
+        }
+    }
+
+    /// Whether it holds nothing but the digest of a tag that stands elsewhere.
+    fn is_digest_apart(&self) -> bool {
+        match self.shape {
+            Shape::Key(holds) | Shape::Flux { holds, .. } => holds == Holds::Digest,
+            _ => false,
         }
     }
 
@@ -135,7 +151,8 @@ impl Pin {
         self.sites.iter().any(|site| match site.shape {
             Shape::Reference | Shape::Key(Holds::Image) => true,
             Shape::Kustomize { digest, .. } => digest,
-            Shape::Key(_) | Shape::Text { .. } => {
+            Shape::Flux { digests: true, .. } => true,
+            Shape::Key(_) | Shape::Text { .. } | Shape::Flux { .. } => {
                 site.image().is_some_and(|image| image.digest().is_some())
             }
             Shape::Version => false,
@@ -161,7 +178,7 @@ impl Pin {
         let of = |site: &Site| match &site.deployed {
             Deployed::Image(image) => match (image.tag(), image.digest()) {
                 (Some(tag), _) => Some(tag.to_string()),
-                (None, Some(_)) if tagged && matches!(site.shape, Shape::Key(_)) => None,
+                (None, Some(_)) if tagged && site.is_digest_apart() => None,
                 (None, Some(digest)) => Some(digest.short()),
                 (None, None) => None,
             },

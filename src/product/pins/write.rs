@@ -186,7 +186,23 @@ fn said(
 fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError> {
     let path = &site.node.path;
     Ok(match (target, &site.deployed, &site.shape) {
-        (_, _, Shape::Key(holds)) => said(site, *holds, target, false)?
+        // Without digests Flux takes them away again.
+        (
+            Target::Image { tag, pinned, .. },
+            Deployed::Image(image),
+            Shape::Flux { holds, digests },
+        ) if *holds != Holds::Digest && !digests && !pinned && image.digest().is_none() => {
+            let bare = Target::Image {
+                tag: tag.clone(),
+                digest: None,
+                pinned: false,
+            };
+            said(site, *holds, &bare, false)?
+                .map(|text| (path.clone(), text))
+                .into_iter()
+                .collect()
+        }
+        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. }) => said(site, *holds, target, false)?
             .map(|text| (path.clone(), text))
             .into_iter()
             .collect(),
