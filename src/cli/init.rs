@@ -21,7 +21,7 @@ use crate::image::Reference;
 use crate::ops::estate::OpenOptions;
 use crate::ops::init::{Ground, InitError, InitPlan, Layout, Proposal, Wish, begin, plan, survey};
 use crate::product::{ComponentName, EnvironmentName, ProductName};
-use crate::repo::RepoPath;
+use crate::repo::{Location, RepoPath};
 use crate::report::{Format, Style, Table};
 
 /// Begin a repository, or propose a gitops.yaml for one that exists
@@ -107,6 +107,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 struct ProposalReport<'a> {
     config: &'a str,
     environments: &'a [crate::ops::init::ProposedEnvironment],
+    #[serde(skip_serializing_if = "<[Location]>::is_empty")]
+    helm_templates: &'a [Location],
     #[serde(skip_serializing_if = "Option::is_none")]
     written_to: Option<String>,
 }
@@ -120,6 +122,7 @@ fn propose(
     let mut report = ProposalReport {
         config: &proposal.config,
         environments: &proposal.environments,
+        helm_templates: &proposal.helm_templates,
         written_to: None,
     };
     if args.write && !args.writing.dry_run {
@@ -172,7 +175,26 @@ fn found(proposal: &Proposal, style: &Style) -> String {
         table.row([environment.name.to_string(), place, pins]);
     }
     text.push_str(&table.render(style));
+    text.push_str(&helm_templates(&proposal.helm_templates));
     text.trim_end().to_owned()
+}
+
+/// Templates that write images, named so that nobody waits for them to be edited.
+fn helm_templates(places: &[Location]) -> String {
+    const MOST: usize = 5;
+    if places.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "Helm templates write images too; nothing can edit those safely, so pin the values that they read\n",
+    );
+    for place in places.iter().take(MOST) {
+        let _ = writeln!(text, "  {place}");
+    }
+    if places.len() > MOST {
+        let _ = writeln!(text, "  {} more", places.len() - MOST);
+    }
+    text
 }
 
 fn parsed<T: FromStr>(word: &str) -> Result<T, Failure>

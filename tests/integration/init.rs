@@ -228,3 +228,81 @@ fn a_link_in_the_place_of_the_file_is_not_followed() {
     env.gitops(clone, &["init", "--write"]).code(2);
     assert!(!outside.exists());
 }
+
+#[test]
+fn values_files_get_a_layout_of_files_and_helm_templates_are_named() {
+    let values = |tag: &str| {
+        format!(
+            "image:\n  repository: registry.example.com/team/api\n  tag: {tag} # {{\"$imagepolicy\": \"flux-system:api:tag\"}}\n"
+        )
+    };
+    let policies = "\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata: {name: api, namespace: flux-system}
+spec: {image: registry.example.com/team/api}
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata: {name: api, namespace: flux-system}
+spec:
+  imageRepositoryRef: {name: api}
+  policy: {semver: {range: 1.x}}
+";
+    let template = "spec:\n  containers:\n    - name: api\n      image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n";
+    let fixture = Fixture::new(&[(
+        "main",
+        &[
+            ("chart/Chart.yaml", "name: api\nversion: 1.0.0\n"),
+            ("chart/templates/api.yaml", template),
+            ("chart/templates/plain.yaml", "x: 1\nimage: y\n"),
+            ("chart/values.yaml", &values("v1.0.0")),
+            ("chart/values-dev.yaml", &values("v1.2.0")),
+            ("chart/values-prod.yaml", &values("v1.1.0")),
+            ("flux/images.yaml", policies),
+        ],
+    )]);
+    let (env, clone) = (&fixture.env, fixture.clone.as_path());
+    let proposal = env.gitops(clone, &["init", "--write"]).code(0);
+    assert!(
+        proposal.stdout.contains("    - name: prod\n      branch: main\n      path: chart\n      files: values-{env}.yaml\n      promoteFrom: dev\n"),
+        "{}",
+        proposal.stdout
+    );
+    assert!(
+        proposal.stderr.contains("api:v1.2.0"),
+        "{}",
+        proposal.stderr
+    );
+    assert!(
+        proposal.stderr.contains("api:v1.1.0"),
+        "{}",
+        proposal.stderr
+    );
+    assert!(!proposal.stderr.contains("v1.0.0"), "{}", proposal.stderr);
+    assert!(
+        proposal.stderr.contains("Helm templates write images too")
+            && proposal.stderr.contains("  chart/templates/api.yaml:4:7\n"),
+        "{}",
+        proposal.stderr
+    );
+    assert!(
+        !proposal.stderr.contains("plain.yaml"),
+        "{}",
+        proposal.stderr
+    );
+    std::fs::remove_file(clone.join("gitops.yaml")).unwrap();
+    let data = env.gitops(clone, &["init", "-o", "json"]).code(0);
+    let data: serde_json::Value = serde_json::from_str(&data.stdout).unwrap();
+    assert_eq!(data["helmTemplates"][0]["path"], "chart/templates/api.yaml");
+
+    // What was proposed is what the other commands work with.
+    env.gitops(clone, &["init", "--write"]).code(0);
+    let pins = env.gitops(clone, &["pins", "--env", "prod"]).code(0);
+    assert!(
+        pins.stdout.contains("prod  1 pin, 1 site\n")
+            && pins.stdout.contains("values-prod.yaml:3:8"),
+        "{}",
+        pins.stdout
+    );
+}

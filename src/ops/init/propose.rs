@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::scan::{Candidate, STAGES, ScannedBranch, candidates, stage};
-use crate::product::pins::{Deployed, Pin, kustomize_pins, product_pins};
+use crate::product::pins::{Deployed, FluxPolicies, Pin, environment_pins_by, product_pins};
 use crate::product::{EnvironmentEntry, EnvironmentName, ProductTree, Repository};
-use crate::repo::{BranchName, RepoPath, Snapshot};
-use crate::yaml::quote;
+use crate::repo::{BranchName, Location, RepoPath, Snapshot};
+use crate::yaml::{Stream, YamlErrorKind, quote};
 
 /// A proposed `gitops.yaml`.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Proposal {
     pub config: String,
     /// The environments that it names.
     pub environments: Vec<ProposedEnvironment>,
+    /// Where Helm templates of the default branch write images: nothing edits those.
+    pub helm_templates: Vec<Location>,
 }
 
 /// An environment that was found.
@@ -50,12 +52,16 @@ pub struct ProposedPin {
     /// What is deployed.
     pub deployed: String,
     /// Where it is written.
-    pub location: crate::repo::Location,
+    pub location: Location,
 }
 
 /// Proposes a `gitops.yaml` for branches of which the first is the default
 /// one; `None` when none of them holds anything that looks like an environment.
 pub fn scan(branches: &[ScannedBranch]) -> Option<Proposal> {
+    let helm_templates = branches
+        .first()
+        .map(|branch| helm_templates(&branch.snapshot))
+        .unwrap_or_default();
     let environments = named(candidates(branches));
     if environments.is_empty() {
         return None;
@@ -64,6 +70,7 @@ pub fn scan(branches: &[ScannedBranch]) -> Option<Proposal> {
     Some(Proposal {
         config,
         environments,
+        helm_templates,
     })
 }
 
@@ -197,39 +204,69 @@ fn proposed(pin: &Pin) -> Option<ProposedPin> {
 }
 
 fn pins(snapshot: &Snapshot, environment: &ProposedEnvironment) -> Result<Vec<Pin>, String> {
-    if environment.files.is_some() {
+    let Some((repository, entry)) = repository_of(environment) else {
         return Ok(Vec::new());
-    }
-    let tree = match entry_of(environment) {
-        Some(entry) => ProductTree::load(snapshot, &entry).map_err(|errors| {
+    };
+    let tree = match environment.files {
+        // The files of such an environment are values, never a product.
+        Some(_) => None,
+        None => ProductTree::load(snapshot, &entry).map_err(|errors| {
             errors
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join("\n")
         })?,
-        None => None,
     };
-    match tree {
-        Some(tree) => Ok(product_pins(&tree)),
-        None => kustomize_pins(snapshot, &environment.path)
-            .map(|found| found.pins)
-            .map_err(|error| error.to_string()),
+    if let Some(tree) = tree {
+        return Ok(product_pins(&tree));
     }
+    environment_pins_by(snapshot, &entry, &repository, &FluxPolicies::read(snapshot))
+        .map(|found| found.pins)
+        .map_err(|error| error.to_string())
 }
 
-/// The entry that the proposal comes to, for this environment alone.
-fn entry_of(environment: &ProposedEnvironment) -> Option<EnvironmentEntry> {
+/// What the proposal comes to, for this environment alone.
+fn repository_of(environment: &ProposedEnvironment) -> Option<(Repository, EnvironmentEntry)> {
     let alone = ProposedEnvironment {
         promote_from: None,
         ..environment.clone()
     };
     let path = crate::config::CONFIG_FILE.parse().ok()?;
-    Repository::decode(&path, &config(&[alone]))
-        .ok()?
-        .environments
-        .into_iter()
-        .next()
+    let repository = Repository::decode(&path, &config(&[alone])).ok()?;
+    let entry = repository.environments.first()?.clone();
+    Some((repository, entry))
+}
+
+/// Helm templates in which an image is written: Go templates, of which nobody can say
+/// what an edit would come to. The values that they read can be edited.
+fn helm_templates(snapshot: &Snapshot) -> Vec<Location> {
+    let mut found = Vec::new();
+    for (path, _) in snapshot.entries() {
+        let name = path.file_name().unwrap_or_default();
+        if !name.ends_with(".yaml") && !name.ends_with(".yml") {
+            continue;
+        }
+        let Ok(Some(text)) = snapshot.text(path) else {
+            continue;
+        };
+        let image = text.lines().enumerate().find(|(_, line)| {
+            let line = line.trim_start().trim_start_matches("- ");
+            line.starts_with("image:") || line.starts_with("\"image\":")
+        });
+        let Some((index, line)) = image.filter(|_| text.contains("{{")) else {
+            continue;
+        };
+        // In plain YAML two braces are a mapping in a mapping, or text.
+        let template = line.contains("{{")
+            || Stream::parse(text).is_err_and(|error| error.kind == YamlErrorKind::Template);
+        if template {
+            let indent = line.chars().take_while(|c| c.is_whitespace()).count();
+            let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+            found.push(Location::new(path.clone(), number(index), number(indent)));
+        }
+    }
+    found
 }
 
 fn config(environments: &[ProposedEnvironment]) -> String {
