@@ -4,11 +4,13 @@
 use super::args::{OutputArgs, WriteArgs};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
-use super::opening::{environment, open_to_write};
+use super::opening::{environment, estate_failure, open_to_write};
 use super::promote as promote_words;
 use super::writing::{self, Again};
 use crate::ops::backport::{self, Request};
+use crate::ops::estate::Estate;
 use crate::ops::promote::{self, PlanError};
+use crate::product::EnvironmentName;
 use crate::report::Format;
 use crate::report::text::promote as text;
 
@@ -17,7 +19,8 @@ use crate::report::text::promote as text;
 #[command(after_help = "\
 Examples:
   kubectl gitops backport prod                  every hotfix on prod, to staging
-  kubectl gitops backport prod --only payment   those of one component")]
+  kubectl gitops backport prod --only payment   those of one component
+  kubectl gitops backport prod --through dev    to staging, and on to dev")]
 pub(super) struct Args {
     /// The environment that has the hotfixes
     #[arg(value_name = "ENV")]
@@ -25,6 +28,9 @@ pub(super) struct Args {
     /// Carry the hotfixes of these units only
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     only: Vec<String>,
+    /// Carry them on, one environment after the other, until they are here
+    #[arg(long, value_name = "SOURCE")]
+    through: Option<String>,
     /// Let an image move to an older version
     #[arg(long)]
     allow_downgrade: bool,
@@ -35,45 +41,130 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let environment = environment(&args.environment)?;
+    let begin = environment(&args.environment)?;
+    let estate = open_to_write(context)?;
+    let mut steps = vec![begin.clone()];
+    if let Some(through) = &args.through {
+        steps = chain(&estate, &begin, &environment(through)?)?;
+    }
+    let mut only = args.only.clone();
+    let mut reports = Vec::new();
+    let last = steps.len() - 1;
+    for (at, step) in steps.iter().enumerate() {
+        let done = one(args, context, &estate, (step, &only))?;
+        reports.push(done.report);
+        // What is carried on is what was carried here, and nothing else of this environment.
+        only = done.units;
+        if !done.written && at < last {
+            if args.write.dry_run && !only.is_empty() {
+                let next = &steps[at + 1];
+                context.ui.note(&format!(
+                    "what goes on from {next} follows from that, and is shown when it is there"
+                ));
+            }
+            break;
+        }
+    }
+    if args.output.format == Format::Text {
+        return Ok(Exit::Ok);
+    }
+    let value = match (args.through.is_some(), reports.pop()) {
+        (false, Some(report)) => report,
+        (_, last) => {
+            reports.extend(last);
+            serde_json::json!({"steps": reports})
+        }
+    };
+    report(args, context, &value).map(|()| Exit::Ok)
+}
+
+fn report(args: &Args, context: &Context, value: &serde_json::Value) -> Result<(), Failure> {
+    context
+        .ui
+        .report(args.output.format, "BackportReport", value, |_, _| {
+            String::new()
+        })
+}
+
+/// The environments whose hotfixes are carried, one after the other, so that they
+/// arrive in the last one.
+fn chain(
+    estate: &Estate,
+    begin: &EnvironmentName,
+    through: &EnvironmentName,
+) -> Result<Vec<EnvironmentName>, Failure> {
+    estate.environment(through).map_err(estate_failure)?;
+    let mut steps = Vec::new();
+    let mut at = begin.clone();
+    loop {
+        let source = estate
+            .environment(&at)
+            .map_err(estate_failure)?
+            .promote_from
+            .clone();
+        let Some(source) = source.filter(|_| !steps.contains(&at)) else {
+            return Err(Failure::usage(format!(
+                "{begin} is not promoted from {through}, not by way of others either"
+            )));
+        };
+        steps.push(at);
+        if source == *through {
+            return Ok(steps);
+        }
+        at = source;
+    }
+}
+
+/// What became of one step.
+struct Done {
+    /// The units that were carried, or would be.
+    units: Vec<String>,
+    written: bool,
+    report: serde_json::Value,
+}
+
+/// One environment's hotfixes, to the environment that it is promoted from.
+fn one(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    (environment, only): (&EnvironmentName, &[String]),
+) -> Result<Done, Failure> {
     let request = Request {
-        only: args.only.clone(),
+        only: only.to_vec(),
         allow_downgrade: args.allow_downgrade,
         message: args.write.message.clone(),
     };
-    let estate = open_to_write(context)?;
-    let facts =
-        promote::gather(&estate, &environment, None, None).map_err(promote_words::failure)?;
+    let facts = promote::gather(estate, environment, None, None).map_err(promote_words::failure)?;
     let plan = backport::plan(&request, &facts).map_err(promote_words::failure)?;
     let text_wanted = args.output.format == Format::Text;
     if text_wanted && !plan.items.is_empty() {
-        context.ui.answer(&text::backport(
-            &plan,
-            &facts.repository,
-            context.ui.style(),
-        ));
-    }
-    let data = |published: Option<serde_json::Value>| {
-        if text_wanted {
-            return Ok(());
-        }
-        let mut value = text::backport_data(&plan);
-        value["published"] = published.unwrap_or_default();
+        let style = context.ui.style();
         context
             .ui
-            .report(args.output.format, "BackportReport", &value, |_, _| {
-                String::new()
-            })
+            .answer(&text::backport(&plan, &facts.repository, style));
+    }
+    let mut units: Vec<String> = plan.items.iter().map(|it| it.unit.to_string()).collect();
+    units.dedup();
+    let mut done = Done {
+        units,
+        written: false,
+        report: text::backport_data(&plan),
     };
+    done.report["published"] = serde_json::Value::Null;
     if let Some(lower) = plan.downgrades.first() {
-        data(None)?;
+        if !text_wanted {
+            report(args, context, &done.report)?;
+        }
         let message = format!(
             "{} would go back from {} to {} on {}",
             lower.component, lower.from, lower.to, plan.into.0
         );
         return Err(
-            Failure::new(FailureKind::Refused, anyhow::Error::msg(message))
-                .hint("nothing was written; leave it out with --only, or add --allow-downgrade"),
+            Failure::new(FailureKind::Refused, anyhow::Error::msg(message)).hint(format!(
+                "{} was not written; leave it out with --only, or add --allow-downgrade",
+                plan.into.0
+            )),
         );
     }
     if plan.items.is_empty() {
@@ -83,24 +174,24 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 plan.hotfixed.0, plan.into.0
             ));
         }
-        return data(None).map(|()| Exit::Ok);
+        return Ok(done);
     }
     if args.write.dry_run {
-        return data(None).map(|()| Exit::Ok);
+        return Ok(done);
     }
     let mut replan = || {
-        let facts = promote::gather(&estate, &environment, None, None)?;
+        let facts = promote::gather(estate, environment, None, None)?;
         let plan = backport::plan(&request, &facts)?;
-        Ok::<_, PlanError>(backport::planned(&plan, &request, &estate, &facts))
+        Ok::<_, PlanError>(backport::planned(&plan, &request, estate, &facts))
     };
-    let first = backport::planned(&plan, &request, &estate, &facts);
+    let first = backport::planned(&plan, &request, estate, &facts);
     let again = Again {
         plan: &mut replan,
         command: &format!("kubectl gitops backport {environment} --dry-run"),
         failure: &promote_words::failure,
     };
-    let Some(published) = writing::write(context, &args.write, &estate, first, again)? else {
-        return Ok(Exit::Ok);
+    let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
+        return Ok(done);
     };
     if text_wanted {
         writing::announce(context, &published);
@@ -108,5 +199,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "the next promotion finds it already there: kubectl gitops promote {environment}"
         ));
     }
-    data(Some(writing::published_data(&published))).map(|()| Exit::Ok)
+    done.written = true;
+    done.report["published"] = writing::published_data(&published);
+    Ok(done)
 }

@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod backport_through;
 mod bad_input;
 mod bad_repositories;
 mod bump_image;

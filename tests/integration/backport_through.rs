@@ -1,0 +1,96 @@
+//! A hotfix that is carried on until it is where development goes on.
+
+use serde_json::Value;
+
+use crate::support::repo::Fixture;
+use crate::support::shop::{self, edit_and_render};
+
+const PAYMENT: &str = "shop/payment:v1.0.0";
+const PAYMENT_FIXED: &str = "shop/payment:v1.0.1";
+const WEB: &str = "shop/web:v1.0.0";
+
+/// Everything was promoted up to prod; then prod had a hotfix, and staging another one.
+fn hotfixed() -> Fixture {
+    let fixture = shop::branches();
+    for target in ["staging", "prod"] {
+        fixture.run(&["promote", target, "--yes"]).code(0);
+    }
+    edit_and_render(&fixture, "prod", "fix payment", PAYMENT, PAYMENT_FIXED);
+    edit_and_render(&fixture, "staging", "try web", WEB, "shop/web:v1.0.5");
+    fixture
+}
+
+fn product(fixture: &Fixture, environment: &str) -> String {
+    let branch = format!("env/{environment}");
+    fixture.file_at(&branch, "product.yaml").unwrap()
+}
+
+#[test]
+fn a_hotfix_goes_all_the_way_and_takes_nothing_else_along() {
+    let fixture = hotfixed();
+    let shown = fixture
+        .run(&["backport", "prod", "--through", "dev", "--dry-run"])
+        .code(0);
+    assert!(
+        shown.stderr.contains("what goes on from staging"),
+        "{}",
+        shown.stderr
+    );
+    let outcome = fixture
+        .run(&[
+            "backport",
+            "prod",
+            "--through",
+            "dev",
+            "--yes",
+            "-o",
+            "json",
+        ])
+        .code(0);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["steps"].as_array().unwrap().len(), 2, "{report}");
+    for environment in ["staging", "dev"] {
+        let text = product(&fixture, environment);
+        assert!(text.contains(PAYMENT_FIXED), "{environment}: {text}");
+    }
+    // The other hotfix is staging's own.
+    assert!(product(&fixture, "dev").contains(WEB));
+    let left = fixture.run(&["backport", "staging", "--dry-run"]).code(0);
+    assert!(
+        left.stdout.contains("web") && !left.stdout.contains("payment"),
+        "{}",
+        left.stdout
+    );
+    fixture.fsck();
+}
+
+#[test]
+fn the_way_must_lead_there_and_no_version_is_lowered_on_it() {
+    let fixture = hotfixed();
+    for through in ["prod", "nowhere"] {
+        fixture
+            .run(&["backport", "prod", "--through", through, "--yes"])
+            .code(2);
+    }
+    let wrong = fixture
+        .run(&["backport", "staging", "--through", "prod", "--yes"])
+        .code(2);
+    assert!(
+        wrong.stderr.contains("is not promoted from prod"),
+        "{}",
+        wrong.stderr
+    );
+    // Dev is ahead already: staging gets the fix, and dev keeps what it has.
+    edit_and_render(
+        &fixture,
+        "dev",
+        "newer payment",
+        PAYMENT,
+        "shop/payment:v1.2.0",
+    );
+    fixture
+        .run(&["backport", "prod", "--through", "dev", "--yes"])
+        .code(0);
+    assert!(product(&fixture, "staging").contains(PAYMENT_FIXED));
+    assert!(product(&fixture, "dev").contains("shop/payment:v1.2.0"));
+}
