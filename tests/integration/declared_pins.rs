@@ -132,6 +132,53 @@ fn versions_of_what_is_no_image_are_bumped_and_promoted() {
 }
 
 #[test]
+fn a_promotion_takes_the_digest_from_the_site_that_has_it() {
+    let gitops = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+spec:
+  environments:
+    - {name: dev, branch: main, path: dev}
+    - {name: qa, branch: main, path: qa, promoteFrom: dev}
+  pins:
+    - image: registry.example.com/team/api
+      sites:
+        - {file: a.env, regex: '^API_TAG=(?<tag>\\S+)$'}
+        - {file: cr.yaml, key: spec.tag, holds: tag}
+        - {file: cr.yaml, key: spec.digest, holds: digest}
+        - {file: cr.yaml, key: spec.image}
+";
+    let cr = |tag: &str, digit: &str| {
+        let digest = format!("sha256:{}", digit.repeat(64));
+        format!(
+            "spec:\n  tag: {tag}\n  digest: {digest}\n  image: registry.example.com/team/api:{tag}@{digest}\n"
+        )
+    };
+    let (dev, qa) = (cr("v2.4.0", "2"), cr("v2.3.0", "1"));
+    let fixture = Fixture::new(&[(
+        "main",
+        &[
+            ("gitops.yaml", gitops),
+            ("dev/a.env", "API_TAG=v2.4.0\n"),
+            ("dev/cr.yaml", &dev),
+            ("qa/a.env", "API_TAG=v2.3.0\n"),
+            ("qa/cr.yaml", &qa),
+        ],
+    )]);
+    let pins = fixture.run(&["pins"]).code(0).stdout;
+    assert!(!pins.contains("disagree"), "{pins}");
+    fixture
+        .run(&["promote", "qa", "--overwrite", "api", "--yes"])
+        .code(0);
+    let written = fixture.file_at("main", "qa/cr.yaml").unwrap();
+    assert_eq!(written, dev);
+    assert_eq!(
+        fixture.file_at("main", "qa/a.env").unwrap(),
+        "API_TAG=v2.4.0\n"
+    );
+}
+
+#[test]
 fn pins_names_each_site_and_declarations_that_lead_nowhere() {
     let (fixture, _) = fixture_of(GITOPS);
     let dev = fixture.run(&["pins", "--env", "dev"]).code(0).stdout;

@@ -53,7 +53,7 @@ pub(super) fn units(
 
 fn values(pins: &[Pin]) -> impl Iterator<Item = (UnitId, Value)> {
     pins.iter().map(|pin| {
-        let text = match pin.image() {
+        let text = match pin.deployed() {
             Some(image) => {
                 let tag = image.tag().map(ToString::to_string).unwrap_or_default();
                 let digest = image.digest().map(|digest| format!("@{digest}"));
@@ -89,7 +89,7 @@ pub(super) fn edits(
         let (Some(new), Some(old)) = (of(from, &item.unit), of(to, &item.unit)) else {
             continue;
         };
-        let target = match from.pins[new].image() {
+        let target = match from.pins[new].deployed() {
             Some(image) => Some(Target::Image {
                 tag: image.tag().cloned(),
                 digest: image.digest().cloned(),

@@ -146,6 +146,17 @@ impl Pin {
             .or_else(|| self.sites.iter().find_map(Site::image))
     }
 
+    /// What is deployed, put together from all sites: one may say the tag, another the
+    /// digest that goes with it.
+    pub fn deployed(&self) -> Option<Reference> {
+        let images = || self.sites.iter().filter_map(Site::image);
+        let tag = images().find_map(Reference::tag);
+        let digest = images()
+            .filter(|image| image.tag().is_none_or(|it| Some(it) == tag))
+            .find_map(Reference::digest);
+        Some(images().next()?.with(tag.cloned(), digest.cloned()))
+    }
+
     /// Whether some site has room for a digest without being asked to make it.
     pub fn holds_digest(&self) -> bool {
         self.sites.iter().any(|site| match site.shape {

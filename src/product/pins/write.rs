@@ -151,21 +151,15 @@ fn said(
     target: &Target,
     apart: bool,
 ) -> Result<Option<String>, PinError> {
-    let (tag, digest, pinned, image) = match (target, &site.deployed) {
+    let (tag, digest, image) = match (target, &site.deployed) {
         (Target::Version(version), Deployed::Version(_)) => return Ok(Some(version.clone())),
-        (
-            Target::Image {
-                tag,
-                digest,
-                pinned,
-            },
-            Deployed::Image(image),
-        ) => (tag, digest, *pinned, image),
+        (Target::Image { tag, digest, .. }, Deployed::Image(image)) => (tag, digest, image),
         _ => return Ok(None),
     };
     let text = match (holds, tag, digest) {
         (Holds::Image, _, _) => image.with(tag.clone(), digest.clone()).to_string(),
-        (Holds::Tag, Some(tag), Some(digest)) if !apart && (pinned || image.digest().is_some()) => {
+        // Who reads a tag alone may not understand another thing behind it.
+        (Holds::Tag, Some(tag), Some(digest)) if !apart && image.digest().is_some() => {
             format!("{tag}@{digest}")
         }
         (Holds::Tag, Some(tag), _) => tag.to_string(),
