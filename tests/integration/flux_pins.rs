@@ -181,6 +181,7 @@ fn pins_shows_policies_and_what_flux_would_do_otherwise() {
 fn policies_that_cannot_be_followed_say_so() {
     let (fixture, _) = fixture("Never");
     let broken = policies("Never")
+        .replace("interval: 5m", "exclusionList: ['-rc']")
         .replace("range: 2.x", "range: two")
         .replace(
             "imageRepositoryRef: {name: web}",
@@ -197,6 +198,7 @@ fn policies_that_cannot_be_followed_say_so() {
     );
     let text = fixture.run(&["pins", "--env", "dev"]).code(0).stdout;
     for wanted in [
+        "clusters/dev/images.yaml:1:1: Flux leaves out the tags in exclusionList of ImageRepository api",
         "ImagePolicy api is not understood, so nothing follows it",
         "held: its image policy is suspended in Flux",
         "apps/dev/release.yaml:11:16: of which image this is a tag is not known",

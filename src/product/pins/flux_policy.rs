@@ -16,6 +16,8 @@ pub struct FluxPolicies {
     policies: Vec<(Name, FluxPolicy)>,
     images: Vec<(Name, Reference)>,
     suspended: Vec<Name>,
+    /// Repositories that leave tags out, and where they say so.
+    excluding: Vec<(Name, Location)>,
 }
 
 /// One image policy, and what it says about its image.
@@ -88,19 +90,22 @@ impl FluxPolicies {
             return;
         };
         let suspended = spec.get("suspend").and_then(Value::as_bool) == Some(true);
+        let position = document.position(document.root().map_or(0, |root| root.start()));
+        let location = Location::new(file.clone(), position.line, position.column);
         match text("kind") {
             Some("ImageRepository") => {
                 let image = spec.get("image").and_then(Value::as_str);
                 if let Some(image) = image.and_then(|image| image.parse().ok()) {
                     self.images.push((name.clone(), image));
                 }
+                if spec.get("exclusionList").is_some() {
+                    self.excluding.push((name.clone(), location));
+                }
                 if suspended {
                     self.suspended.push(name);
                 }
             }
             Some("ImagePolicy") => {
-                let position = document.position(document.root().map_or(0, |root| root.start()));
-                let location = Location::new(file.clone(), position.line, position.column);
                 let mut policy = read_policy(spec, &name, &location);
                 policy.suspended = suspended;
                 self.policies.push((name, policy));
@@ -123,6 +128,15 @@ impl FluxPolicies {
         let mut found = fitting.next()?.clone();
         if fitting.any(|other| other.policy != found.policy || other.digests != found.digests) {
             return None;
+        }
+        for (name, location) in &self.excluding {
+            if name.may_be(&found.repository) {
+                found.warnings.push(format!(
+                    "{location}: Flux leaves out the tags in exclusionList of ImageRepository {}; \
+                    here those count unless a filter drops them",
+                    name.name
+                ));
+            }
         }
         found.suspended |= self
             .suspended
