@@ -179,6 +179,30 @@ spec:
 }
 
 #[test]
+fn a_digest_is_not_promised_to_a_site_that_holds_a_tag_alone() {
+    let gitops = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+spec:
+  environments: [{name: dev, branch: main, path: envs}]
+  registries:
+    registry.example.com: {layout: ../registry}
+  pins:
+    - image: registry.example.com/team/api
+      policy: {digest: 2.4.0}
+      sites: [{file: dev.env, regex: '^API_TAG=(?<tag>\\S+)$'}]
+";
+    let (fixture, _) = fixture_of(gitops);
+    let tip = fixture.remote_tip("main");
+    let outcome = fixture
+        .run(&["bump-image", "--env", "dev", "--yes", "-o", "json"])
+        .code(0);
+    let plan: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert!(plan.to_string().contains("\"newest\""), "{plan}");
+    assert_eq!(fixture.remote_tip("main"), tip);
+}
+
+#[test]
 fn pins_names_each_site_and_declarations_that_lead_nowhere() {
     let (fixture, _) = fixture_of(GITOPS);
     let dev = fixture.run(&["pins", "--env", "dev"]).code(0).stdout;

@@ -291,7 +291,11 @@ impl Deciding<'_> {
             return Standing::Other;
         }
         let wanted = pinned || self.request.allow.refresh_digests && self.pin.holds_digest();
-        let lacks = images().any(|image| image.digest().is_none());
+        // A site that holds a tag alone has no room for one, and lacks none.
+        let room = self.pin.sites.iter().filter(|site| site.takes_digest());
+        let lacks = room
+            .filter_map(|site| site.image())
+            .any(|image| image.digest().is_none());
         if wanted && lacks && digest.is_some() {
             return Standing::LacksDigest;
         }

@@ -121,6 +121,19 @@ impl Site {
         }
     }
 
+    /// Whether a digest can be written there, if one is wanted.
+    pub fn takes_digest(&self) -> bool {
+        let has = self.image().is_some_and(|image| image.digest().is_some());
+        let may = |holds: &Holds| matches!(holds, Holds::Image | Holds::Digest);
+        match &self.shape {
+            Shape::Reference | Shape::Kustomize { .. } => true,
+            Shape::Key(holds) => has || may(holds),
+            Shape::Flux { digests, .. } => has || *digests,
+            Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
+            Shape::Version => false,
+        }
+    }
+
     /// Whether it holds nothing but the digest of a tag that stands elsewhere.
     fn is_digest_apart(&self) -> bool {
         match self.shape {
