@@ -25,6 +25,7 @@ mod demo;
 mod diff;
 mod existing_kustomize;
 mod flux_pins;
+mod found_pins;
 mod git;
 mod history;
 mod init;

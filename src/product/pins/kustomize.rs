@@ -33,6 +33,33 @@ pub(super) fn kustomize_sites(
     Ok(found)
 }
 
+/// The images whose tags kustomizations below a folder decide, by the names that
+/// resources have for them and by those that they get.
+pub(super) fn overridden(snapshot: &Snapshot, folder: &RepoPath) -> Vec<Reference> {
+    let mut names = Vec::new();
+    for (file, _) in snapshot.under(folder) {
+        if !file.file_name().is_some_and(|name| NAMES.contains(&name)) {
+            continue;
+        }
+        let Some(stream) =
+            (snapshot.text(file).ok().flatten()).and_then(|it| Stream::parse(it).ok())
+        else {
+            continue;
+        };
+        let roots = stream.documents().iter().filter_map(Document::root);
+        for entry in roots.flat_map(|root| root.get("images").map_or(&[][..], yaml::Node::items)) {
+            let texts = ["name", "newName"].map(|field| entry.get(field)?.as_str());
+            names.extend(
+                texts
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|text| text.parse().ok()),
+            );
+        }
+    }
+    names
+}
+
 fn sites(
     file: &RepoPath,
     text: &str,

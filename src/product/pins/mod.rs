@@ -11,6 +11,7 @@ mod flux_policy;
 mod found;
 mod kustomize;
 mod manifest;
+mod resource;
 mod text;
 mod write;
 
@@ -100,6 +101,8 @@ enum Shape {
     Key(Holds),
     /// A scalar that a Flux marker points at; whether its policy writes digests.
     Flux { holds: Holds, digests: bool },
+    /// A scalar that was found where people usually write images, and what that place is.
+    Found { kind: &'static str, holds: Holds },
     /// One match of a declared expression, counted from 0; its node is the file.
     Text { pattern: TextPattern, number: usize },
 }
@@ -116,6 +119,7 @@ impl Site {
             Shape::Reference | Shape::Version => "product",
             Shape::Kustomize { .. } => "kustomize",
             Shape::Flux { .. } => "flux",
+            Shape::Found { kind, .. } => kind,
             Shape::Key(_) => "key path",
             Shape::Text { .. } => "text",
         }
@@ -127,7 +131,7 @@ impl Site {
         let may = |holds: &Holds| matches!(holds, Holds::Image | Holds::Digest);
         match &self.shape {
             Shape::Reference | Shape::Kustomize { .. } => true,
-            Shape::Key(holds) => has || may(holds),
+            Shape::Key(holds) | Shape::Found { holds, .. } => has || may(holds),
             Shape::Flux { digests, .. } => has || *digests,
             Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
             Shape::Version => false,
@@ -137,7 +141,9 @@ impl Site {
     /// Whether it holds nothing but the digest of a tag that stands elsewhere.
     fn is_digest_apart(&self) -> bool {
         match self.shape {
-            Shape::Key(holds) | Shape::Flux { holds, .. } => holds == Holds::Digest,
+            Shape::Key(holds) | Shape::Flux { holds, .. } | Shape::Found { holds, .. } => {
+                holds == Holds::Digest
+            }
             _ => false,
         }
     }
@@ -176,7 +182,7 @@ impl Pin {
             Shape::Reference | Shape::Key(Holds::Image) => true,
             Shape::Kustomize { digest, .. } => digest,
             Shape::Flux { digests: true, .. } => true,
-            Shape::Key(_) | Shape::Text { .. } | Shape::Flux { .. } => {
+            Shape::Key(_) | Shape::Text { .. } | Shape::Flux { .. } | Shape::Found { .. } => {
                 site.image().is_some_and(|image| image.digest().is_some())
             }
             Shape::Version => false,

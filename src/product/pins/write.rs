@@ -184,8 +184,12 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
         (
             Target::Image { tag, pinned, .. },
             Deployed::Image(image),
-            Shape::Flux { holds, digests },
-        ) if *holds != Holds::Digest && !digests && !pinned && image.digest().is_none() => {
+            Shape::Flux {
+                holds,
+                digests: false,
+            }
+            | Shape::Found { holds, .. },
+        ) if *holds != Holds::Digest && !pinned && image.digest().is_none() => {
             let bare = Target::Image {
                 tag: tag.clone(),
                 digest: None,
@@ -196,10 +200,12 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
                 .into_iter()
                 .collect()
         }
-        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. }) => said(site, *holds, target, false)?
-            .map(|text| (path.clone(), text))
-            .into_iter()
-            .collect(),
+        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. } | Shape::Found { holds, .. }) => {
+            said(site, *holds, target, false)?
+                .map(|text| (path.clone(), text))
+                .into_iter()
+                .collect()
+        }
         (Target::Version(version), _, Shape::Version) => {
             vec![(path.clone(), version.clone())]
         }
