@@ -1,6 +1,7 @@
 //! `bump-image --check` for pipelines, and the product's own version beside a bump.
 
 use super::bump_image::{bump, nothing_written, product, registry, says, shop};
+use super::support::Fixture;
 use super::support::faults::dead_address;
 
 #[test]
@@ -99,4 +100,51 @@ fn a_result_that_a_cluster_would_not_take_is_refused() {
             "nothing was written",
         ],
     );
+}
+
+/// Takes the newest commit of dev back, as a person with a clone does.
+fn revert(fixture: &Fixture) {
+    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+    git(&["fetch", "--quiet"]);
+    git(&["checkout", "--quiet", "-B", "back", "origin/env/dev"]);
+    git(&["revert", "--no-edit", "HEAD"]);
+    git(&["push", "--quiet", "origin", "back:env/dev"]);
+    git(&["checkout", "--quiet", "main"]);
+}
+
+/// Rolls dev back by one commit.
+fn roll_back(fixture: &Fixture) {
+    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+    git(&["fetch", "--quiet"]);
+    let words = ["rollback", "dev", "--to", "origin/env/dev~1", "--yes"];
+    fixture.run(&words).code(0);
+}
+
+#[test]
+fn what_somebody_took_back_waits_for_a_newer_version() {
+    for verb in ["reverted", "rolled back"] {
+        let take_back = match verb {
+            "reverted" => revert,
+            _ => roll_back,
+        };
+        let registry = registry();
+        let fixture = shop(&registry.host());
+        registry.push("shop/cart", "v1.1.0");
+        bump(&fixture, &["cart"]).code(0);
+        take_back(&fixture);
+        let held = nothing_written(&fixture, &["cart", "--env", "dev", "--yes"], 0);
+        says(
+            &held,
+            &[&format!("cart  v1.0.0  held: v1.1.0 was {verb} by ")],
+        );
+        nothing_written(&fixture, &["cart", "--env", "dev", "--check"], 0);
+        // Who names it has changed their mind.
+        bump(&fixture, &["cart=v1.1.0"]).code(0);
+        take_back(&fixture);
+        registry.push("shop/cart", "v1.1.1");
+        bump(&fixture, &["cart"]).code(0);
+        let product = fixture.file_at("env/dev", "product.yaml").unwrap();
+        assert!(product.contains("cart:v1.1.1@"), "{product}");
+        fixture.fsck();
+    }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::answer::{Answer, Selected};
-use super::{BumpError, Decision, Refusal, Request, Row, Wanted};
+use super::{BumpError, Decision, Refusal, Request, Row, TakenBack, Wanted};
 use crate::image::{Digest, Order, Platform, Tag, TagPolicy, coerce};
 use crate::product::pins::{Pin, Target};
 use crate::registry::Manifest;
@@ -21,6 +21,7 @@ pub(super) fn decide(
     request: &Request,
     pin: &Pin,
     answer: Option<&Answer>,
+    taken_back: &[TakenBack],
 ) -> Result<Decided, BumpError> {
     let wish = request
         .wishes
@@ -40,7 +41,7 @@ pub(super) fn decide(
     match (answer, version) {
         (_, Some(version)) if pin.image().is_none() => Ok(deciding.version(version)),
         (Some(answer), Some(version)) => deciding.named(version, answer),
-        (Some(Answer::Selected(selected)), None) => Ok(deciding.selected(selected)),
+        (Some(Answer::Selected(selected)), None) => Ok(deciding.selected(selected, taken_back)),
         (Some(Answer::Failed(error)), None) => Ok(deciding.end(Decision::Unknown(error.clone()))),
         (Some(Answer::Tie(tie)), None) => {
             let refusal = Refusal::Tie {
@@ -225,7 +226,7 @@ impl Deciding<'_> {
     }
 
     /// An image gets what its policy chose.
-    fn selected(mut self, selected: &Selected) -> Decided {
+    fn selected(mut self, selected: &Selected, taken_back: &[TakenBack]) -> Decided {
         let selection = &selected.selection;
         self.decided.row.beyond = selection.beyond.clone();
         self.decided.row.verdicts = selection.verdicts.clone();
@@ -249,6 +250,12 @@ impl Deciding<'_> {
         let standing = self.standing(Some(chosen), Some(&found), pinned);
         if standing == Standing::Deployed {
             return self.end(Decision::Newest);
+        }
+        if let Some(back) = taken_back.iter().find(|back| back.tag == *chosen)
+            && !self.pin.tags().contains(&chosen)
+        {
+            self.decided.row.to = None;
+            return self.end(Decision::Held(back.reason.clone()));
         }
         if let Some(refusal) = self.platforms(Some(chosen), Some(manifest)) {
             return self.refuse(refusal);
@@ -444,7 +451,7 @@ mod tests {
 
     fn policy(pin: &Pin, tag: &str, refresh: bool) -> Decided {
         let answer = chose(tag, &["v1.0.0", "v1.1.0", "v1.2.0", "stable"]);
-        decide(&request(None, refresh), pin, Some(&answer)).unwrap()
+        decide(&request(None, refresh), pin, Some(&answer), &[]).unwrap()
     }
 
     fn digest(bytes: &[u8]) -> String {
@@ -510,7 +517,7 @@ mod tests {
         let stopped = policy(&gone, "v1.1.0", false);
         assert!(matches!(stopped.refusal, Some(Refusal::Vanished { .. })));
         let answer = Answer::Exists(manifest(NEW), None);
-        let named = decide(&request(Some("v1.1.0"), false), &gone, Some(&answer)).unwrap();
+        let named = decide(&request(Some("v1.1.0"), false), &gone, Some(&answer), &[]).unwrap();
         assert_eq!(named.row.decision, Decision::Bump);
     }
 
@@ -520,7 +527,8 @@ mod tests {
         let answer = Answer::Exists(manifest(NEW), None);
         for (bytes, wanted) in [(NEW, Decision::Bump), (OLD, Decision::Refused)] {
             let version = format!("v1.1.0@{}", Digest::sha256(bytes));
-            let decided = decide(&request(Some(&version), false), &pin, Some(&answer)).unwrap();
+            let decided =
+                decide(&request(Some(&version), false), &pin, Some(&answer), &[]).unwrap();
             assert_eq!(decided.row.decision, wanted);
         }
     }

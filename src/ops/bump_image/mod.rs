@@ -11,12 +11,14 @@ mod message;
 mod plan;
 mod release;
 mod scene;
+mod taken_back;
 
 pub use answer::{Answer, Answers, Selected, ask, local_settings};
 pub use message::planned;
 pub use plan::plan;
 pub use release::ProductVersion;
 pub use scene::{Scene, read};
+pub use taken_back::TakenBack;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

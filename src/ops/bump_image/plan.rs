@@ -28,7 +28,9 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
     let mut changes: Vec<(&Pin, Target)> = Vec::new();
     let mut failed = Vec::new();
     for pin in &scene.pins {
-        let decided = decide(request, pin, answers.get(&pin.component))?;
+        let taken_back = scene.taken_back.get(&pin.component);
+        let taken_back = taken_back.map_or(&[][..], Vec::as_slice);
+        let decided = decide(request, pin, answers.get(&pin.component), taken_back)?;
         refusals.extend(decided.refusal);
         warnings.extend(decided.warning);
         if let Decision::Unknown(error) = &decided.row.decision {

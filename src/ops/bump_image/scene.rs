@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::taken_back::{TakenBack, taken_back};
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::pins::{PinsError, pins_of};
@@ -21,6 +22,8 @@ pub struct Scene {
     pub rendering: Option<RenderedIndex>,
     /// The pins that the request is about, by component.
     pub pins: Vec<Pin>,
+    /// Versions of them that somebody took back, newest first.
+    pub taken_back: BTreeMap<ComponentName, Vec<TakenBack>>,
     /// What deserves a look.
     pub warnings: Vec<String>,
 }
@@ -65,7 +68,18 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
     } else {
         named(request, &state, found, collisions)?
     };
+    let chosen = |pin: &&Pin| {
+        let mut wishes = request.wishes.iter();
+        !wishes.any(|wish| wish.component == pin.component && wish.version.is_some())
+    };
+    let chosen: Vec<Pin> = pins.iter().filter(chosen).cloned().collect();
+    let taken_back = if chosen.is_empty() {
+        BTreeMap::new()
+    } else {
+        taken_back(estate, &state, &chosen).map_err(|error| BumpError::Estate(error.into()))?
+    };
     Ok(Scene {
+        taken_back,
         rendering: estate.rendered(&state).unwrap_or_default(),
         repository: estate.repository().clone(),
         state,
