@@ -11,6 +11,7 @@
 mod inputs;
 mod promoting;
 mod rendering;
+mod selecting;
 mod validating;
 mod yaml;
 
