@@ -70,7 +70,7 @@ spec:
 }
 
 /// The shop on dev and prod; `change` rewrites the product first.
-fn shop_with(host: &str, change: impl Fn(String) -> String) -> Fixture {
+pub(super) fn shop_with(host: &str, change: impl Fn(String) -> String) -> Fixture {
     let product = change(product(host));
     let environment = |name: &str| {
         format!(

@@ -1,8 +1,9 @@
 //! `bump-image --check` for pipelines, and the product's own version beside a bump.
 
-use super::bump_image::{bump, nothing_written, product, registry, says, shop};
+use super::bump_image::{bump, nothing_written, product, registry, says, shop, shop_with};
 use super::support::Fixture;
 use super::support::faults::dead_address;
+use super::support::registry::ImageFacts;
 
 #[test]
 fn a_check_says_by_its_code_whether_something_newer_is_allowed() {
@@ -147,4 +148,30 @@ fn what_somebody_took_back_waits_for_a_newer_version() {
         assert!(product.contains("cart:v1.1.1@"), "{product}");
         fixture.fsck();
     }
+}
+
+#[test]
+fn young_images_wait_until_they_are_old_enough() {
+    let registry = registry();
+    let made = |tag: &str, created: &str| {
+        let facts = ImageFacts {
+            created: Some(created.into()),
+            ..ImageFacts::default()
+        };
+        registry.push_with("shop/cart", tag, &facts);
+    };
+    made("v1.0.5", "2020-01-01T00:00:00Z");
+    // A clock that is ahead makes no image old.
+    made("v1.1.0", "2999-01-01T00:00:00Z");
+    let fixture = shop_with(&registry.host(), |product| {
+        product.replacen("semver: ^1}", "semver: ^1, minAge: 3d}", 1)
+    });
+    let told = nothing_written(
+        &fixture,
+        &["cart", "--env", "dev", "--dry-run", "--explain"],
+        0,
+    );
+    says(&told, &["v1.0.0 → v1.0.5", "too young"]);
+    bump(&fixture, &["cart"]).code(0);
+    nothing_written(&fixture, &["cart", "--env", "dev", "--check"], 0);
 }
