@@ -216,7 +216,7 @@ fn pin_status(pin: &Pin) -> PinStatus {
 fn site_status(site: &Site) -> SiteStatus {
     SiteStatus {
         location: site.location.clone(),
-        kind: site.kind(),
+        kind: site.kind().name(),
         deployed: match &site.deployed {
             Deployed::Image(image) => image.to_string(),
             Deployed::Version(version) => version.clone(),

@@ -79,7 +79,7 @@ fn plain_resources_and_values_are_bumped_and_promoted_where_they_stand() {
             "cart/values.yaml:6:10",
             "web/deployment.yaml:11:18",
             "resource",
-            "helm values",
+            "helm-values",
         ],
     );
     let words = [

@@ -10,7 +10,7 @@ use super::declared::declared_sites;
 use super::flux::marked_sites;
 use super::flux_policy::FluxPolicies;
 use super::kustomize::kustomize_sites;
-use super::resource::found_sites;
+use super::scan::scanned_sites;
 use super::{Pin, PinError, Site};
 
 /// What an environment pins.
@@ -55,12 +55,13 @@ pub fn environment_pins_by(
     sites.extend(declared.sites);
     let marked = marked_sites(snapshot, entry, &repository.pins, policies, &sites)?;
     sites.extend(marked.sites.iter().cloned());
-    let found = found_sites(snapshot, entry, &repository.pins, &sites);
-    sites.extend(found);
+    let scanned = scanned_sites(snapshot, entry, &repository.pins, &sites);
+    sites.extend(scanned.sites);
     let mut found = gathered(Vec::new(), sites);
     marked.apply(&mut found.pins);
     found.warnings = declared.warnings;
     found.warnings.extend(marked.warnings);
+    found.warnings.extend(scanned.warnings);
     found.unresolved = marked.unresolved;
     Ok(found)
 }

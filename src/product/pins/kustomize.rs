@@ -1,6 +1,8 @@
 //! Pins of kustomizations: the entries of `images:` with their `name`, `newName`,
 //! `newTag` and `digest`. A component is the last segment of the image's name.
 
+use std::collections::BTreeSet;
+
 use crate::image::{Reference, Tag};
 use crate::product::{ComponentName, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
@@ -9,7 +11,7 @@ use crate::yaml::{self, Document, Path, Stream};
 use super::{Deployed, Node, PinError, Shape, Site};
 
 /// The names under which kustomize looks for its file.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The sites in all kustomizations below a folder, under the names that `gitops.yaml`
 /// gives to images.
@@ -31,33 +33,6 @@ pub(super) fn kustomize_sites(
         }
     }
     Ok(found)
-}
-
-/// The images whose tags kustomizations below a folder decide, by the names that
-/// resources have for them and by those that they get.
-pub(super) fn overridden(snapshot: &Snapshot, folder: &RepoPath) -> Vec<Reference> {
-    let mut names = Vec::new();
-    for (file, _) in snapshot.under(folder) {
-        if !file.file_name().is_some_and(|name| NAMES.contains(&name)) {
-            continue;
-        }
-        let Some(stream) =
-            (snapshot.text(file).ok().flatten()).and_then(|it| Stream::parse(it).ok())
-        else {
-            continue;
-        };
-        let roots = stream.documents().iter().filter_map(Document::root);
-        for entry in roots.flat_map(|root| root.get("images").map_or(&[][..], yaml::Node::items)) {
-            let texts = ["name", "newName"].map(|field| entry.get(field)?.as_str());
-            names.extend(
-                texts
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|text| text.parse().ok()),
-            );
-        }
-    }
-    names
 }
 
 fn sites(
@@ -166,6 +141,99 @@ fn site(
         shape,
     };
     Ok(Some((component, site)))
+}
+
+/// Which images kustomizations set, and in which files: there they are not pinned again.
+#[derive(Debug, Default)]
+pub(super) struct Overrides(Vec<Kustomization>);
+
+#[derive(Debug)]
+struct Kustomization {
+    folder: RepoPath,
+    images: Vec<String>,
+    reads: Vec<RepoPath>,
+}
+
+impl Overrides {
+    /// Reads the kustomizations below a folder.
+    pub(super) fn read(snapshot: &Snapshot, folder: &RepoPath) -> Self {
+        let mut found = Vec::new();
+        for (file, _) in snapshot.under(folder) {
+            if !file.file_name().is_some_and(|name| NAMES.contains(&name)) {
+                continue;
+            }
+            let text = snapshot.text(file).ok().flatten();
+            let Some(stream) = text.and_then(|text| Stream::parse(text).ok()) else {
+                continue;
+            };
+            for root in stream.documents().iter().filter_map(Document::root) {
+                found.push(Kustomization::read(
+                    &file.parent().unwrap_or_default(),
+                    root,
+                ));
+            }
+        }
+        Self(found)
+    }
+
+    /// Whether a kustomization that reads this file sets the image of this name. Like
+    /// kustomize, it goes by the name as it is written.
+    pub(super) fn hold(&self, file: &RepoPath, image: &str) -> bool {
+        self.0.iter().any(|kustomization| {
+            kustomization.images.iter().any(|name| name == image)
+                && self.reached(kustomization).contains(file)
+        })
+    }
+
+    /// The files and folders that a kustomization reads, itself or through others.
+    fn reached(&self, from: &Kustomization) -> BTreeSet<RepoPath> {
+        let mut reached = BTreeSet::new();
+        let mut open = from.reads.clone();
+        while let Some(path) = open.pop() {
+            if reached.insert(path.clone()) {
+                let below = self.0.iter().filter(|it| it.folder == path);
+                open.extend(below.flat_map(|it| it.reads.iter().cloned()));
+            }
+        }
+        reached
+    }
+}
+
+impl Kustomization {
+    fn read(folder: &RepoPath, root: &yaml::Node) -> Self {
+        let items = |key: &str| root.get(key).map(yaml::Node::items).unwrap_or_default();
+        let images = items("images")
+            .iter()
+            .filter_map(|image| Some(image.get("name")?.as_str()?.to_owned()))
+            .collect();
+        let named = ["resources", "bases", "components", "patchesStrategicMerge"];
+        let reads = named
+            .into_iter()
+            .flat_map(items)
+            .chain(items("patches").iter().filter_map(|it| it.get("path")))
+            .filter_map(|it| resolved(folder, it.as_str()?))
+            .collect();
+        Self {
+            folder: folder.clone(),
+            images,
+            reads,
+        }
+    }
+}
+
+/// A relative path with `..` in it, as far as it stays inside.
+fn resolved(folder: &RepoPath, relative: &str) -> Option<RepoPath> {
+    let mut segments: Vec<&str> = folder.segments().collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                segments.pop()?;
+            }
+            other => segments.push(other),
+        }
+    }
+    segments.join("/").parse().ok()
 }
 
 fn place(file: &RepoPath, document: &Document, at: usize) -> Location {

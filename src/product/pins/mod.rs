@@ -4,21 +4,34 @@
 //! One pin may have many sites; they change together. Owns how each kind of site is
 //! read and which bytes of it are written. Refuses to guess between two images that
 //! would both be called by one component's name.
+//!
+//! Each kind of site is found in a file of its own. `environment_pins` puts them
+//! together: what is declared or marked by Flux comes before what `scan` recognises in
+//! plain resources, Helm values and the objects of Flux and Argo CD.
 
+mod argo;
 mod declared;
 mod flux;
+mod flux_objects;
 mod flux_policy;
 mod found;
+mod helm;
+mod kind;
 mod kustomize;
 mod manifest;
 mod resource;
+mod scan;
 mod text;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use flux_policy::FluxPolicies;
 pub use found::{
     FoundPins, environment_pins, environment_pins_by, kustomize_pins, with_declared_sites,
 };
+pub use kind::SiteKind;
 pub use manifest::product_pins;
 pub use text::{Holds, TextPattern};
 pub use write::write;
@@ -101,8 +114,21 @@ enum Shape {
     Key(Holds),
     /// A scalar that a Flux marker points at; whether its policy writes digests.
     Flux { holds: Holds, digests: bool },
-    /// A scalar that was found where people usually write images, and what that place is.
-    Found { kind: &'static str, holds: Holds },
+    /// A scalar that was recognised, with what stands in front of the image in it.
+    Found {
+        kind: SiteKind,
+        holds: Holds,
+        before: String,
+    },
+    /// A mapping with tag and digest as keys; `joined` where the digest stands behind
+    /// the tag.
+    Values {
+        kind: SiteKind,
+        tag: &'static str,
+        has_tag: bool,
+        joined: bool,
+        digest: bool,
+    },
     /// One match of a declared expression, counted from 0; its node is the file.
     Text { pattern: TextPattern, number: usize },
 }
@@ -113,15 +139,15 @@ impl Site {
         &self.node.file
     }
 
-    /// What kind of place it is, in a word or two.
-    pub fn kind(&self) -> &'static str {
+    /// What kind of place it is.
+    pub fn kind(&self) -> SiteKind {
         match self.shape {
-            Shape::Reference | Shape::Version => "product",
-            Shape::Kustomize { .. } => "kustomize",
-            Shape::Flux { .. } => "flux",
-            Shape::Found { kind, .. } => kind,
-            Shape::Key(_) => "key path",
-            Shape::Text { .. } => "text",
+            Shape::Reference | Shape::Version => SiteKind::Product,
+            Shape::Kustomize { .. } => SiteKind::Kustomize,
+            Shape::Flux { .. } => SiteKind::Flux,
+            Shape::Found { kind, .. } | Shape::Values { kind, .. } => kind,
+            Shape::Key(_) => SiteKind::KeyPath,
+            Shape::Text { .. } => SiteKind::Text,
         }
     }
 
@@ -130,7 +156,7 @@ impl Site {
         let has = self.image().is_some_and(|image| image.digest().is_some());
         let may = |holds: &Holds| matches!(holds, Holds::Image | Holds::Digest);
         match &self.shape {
-            Shape::Reference | Shape::Kustomize { .. } => true,
+            Shape::Reference | Shape::Kustomize { .. } | Shape::Values { .. } => true,
             Shape::Key(holds) | Shape::Found { holds, .. } => has || may(holds),
             Shape::Flux { digests, .. } => has || *digests,
             Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
@@ -182,6 +208,7 @@ impl Pin {
             Shape::Reference | Shape::Key(Holds::Image) => true,
             Shape::Kustomize { digest, .. } => digest,
             Shape::Flux { digests: true, .. } => true,
+            Shape::Values { digest, joined, .. } => digest || joined,
             Shape::Key(_) | Shape::Text { .. } | Shape::Flux { .. } | Shape::Found { .. } => {
                 site.image().is_some_and(|image| image.digest().is_some())
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::image::Reference;
 use crate::repo::{Edit, EntryKind, RepoPath, Snapshot};
 use crate::yaml::{Editor, Path, Stream, parse_values};
 
@@ -176,6 +177,68 @@ fn said(
     Ok(Some(text))
 }
 
+/// A tag alone, for a site that has no digest and is not asked to hold one.
+fn bare(site: &Site, target: &Target) -> Option<Target> {
+    let Target::Image {
+        tag: Some(tag),
+        pinned: false,
+        ..
+    } = target
+    else {
+        return None;
+    };
+    let digest = site.image()?.digest();
+    (digest.is_none() && !site.is_digest_apart()).then(|| Target::Image {
+        tag: Some(tag.clone()),
+        digest: None,
+        pinned: false,
+    })
+}
+
+/// What changes where tag and digest are keys of one mapping. What has no key gets one
+/// only if it must.
+fn values_fields(
+    site: &Site,
+    image: &Reference,
+    target: &Target,
+) -> Result<Vec<(Path, String)>, PinError> {
+    let (
+        Shape::Values {
+            tag: key,
+            has_tag,
+            joined,
+            digest: has_digest,
+            ..
+        },
+        Target::Image {
+            tag,
+            digest,
+            pinned,
+        },
+    ) = (&site.shape, target)
+    else {
+        return Ok(Vec::new());
+    };
+    if digest.is_none() && image.digest().is_some() && tag.as_ref() != image.tag() {
+        let reason = "holds a digest, and none is known for what is wanted";
+        return Err(unwritable(site, reason));
+    }
+    let mut fields = Vec::new();
+    let path = &site.node.path;
+    if let Some(tag) = tag.as_ref().filter(|_| *has_tag || !has_digest) {
+        let text = match digest.as_ref().filter(|_| *joined) {
+            Some(digest) => format!("{tag}@{digest}"),
+            None => tag.to_string(),
+        };
+        fields.push((path.key(*key), text));
+    }
+    let apart = *has_digest || (!joined && (*pinned || tag.is_none()));
+    if let Some(digest) = digest.as_ref().filter(|_| apart) {
+        fields.push((path.key("digest"), digest.to_string()));
+    }
+    Ok(fields)
+}
+
 /// The fields of a site that change, and what they shall say.
 fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError> {
     let path = &site.node.path;
@@ -187,8 +250,7 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
             Shape::Flux {
                 holds,
                 digests: false,
-            }
-            | Shape::Found { holds, .. },
+            },
         ) if *holds != Holds::Digest && !pinned && image.digest().is_none() => {
             let bare = Target::Image {
                 tag: tag.clone(),
@@ -200,12 +262,20 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
                 .into_iter()
                 .collect()
         }
-        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. } | Shape::Found { holds, .. }) => {
-            said(site, *holds, target, false)?
-                .map(|text| (path.clone(), text))
+        (_, _, Shape::Found { holds, before, .. }) => {
+            let bare = bare(site, target);
+            said(site, *holds, bare.as_ref().unwrap_or(target), false)?
+                .map(|text| (path.clone(), format!("{before}{text}")))
                 .into_iter()
                 .collect()
         }
+        (Target::Image { .. }, Deployed::Image(image), Shape::Values { .. }) => {
+            values_fields(site, image, target)?
+        }
+        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. }) => said(site, *holds, target, false)?
+            .map(|text| (path.clone(), text))
+            .into_iter()
+            .collect(),
         (Target::Version(version), _, Shape::Version) => {
             vec![(path.clone(), version.clone())]
         }

@@ -1,0 +1,105 @@
+//! Helm values: under every key that ends in `image`, at any depth and in lists, one
+//! string or a mapping of `registry`, `repository`, `tag` or `version`, and `digest`.
+
+use crate::image::{Digest, Reference, Tag};
+use crate::yaml::{self, Path};
+
+use super::scan::Finder;
+use super::{Shape, SiteKind};
+
+/// The sites in some values.
+pub(super) fn values(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path) {
+    for entry in node.entries() {
+        let Some(name) = entry.name() else {
+            continue;
+        };
+        let (value, path) = (&entry.value, path.key(name.as_ref()));
+        if name.to_ascii_lowercase().ends_with("image") {
+            if value.is_mapping() && value.get("repository").is_some() {
+                parts(finder, kind, value, &path);
+                continue;
+            }
+            finder.reference(kind, "", value, &path);
+        }
+        values(finder, kind, value, &path);
+    }
+    for (index, item) in node.items().iter().enumerate() {
+        values(finder, kind, item, &path.index(index));
+    }
+}
+
+/// An image whose parts have keys of their own.
+fn parts(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path) {
+    let text = |key: &str| {
+        let text = node.get(key).and_then(yaml::Node::as_str);
+        text.filter(|text| !text.is_empty())
+    };
+    let Some(repository) = text("repository") else {
+        return;
+    };
+    let name = match text("registry") {
+        Some(registry) => format!("{registry}/{repository}"),
+        None => repository.to_owned(),
+    };
+    let Ok(image) = name.parse::<Reference>() else {
+        return;
+    };
+    if image.tag().is_some() || image.digest().is_some() {
+        let place = finder.place(node);
+        finder.warn(format!(
+            "{place}: the repository carries a tag or digest of its own"
+        ));
+        return;
+    }
+    let tag = match (node.get("tag"), node.get("version")) {
+        (None, Some(_)) => "version",
+        _ => "tag",
+    };
+    apart(finder, kind, node, path, (&image, tag));
+}
+
+/// An image whose tag and digest are keys of one mapping; the tag's key is given.
+pub(super) fn apart(
+    finder: &mut Finder<'_>,
+    kind: SiteKind,
+    node: &yaml::Node,
+    path: &Path,
+    (image, key): (&Reference, &'static str),
+) {
+    for key in [key, "digest"] {
+        let odd = node.get(key);
+        if let Some(odd) = odd.filter(|node| node.as_str().is_none() && !node.is_null()) {
+            let place = finder.place(odd);
+            finder.warn(format!("{place}: {key} is no text; put it in quotes"));
+            return;
+        }
+    }
+    let field = |key: &str| node.get(key).filter(|node| node.as_str() != Some(""));
+    let (tag, digest) = (field(key), field("digest"));
+    let at = tag.or(digest).unwrap_or(node);
+    let text = tag.and_then(yaml::Node::as_str);
+    let (said, behind) = match text.and_then(|text| text.split_once('@')) {
+        Some((tag, digest)) => (Some(tag), Some(digest)),
+        None => (text, None),
+    };
+    let apart = digest.and_then(yaml::Node::as_str);
+    let read_tag = said.map(str::parse::<Tag>).transpose();
+    let read_digest = apart.or(behind).map(str::parse::<Digest>).transpose();
+    let (Ok(tag), Ok(digest)) = (read_tag, read_digest) else {
+        let place = finder.place(at);
+        finder.warn(format!("{place}: is no tag or digest of {}", image.name()));
+        return;
+    };
+    // Without either it pins nothing: the chart says which tag it means.
+    if tag.is_none() && digest.is_none() {
+        return;
+    }
+    let shape = Shape::Values {
+        kind,
+        tag: key,
+        has_tag: tag.is_some(),
+        joined: behind.is_some(),
+        digest: apart.is_some(),
+    };
+    finder.image(at, path, image.with(tag, digest), shape);
+}

@@ -1,0 +1,280 @@
+//! Sites that need no declaration: containers of plain resources, Helm values, Flux's
+//! and Argo CD's objects. Each kind is read in a file of its own; here the files are
+//! chosen, and what other sites already cover is left to them.
+//!
+//! Kustomize overrides win: an image that a kustomization of the environment sets
+//! through `images` is pinned there, not in the resource that the kustomization reads.
+//! Files that SOPS encrypted and Go templates are never touched.
+
+use std::collections::BTreeSet;
+
+use crate::image::Reference;
+use crate::product::{ComponentName, EnvironmentEntry, PinEntry};
+use crate::repo::{Location, RepoPath, Snapshot};
+use crate::yaml::{self, Document, Path, Stream};
+
+use super::kustomize::{NAMES, Overrides};
+use super::{Deployed, Holds, Node, Shape, Site, SiteKind, argo, flux_objects, helm, resource};
+
+/// What was found, and what was found and cannot be edited.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) sites: Vec<(ComponentName, Site)>,
+    pub(super) warnings: BTreeSet<String>,
+}
+
+/// All such sites of an environment that no other site covers.
+pub(super) fn scanned_sites(
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+    declared: &[PinEntry],
+    others: &[(ComponentName, Site)],
+) -> Scanned {
+    let mut scanned = Scanned::default();
+    let mut templates: Vec<&RepoPath> = Vec::new();
+    for (file, _) in snapshot.under(&entry.path) {
+        let Some(text) = candidate(snapshot, entry, file) else {
+            continue;
+        };
+        let templated = text.contains("{{");
+        let stream = match Stream::parse(text) {
+            Ok(stream) if !(templated && in_chart(snapshot, file)) => stream,
+            Ok(_) | Err(_) => {
+                if templated && text.contains("image:") {
+                    templates.push(file);
+                }
+                continue;
+            }
+        };
+        for (number, document) in stream.documents().iter().enumerate() {
+            let mut finder = Finder {
+                file,
+                document,
+                number,
+                declared,
+                scanned: &mut scanned,
+            };
+            finder.read();
+        }
+    }
+    let overrides = Overrides::read(snapshot, &entry.path);
+    scanned.sites.retain(|(_, site)| {
+        let overridden = site.kind() == SiteKind::Resource
+            && site
+                .image()
+                .is_some_and(|image| overrides.hold(site.file(), image.name()));
+        !overridden && !others.iter().any(|(_, other)| covers(other, site))
+    });
+    if let Some((first, rest)) = templates.split_first() {
+        let others = match rest.len() {
+            0 => "is a Go template".to_owned(),
+            1 => "and 1 other file are Go templates".to_owned(),
+            several => format!("and {several} other files are Go templates"),
+        };
+        scanned.warnings.insert(format!(
+            "{first} {others}: nothing can edit the images there safely; pin them in the chart's values"
+        ));
+    }
+    scanned
+}
+
+/// The text of a file that may pin something.
+fn candidate<'a>(
+    snapshot: &'a Snapshot,
+    entry: &EnvironmentEntry,
+    file: &RepoPath,
+) -> Option<&'a str> {
+    let name = file.file_name()?;
+    // Hidden files and folders configure tools; Argo CD and Flux pass over them, too.
+    let hidden = file.segments().any(|segment| segment.starts_with('.'));
+    let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    if hidden || !yaml || NAMES.contains(&name) || !entry.holds(file) {
+        return None;
+    }
+    let text = snapshot.text(file).ok()??;
+    let words = ["mage", "HelmRelease", "OCIRepository", "Application"];
+    words.iter().any(|word| text.contains(word)).then_some(text)
+}
+
+/// Whether a file is a template of a chart.
+fn in_chart(snapshot: &Snapshot, file: &RepoPath) -> bool {
+    let mut folder = file.parent();
+    while let Some(here) = folder {
+        if here.file_name() == Some("templates") {
+            let chart = here.parent().unwrap_or_default().join("Chart.yaml");
+            if chart.is_ok_and(|chart| snapshot.entry(&chart).is_some()) {
+                return true;
+            }
+        }
+        folder = here.parent();
+    }
+    false
+}
+
+/// Whether another site is the same place, or a part of it.
+fn covers(other: &Site, site: &Site) -> bool {
+    other.node.file == site.node.file
+        && other.node.document == site.node.document
+        && !matches!(other.shape, Shape::Text { .. })
+        && other.node.path.starts_with(&site.node.path)
+}
+
+/// One document in which sites are looked for. Aliases are passed over: what they
+/// repeat is found, and changed, where it stands.
+pub(super) struct Finder<'a> {
+    file: &'a RepoPath,
+    document: &'a Document,
+    number: usize,
+    declared: &'a [PinEntry],
+    scanned: &'a mut Scanned,
+}
+
+impl<'a> Finder<'a> {
+    fn read(&mut self) {
+        let document = self.document;
+        let Some(root) = document.root().filter(|root| root.get("sops").is_none()) else {
+            return;
+        };
+        let text = |key: &str| root.get(key).and_then(yaml::Node::as_str);
+        match (text("apiVersion"), text("kind")) {
+            (_, Some(kind)) => self.object(kind, root, &Path::root()),
+            (None, None) => {
+                helm::values(self, SiteKind::HelmValues, root, &Path::root());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn object(&mut self, kind: &str, root: &'a yaml::Node, path: &Path) {
+        match kind {
+            "HelmRelease" => flux_objects::helm_release(self, root, path),
+            "OCIRepository" => flux_objects::oci_repository(self, root, path),
+            "Application" | "ApplicationSet" => argo::read(self, kind, root, path),
+            _ => resource::read(self, kind, root, path),
+        }
+    }
+
+    /// Adds a scalar that holds a whole image. `before` stands in front of it.
+    pub(super) fn reference(
+        &mut self,
+        kind: SiteKind,
+        before: &str,
+        node: &yaml::Node,
+        path: &Path,
+    ) {
+        let Some(text) = node.as_str() else {
+            return;
+        };
+        let Ok(image) = text[before.len()..].parse::<Reference>() else {
+            // Values may say anything; a container's image is one.
+            if kind == SiteKind::Resource {
+                let place = self.place(node);
+                self.warn(format!("{place}: {text:?} is no image"));
+            }
+            return;
+        };
+        let bare = image.tag().is_none() && image.digest().is_none();
+        // Without a tag or digest it pins nothing.
+        if bare {
+            return;
+        }
+        let shape = Shape::Found {
+            kind,
+            holds: Holds::Image,
+            before: before.to_owned(),
+        };
+        self.image(node, path, image, shape);
+    }
+
+    /// Adds the version of a chart, when it is one version and no range. Charts have
+    /// names of their own, because images are often called the same.
+    pub(super) fn chart(
+        &mut self,
+        kind: SiteKind,
+        chart: &str,
+        node: Option<&yaml::Node>,
+        path: &Path,
+    ) {
+        let Some((node, text)) = node.and_then(|node| Some((node, node.as_str()?))) else {
+            return;
+        };
+        let name = chart.rsplit('/').next().unwrap_or_default();
+        let Ok(component) = format!("{name}-chart").parse::<ComponentName>() else {
+            return;
+        };
+        if !is_version(text) {
+            return;
+        }
+        let shape = Shape::Found {
+            kind,
+            holds: Holds::Version,
+            before: String::new(),
+        };
+        let deployed = Deployed::Version(text.to_owned());
+        self.add(component, (node, path), deployed, shape);
+    }
+
+    /// Adds an image under the name that it has, or that `gitops.yaml` gives it.
+    pub(super) fn image(&mut self, node: &yaml::Node, path: &Path, image: Reference, shape: Shape) {
+        let named = self.declared.iter().find_map(|entry| {
+            let declared = entry.image.as_ref()?;
+            declared
+                .same_repository(&image)
+                .then(|| entry.component.clone())?
+        });
+        let component = match named {
+            Some(name) => Ok(name),
+            None => image.last_segment().parse(),
+        };
+        match component {
+            Ok(component) => {
+                let deployed = Deployed::Image(image);
+                self.add(component, (node, path), deployed, shape);
+            }
+            Err(error) => {
+                let place = self.place(node);
+                self.warn(format!("{place}: {error}"));
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        component: ComponentName,
+        (node, path): (&yaml::Node, &Path),
+        deployed: Deployed,
+        shape: Shape,
+    ) {
+        let site = Site {
+            location: self.place(node),
+            deployed,
+            node: Node {
+                file: self.file.clone(),
+                document: self.number,
+                path: path.clone(),
+            },
+            shape,
+        };
+        self.scanned.sites.push((component, site));
+    }
+
+    pub(super) fn place(&self, node: &yaml::Node) -> Location {
+        let position = self.document.position(node.start());
+        Location::new(self.file.clone(), position.line, position.column)
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.scanned.warnings.insert(text);
+    }
+}
+
+/// Whether a text is one version, with all three numbers.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<&str> = core.split('.').collect();
+    numbers.len() == 3
+        && numbers
+            .iter()
+            .all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
