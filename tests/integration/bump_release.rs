@@ -175,3 +175,30 @@ fn young_images_wait_until_they_are_old_enough() {
     bump(&fixture, &["cart"]).code(0);
     nothing_written(&fixture, &["cart", "--env", "dev", "--check"], 0);
 }
+
+#[test]
+fn an_environments_own_registry_is_the_one_that_is_asked() {
+    let registry = registry();
+    registry.push("shop/cart", "v1.1.0");
+    // Nobody listens where the product says; the environment pulls from its mirror.
+    let named = dead_address().to_string();
+    let fixture = shop(&named);
+    let environment = |rest: &str| {
+        format!(
+            "apiVersion: kubectl-gitops/v1alpha1\nkind: Environment\nmetadata: {{name: dev}}\nspec: {{registry: {{\"{named}\": \"{}\"}}{rest}}}\n",
+            registry.host()
+        )
+    };
+    let write =
+        |text: &str| fixture.commit("env/dev", "a mirror", &[("environment.yaml", Some(text))]);
+    write(&environment(", registryReachable: false"));
+    let silent = nothing_written(&fixture, &["cart", "--env", "dev", "--yes"], 0);
+    says(&silent, &["its registry cannot be reached from here"]);
+    write(&environment(""));
+    bump(&fixture, &["cart"]).code(0);
+    let product = fixture.file_at("env/dev", "product.yaml").unwrap();
+    assert!(
+        product.contains(&format!("{named}/shop/cart:v1.1.0@")),
+        "{product}"
+    );
+}
