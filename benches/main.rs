@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "a benchmark has no other crate to reach")]
 
 mod inputs;
+mod pins;
 mod promoting;
 mod rendering;
 mod selecting;
