@@ -238,6 +238,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
         hotfix: args.hotfix.clone(),
         product_version: args.product_version.clone(),
         message: args.write.message.clone(),
+        explain: args.explain,
     })
 }
 

@@ -8,11 +8,13 @@ mod policy;
 mod reference;
 mod selection;
 mod tag;
+mod verdict;
 mod version;
 
 pub use platform::{Platform, PlatformError};
 pub use policy::{Direction, FilterSpec, Order, PolicyError, PolicySpec, TagPolicy};
 pub use reference::{Reference, ReferenceError, Repository};
-pub use selection::{Candidate, SelectError, Selection, Step, Verdict, Why, select};
+pub use selection::{Candidate, SelectError, Selection, Step, select};
 pub use tag::{Digest, DigestError, Tag, TagError};
+pub use verdict::{Verdict, Why};
 pub use version::{RangeError, VersionRange, coerce};

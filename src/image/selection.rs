@@ -13,6 +13,7 @@ use semver::Version;
 
 use super::policy::{Dropped, Key, Order, TagPolicy};
 use super::tag::{Digest, Tag};
+use super::verdict::{Verdict, Why};
 
 /// A tag that a registry lists, with what is known about it so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,44 +47,6 @@ pub struct Selection {
     /// Every tag with the reason why it was or was not chosen: those that the policy
     /// orders first, newest first, then the others by name.
     pub verdicts: Vec<Verdict>,
-}
-
-/// One tag and what the policy says about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The tag.
-    pub tag: Tag,
-    /// Why it was or was not chosen.
-    pub why: Why,
-}
-
-/// Why a tag was or was not chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// It is the newest.
-    Chosen,
-    /// Another tag is newer.
-    Older,
-    /// Another name of the chosen image.
-    SameImage,
-    /// Younger than the policy takes; its age.
-    TooYoung(Duration),
-    /// A version outside of the range.
-    OutOfRange,
-    /// A pre-release, which the range does not ask for.
-    PreRelease,
-    /// Does not match the filter.
-    Filtered,
-    /// Matches this pattern of `ignore`.
-    Ignored(String),
-    /// Not a version.
-    NoVersion,
-    /// Not a decimal number.
-    NoNumber,
-    /// A signature or another thing that hangs on an image.
-    Attachment,
-    /// The policy follows another tag.
-    AnotherTag,
 }
 
 /// Why nothing can be chosen.
@@ -137,7 +100,7 @@ pub fn select(
                     let other = (version.clone(), &candidate.tag);
                     beyond = beyond.max(Some(other));
                 }
-                dropped.insert(&candidate.tag, why(reason));
+                dropped.insert(&candidate.tag, Why::from(reason));
             }
         }
     }
@@ -285,41 +248,6 @@ fn missing(runners: &[Runner<'_>], lacks: impl Fn(&Candidate) -> bool) -> Vec<Ta
 fn age(created: Timestamp, now: Timestamp) -> Duration {
     let seconds = now.as_second().saturating_sub(created.as_second());
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
-}
-
-fn why(reason: Dropped) -> Why {
-    match reason {
-        Dropped::Attachment => Why::Attachment,
-        Dropped::Ignored(pattern) => Why::Ignored(pattern),
-        Dropped::Filtered => Why::Filtered,
-        Dropped::NoVersion => Why::NoVersion,
-        Dropped::NoNumber => Why::NoNumber,
-        Dropped::OutOfRange(_) => Why::OutOfRange,
-        Dropped::PreRelease => Why::PreRelease,
-        Dropped::AnotherTag => Why::AnotherTag,
-    }
-}
-
-impl std::fmt::Display for Why {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = match self {
-            Why::Chosen => "chosen",
-            Why::Older => "older",
-            Why::SameImage => "another name of the chosen image",
-            Why::TooYoung(age) => {
-                return write!(formatter, "too young ({} h)", age.as_secs() / 3600);
-            }
-            Why::OutOfRange => "outside of the range",
-            Why::PreRelease => "a pre-release",
-            Why::Filtered => "does not match the filter",
-            Why::Ignored(pattern) => return write!(formatter, "ignored by {pattern:?}"),
-            Why::NoVersion => "no version",
-            Why::NoNumber => "no number",
-            Why::Attachment => "a signature or attestation",
-            Why::AnotherTag => "not the tag that is followed",
-        };
-        formatter.write_str(text)
-    }
 }
 
 #[cfg(test)]

@@ -452,6 +452,16 @@ fn holds_platforms_and_ties_stand_in_the_way() {
         &nothing_written(&held, &["--env", "dev", "--yes"], 0),
         &["cart  v1.0.0  held: the audit"],
     );
+    let explained = nothing_written(&held, &["--env", "dev", "--dry-run", "--explain"], 0);
+    says(&explained, &["v1.1.0  newest, but held: the audit"]);
+    let silent = shop_with(&dead_address().to_string(), |product| {
+        product.replacen("semver: ^1}", "semver: ^1}\n      hold: the audit", 1)
+    });
+    nothing_written(
+        &silent,
+        &["cart", "--env", "dev", "--dry-run", "--explain"],
+        0,
+    );
     let named = nothing_written(&held, &["cart=v1.1.0", "--env", "dev", "--yes"], 3);
     says(&named, &["cart is held: the audit"]);
 
@@ -664,7 +674,7 @@ fn data_says_the_same_and_explains_every_tag() {
     );
     assert_eq!(
         cart["tags"][0],
-        serde_json::json!({"tag": "v1.1.0", "why": "chosen"})
+        serde_json::json!({"tag": "v1.1.0", "why": "chosen", "says": "chosen"})
     );
     assert_eq!(
         report["published"][0]["new"],

@@ -151,6 +151,27 @@ fn what_somebody_took_back_waits_for_a_newer_version() {
 }
 
 #[test]
+fn an_image_that_was_taken_back_under_its_tag_waits_for_another_one() {
+    let registry = registry();
+    let fixture = shop(&registry.host());
+    bump(&fixture, &["cart", "--refresh-digests"]).code(0);
+    let image = |year: &str| ImageFacts {
+        created: Some(format!("{year}-01-01T00:00:00Z")),
+        ..ImageFacts::default()
+    };
+    registry.push_with("shop/cart", "v1.0.0", &image("2025"));
+    bump(&fixture, &["cart", "--refresh-digests"]).code(0);
+    revert(&fixture);
+    let words = ["cart", "--env", "dev", "--refresh-digests", "--yes"];
+    let held = nothing_written(&fixture, &words, 0);
+    says(&held, &["held: v1.0.0 at ", "was reverted by "]);
+    let third = registry.push_with("shop/cart", "v1.0.0", &image("2026"));
+    bump(&fixture, &["cart", "--refresh-digests"]).code(0);
+    let product = fixture.file_at("env/dev", "product.yaml").unwrap();
+    assert!(product.contains(third.as_str()), "{product}");
+}
+
+#[test]
 fn young_images_wait_until_they_are_old_enough() {
     let registry = registry();
     let made = |tag: &str, created: &str| {

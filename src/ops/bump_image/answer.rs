@@ -24,8 +24,8 @@ pub type Answers = BTreeMap<ComponentName, Answer>;
 /// What a registry said about one component.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// Nothing was asked: it is no image, it is held, or its registry cannot be
-    /// reached from here by declaration.
+    /// Nothing was asked: it is no image, it is held and no explanation is wanted, or
+    /// its registry cannot be reached from here by declaration.
     NotAsked,
     /// The tag or digest that a person named exists.
     Exists(Manifest, Option<Timestamp>),
@@ -100,7 +100,9 @@ pub fn ask(
                     answers.insert(pin.component.clone(), Answer::NotAsked);
                 }
             }
-            (Some(image), None, Some(policy)) if reachable && pin.hold.is_none() => {
+            (Some(image), None, Some(policy))
+                if reachable && (request.explain || pin.hold.is_none()) =>
+            {
                 choosing.push(Choosing::new(pin, image, policy));
             }
             _ => {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::answer::{Answer, Selected};
 use super::{BumpError, Decision, Refusal, Request, Row, TakenBack, Wanted};
-use crate::image::{Digest, Order, Platform, Tag, TagPolicy, coerce};
+use crate::image::{Digest, Order, Platform, Tag, TagPolicy, Why, coerce};
 use crate::product::pins::{Pin, Target};
 use crate::registry::Manifest;
 
@@ -39,6 +39,7 @@ pub(super) fn decide(
         },
     };
     match (answer, version) {
+        (answer, None) if pin.hold.is_some() => Ok(deciding.held(answer)),
         (_, Some(version)) if pin.image().is_none() => Ok(deciding.version(version)),
         (Some(answer), Some(version)) => deciding.named(version, answer),
         (Some(Answer::Selected(selected)), None) => Ok(deciding.selected(selected, taken_back)),
@@ -100,17 +101,44 @@ impl Deciding<'_> {
         self.end(Decision::Refused)
     }
 
+    /// Refuses what a policy chose.
+    fn refuse_chosen(mut self, refusal: Refusal) -> Decided {
+        match &refusal {
+            Refusal::Vanished { tag, .. } => self.stopped(Why::Vanished(tag.clone())),
+            Refusal::Platforms { missing, .. } => self.stopped(Why::Platforms(missing.clone())),
+            Refusal::MutableTag { recorded, .. } => {
+                self.stopped(Why::OtherImage(recorded.clone()));
+            }
+            _ => {}
+        }
+        self.refuse(refusal)
+    }
+
     fn change(mut self, decision: Decision, target: Target) -> Decided {
         self.decided.target = Some(target);
         self.end(decision)
     }
 
-    /// Held, or in a registry that cannot be asked from here.
-    fn not_asked(mut self) -> Decided {
-        if let Some(reason) = &self.pin.hold {
-            let reason = reason.clone();
-            return self.end(Decision::Held(reason));
+    /// Held by declaration. What a registry may have said only explains.
+    fn held(mut self, answer: Option<&Answer>) -> Decided {
+        let reason = self.pin.hold.clone().unwrap_or_default();
+        if let Some(Answer::Selected(selected)) = answer {
+            self.decided.row.verdicts = selected.selection.verdicts.clone();
+            self.stopped(Why::Held(reason.clone()));
         }
+        self.end(Decision::Held(reason))
+    }
+
+    /// The tag that the policy chose is not taken: says why.
+    fn stopped(&mut self, why: Why) {
+        let mut verdicts = self.decided.row.verdicts.iter_mut();
+        if let Some(verdict) = verdicts.find(|verdict| verdict.why == Why::Chosen) {
+            verdict.why = why;
+        }
+    }
+
+    /// In a registry that cannot be asked from here.
+    fn not_asked(mut self) -> Decided {
         self.decided.warning = Some(format!(
             "{} was not looked for: its registry cannot be reached from here",
             self.pin.component
@@ -235,7 +263,7 @@ impl Deciding<'_> {
             return self.end(Decision::NoMatch);
         };
         if let Some(refusal) = self.vanished(selected, chosen) {
-            return self.refuse(refusal);
+            return self.refuse_chosen(refusal);
         }
         let found = manifest.digest.clone();
         self.decided.row.to = Some(chosen.to_string());
@@ -251,27 +279,30 @@ impl Deciding<'_> {
         if standing == Standing::Deployed {
             return self.end(Decision::Newest);
         }
-        if let Some(back) = taken_back.iter().find(|back| back.tag == *chosen)
-            && !self.pin.tags().contains(&chosen)
+        if let Some(back) = taken_back.iter().find(|back| back.is(chosen, &found))
+            && !back.stands_in(self.pin)
         {
             self.decided.row.to = None;
+            self.stopped(Why::Held(back.reason.clone()));
             return self.end(Decision::Held(back.reason.clone()));
         }
         if let Some(refusal) = self.platforms(Some(chosen), Some(manifest)) {
-            return self.refuse(refusal);
+            return self.refuse_chosen(refusal);
         }
         let takes = pinned || self.request.allow.refresh_digests;
         match standing {
             Standing::Swapped(recorded) if !takes && self.pin.tags() == [chosen] => {
+                self.stopped(Why::OtherImage(recorded.clone()));
                 self.end(Decision::OtherImage { recorded, found })
             }
             Standing::Swapped(recorded) if !takes => {
                 let refusal = self.mutable(chosen, &recorded, &found);
-                self.refuse(refusal)
+                self.refuse_chosen(refusal)
             }
             Standing::Swapped(_) | Standing::LacksDigest => self.change(Decision::Refresh, target),
             _ if self.downgrade(chosen).is_some() => {
                 self.decided.row.to = None;
+                self.stopped(Why::Behind);
                 let allowed = chosen.clone();
                 self.end(Decision::Ahead { allowed })
             }
@@ -377,159 +408,4 @@ impl Deciding<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::super::{Allowed, Wish};
-    use super::*;
-    use crate::image::{PolicySpec, Selection};
-    use crate::product::pins::kustomize_pins;
-    use crate::repo::{RepoPath, Snapshot};
-
-    const OLD: &[u8] = b"old";
-    const NEW: &[u8] = b"new";
-
-    /// The pin of `cart` in kustomizations with these entries, one file each.
-    fn pin(entries: &[&str], policy: &str) -> Pin {
-        let files = entries.iter().enumerate().map(|(index, entry)| {
-            let text = format!("images: [{{name: registry.example.com/cart, {entry}}}]\n");
-            (
-                format!("{index}/kustomization.yaml").parse().unwrap(),
-                text.into_bytes(),
-            )
-        });
-        let found = kustomize_pins(&Snapshot::from_files(None, files), &RepoPath::root()).unwrap();
-        let mut pin = found.pins.into_iter().next().unwrap();
-        let mut spec = PolicySpec::default();
-        match policy.strip_prefix("digest ") {
-            Some(tag) => spec.digest = Some(tag.to_owned()),
-            None => spec.semver = Some(policy.to_owned()),
-        }
-        pin.policy = Some(TagPolicy::new(&spec).unwrap());
-        pin
-    }
-
-    fn request(version: Option<&str>, refresh_digests: bool) -> Request {
-        let wish = version.map(|text| Wish {
-            component: "cart".parse().unwrap(),
-            version: Some(text.parse().unwrap()),
-        });
-        Request {
-            environment: "dev".parse().unwrap(),
-            wishes: wish.into_iter().collect(),
-            fallback: None,
-            allow: Allowed {
-                downgrade: false,
-                refresh_digests,
-            },
-            keep_going: false,
-            hotfix: None,
-            product_version: None,
-            message: None,
-        }
-    }
-
-    fn manifest(bytes: &[u8]) -> Manifest {
-        Manifest {
-            digest: Digest::sha256(bytes),
-            platforms: None,
-        }
-    }
-
-    fn chose(tag: &str, listed: &[&str]) -> Answer {
-        let tag: Tag = tag.parse().unwrap();
-        Answer::Selected(Box::new(Selected {
-            selection: Selection {
-                chosen: Some(tag),
-                beyond: None,
-                verdicts: Vec::new(),
-            },
-            listed: Some(listed.iter().map(|tag| tag.parse().unwrap()).collect()),
-            manifest: Some(manifest(NEW)),
-            created: None,
-        }))
-    }
-
-    fn policy(pin: &Pin, tag: &str, refresh: bool) -> Decided {
-        let answer = chose(tag, &["v1.0.0", "v1.1.0", "v1.2.0", "stable"]);
-        decide(&request(None, refresh), pin, Some(&answer), &[]).unwrap()
-    }
-
-    fn digest(bytes: &[u8]) -> String {
-        format!("digest: '{}'", Digest::sha256(bytes))
-    }
-
-    #[test]
-    fn a_digest_without_a_tag_is_compared_by_itself() {
-        let same = pin(&[&digest(NEW)], "^1");
-        assert_eq!(
-            policy(&same, "v1.1.0", false).row.decision,
-            Decision::Newest
-        );
-        let other = pin(&[&digest(OLD)], "^1");
-        assert_eq!(policy(&other, "v1.1.0", false).row.decision, Decision::Bump);
-    }
-
-    #[test]
-    fn sites_that_disagree_are_brought_together_but_never_back() {
-        let apart = pin(&["newTag: v1.0.0", "newTag: v1.1.0"], "^1");
-        assert_eq!(policy(&apart, "v1.1.0", false).row.decision, Decision::Bump);
-        let ahead = pin(&["newTag: v1.0.0", "newTag: v1.2.0"], "^1");
-        let allowed = "v1.1.0".parse().unwrap();
-        assert_eq!(
-            policy(&ahead, "v1.1.0", false).row.decision,
-            Decision::Ahead { allowed }
-        );
-    }
-
-    #[test]
-    fn another_image_at_one_of_several_sites_is_noticed() {
-        let swapped = format!("newTag: v1.1.0, {}", digest(OLD));
-        let both = pin(&["newTag: v1.0.0", &swapped], "^1");
-        let refused = policy(&both, "v1.1.0", false);
-        assert!(matches!(refused.refusal, Some(Refusal::MutableTag { .. })));
-        assert_eq!(
-            policy(&both, "v1.1.0", true).row.decision,
-            Decision::Refresh
-        );
-        let one = pin(&[&swapped], "^1");
-        assert!(matches!(
-            policy(&one, "v1.1.0", false).row.decision,
-            Decision::OtherImage { .. }
-        ));
-    }
-
-    #[test]
-    fn a_tag_alone_gets_no_digest_unless_the_policy_follows_digests() {
-        let bare = pin(&["newTag: v1.1.0"], "^1");
-        assert_eq!(policy(&bare, "v1.1.0", true).row.decision, Decision::Newest);
-        let followed = pin(&["newTag: stable"], "digest stable");
-        let refresh = policy(&followed, "stable", false);
-        assert_eq!(refresh.row.decision, Decision::Refresh);
-        assert!(matches!(
-            refresh.target,
-            Some(Target::Image { pinned: true, .. })
-        ));
-    }
-
-    #[test]
-    fn a_tag_that_vanished_stops_a_policy_but_not_a_person() {
-        let gone = pin(&["newTag: v0.9.0"], "^1");
-        let stopped = policy(&gone, "v1.1.0", false);
-        assert!(matches!(stopped.refusal, Some(Refusal::Vanished { .. })));
-        let answer = Answer::Exists(manifest(NEW), None);
-        let named = decide(&request(Some("v1.1.0"), false), &gone, Some(&answer), &[]).unwrap();
-        assert_eq!(named.row.decision, Decision::Bump);
-    }
-
-    #[test]
-    fn a_digest_that_was_asked_for_must_be_the_tags() {
-        let pin = pin(&["newTag: v1.0.0"], "^1");
-        let answer = Answer::Exists(manifest(NEW), None);
-        for (bytes, wanted) in [(NEW, Decision::Bump), (OLD, Decision::Refused)] {
-            let version = format!("v1.1.0@{}", Digest::sha256(bytes));
-            let decided =
-                decide(&request(Some(&version), false), &pin, Some(&answer), &[]).unwrap();
-            assert_eq!(decided.row.decision, wanted);
-        }
-    }
-}
+mod tests;

@@ -52,6 +52,8 @@ pub struct Request {
     pub product_version: Option<ProductVersion>,
     /// The commit's subject, instead of one made from the plan.
     pub message: Option<String>,
+    /// Also ask about components that are held, to say what they would get.
+    pub explain: bool,
 }
 
 /// Guards that a person set aside.

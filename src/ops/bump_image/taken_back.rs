@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::git::GitError;
-use crate::image::Tag;
+use crate::image::{Digest, Reference, Tag};
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::history::{ours, reverted};
 use crate::ops::pins::pins_of;
 use crate::product::ComponentName;
-use crate::product::pins::Pin;
+use crate::product::pins::{Pin, Site};
 use crate::repo::{CommitId, CommitInfo};
 
 /// How many commits are looked at: people take back what just happened, and history
@@ -21,8 +21,30 @@ const COMMITS: usize = 100;
 pub struct TakenBack {
     /// The tag that stood there before.
     pub tag: Tag,
+    /// Its digest then, where the tag itself stayed and only its image was taken back.
+    pub digest: Option<Digest>,
     /// By which commit, for a person.
     pub reason: String,
+}
+
+impl TakenBack {
+    /// Whether this is what was taken back.
+    pub fn is(&self, tag: &Tag, digest: &Digest) -> bool {
+        self.tag == *tag && self.digest.as_ref().is_none_or(|it| it == digest)
+    }
+
+    /// Whether somebody brought it again since.
+    pub fn stands_in(&self, pin: &Pin) -> bool {
+        match &self.digest {
+            None => pin.tags().contains(&&self.tag),
+            Some(digest) => digests(pin).any(|it| it == digest),
+        }
+    }
+}
+
+fn digests(pin: &Pin) -> impl Iterator<Item = &Digest> {
+    let images = pin.sites.iter().filter_map(Site::image);
+    images.filter_map(Reference::digest)
 }
 
 /// The versions of these pins that were taken back, newest first. What is not here any
@@ -41,24 +63,20 @@ pub(super) fn taken_back(
             continue;
         };
         let (Some(before), Some(after)) = (
-            tags_at(estate, state, parent)?,
-            tags_at(estate, state, &commit.id)?,
+            pins_at(estate, state, parent)?,
+            pins_at(estate, state, &commit.id)?,
         ) else {
             continue;
         };
         for pin in pins {
-            let stays = after.get(&pin.component);
-            let gone = before.get(&pin.component).into_iter().flatten();
-            for tag in gone.filter(|tag| stays.is_some_and(|stays| !stays.contains(tag))) {
-                let reason = format!(
-                    "{tag} was {verb} by {}: {}",
-                    said.id.short(),
-                    said.message.subject
-                );
-                let tag = tag.clone();
-                let known = found.entry(pin.component.clone()).or_default();
-                known.push(TakenBack { tag, reason });
-            }
+            let (Some(before), Some(after)) =
+                (before.get(&pin.component), after.get(&pin.component))
+            else {
+                continue;
+            };
+            let by = format!("{verb} by {}: {}", said.id.short(), said.message.subject);
+            let known = found.entry(pin.component.clone()).or_default();
+            known.extend(gone(before, after, &by));
         }
     }
     Ok(found)
@@ -83,13 +101,40 @@ fn takes_back(
         })
 }
 
-/// The tags of every pin at a commit; `None` where that state is not here or cannot be
+/// What stood there before and no longer does.
+fn gone(before: &Pin, after: &Pin, by: &str) -> Vec<TakenBack> {
+    let stays = after.tags();
+    let mut gone: Vec<TakenBack> = Vec::new();
+    for tag in before.tags() {
+        if !stays.contains(&tag) {
+            gone.push(TakenBack {
+                tag: tag.clone(),
+                digest: None,
+                reason: format!("{tag} was {by}"),
+            });
+        }
+    }
+    // A tag that stays may have lost the image that it was refreshed to.
+    if let [tag] = before.tags().as_slice()
+        && stays == [*tag]
+    {
+        let lost = digests(before).filter(|it| !digests(after).any(|now| now == *it));
+        gone.extend(lost.map(|digest| TakenBack {
+            tag: (*tag).clone(),
+            digest: Some(digest.clone()),
+            reason: format!("{tag} at {} was {by}", digest.short()),
+        }));
+    }
+    gone
+}
+
+/// Every pin at a commit; `None` where that state is not here or cannot be
 /// understood.
-fn tags_at(
+fn pins_at(
     estate: &Estate,
     state: &EnvironmentState,
     commit: &CommitId,
-) -> Result<Option<BTreeMap<ComponentName, Vec<Tag>>>, GitError> {
+) -> Result<Option<BTreeMap<ComponentName, Pin>>, GitError> {
     let then = match estate.load_at(&state.entry.name, commit) {
         Ok(then) => then,
         Err(EstateError::Git(GitError::MissingObject { .. })) => return Ok(None),
@@ -99,10 +144,6 @@ fn tags_at(
     let Ok(found) = pins_of(estate, &then) else {
         return Ok(None);
     };
-    let tags = |pin: &Pin| pin.tags().into_iter().cloned().collect();
-    let tags = found
-        .pins
-        .iter()
-        .map(|pin| (pin.component.clone(), tags(pin)));
-    Ok(Some(tags.collect()))
+    let named = |pin: Pin| (pin.component.clone(), pin);
+    Ok(Some(found.pins.into_iter().map(named).collect()))
 }

@@ -84,7 +84,7 @@ pub fn explanation(plan: &Plan, style: &Style) -> String {
                 Why::Chosen => Tone::Good,
                 _ => Tone::Faint,
             };
-            let why = verdict.why.to_string();
+            let why = clean(&verdict.why.to_string()).into_owned();
             table.row([Cell::from(verdict.tag.to_string()), Cell::new(tone, why)]);
         }
         text.push_str(&table.render(style));
@@ -298,7 +298,7 @@ fn row_data(row: &Row, explained: bool) -> Value {
     if explained {
         let verdicts = row.verdicts.iter();
         value["tags"] = verdicts
-            .map(|verdict| json!({"tag": verdict.tag, "why": verdict.why.to_string()}))
+            .map(|verdict| json!({"tag": verdict.tag, "why": verdict.why.code(), "says": verdict.why.to_string()}))
             .collect();
     }
     value
