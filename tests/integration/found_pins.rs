@@ -110,3 +110,28 @@ fn plain_resources_and_values_are_bumped_and_promoted_where_they_stand() {
     assert_eq!(at("env/prod", "note"), "prod\n");
     fixture.fsck();
 }
+
+#[test]
+fn the_ref_of_a_remote_base_is_set_by_name_and_promoted() {
+    let base = |version: &str| {
+        format!(
+            "resources:\n  - https://git.example.com/org/config//base?ref={version}&timeout=90s  # ours\n"
+        )
+    };
+    let fixture = Fixture::new(&[("main", &[("gitops.yaml", GITOPS)])]);
+    let (file, old) = ("kustomization.yaml", base("v1.0.6"));
+    fixture.commit_from("env/dev", None, "begin", &[(file, Some(&old))]);
+    fixture.commit_from("env/prod", Some("env/dev~0"), "begin", &[]);
+    let listed = fixture.run(&["pins", "--env", "dev"]).code(0);
+    says(&listed, &["config-base", "v1.0.6", "kustomize-base"]);
+    let bump = |version: &str| {
+        let wish = format!("config-base={version}");
+        fixture.run(&["bump-image", &wish, "--env", "dev", "--yes"])
+    };
+    bump("v1.1.0").code(0);
+    assert_eq!(fixture.file_at("env/dev", file).unwrap(), base("v1.1.0"));
+    bump("v1.0.9").code(3);
+    fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert_eq!(fixture.file_at("env/prod", file).unwrap(), base("v1.1.0"));
+    fixture.fsck();
+}

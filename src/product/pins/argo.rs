@@ -112,6 +112,7 @@ fn parameters(finder: &mut Finder<'_>, list: &[yaml::Node], path: &Path) {
                 kind: KIND,
                 holds,
                 before: String::new(),
+                after: String::new(),
             };
             finder.image(said, &path, image, shape);
         }

@@ -136,12 +136,12 @@ fn check_same(pin: &Pin, site: &Site) -> Result<(), PinError> {
     };
     let same = match (first.image(), site.image()) {
         (Some(one), Some(other)) => one.same_repository(other),
-        (None, None) => true,
+        (None, None) => first.origin() == site.origin(),
         _ => false,
     };
     let name = |site: &Site| match site.image() {
         Some(image) => image.name().to_owned(),
-        None => "a version".to_owned(),
+        None => site.origin().unwrap_or("a version").to_owned(),
     };
     if same {
         return Ok(());

@@ -7,6 +7,8 @@ pub enum SiteKind {
     Product,
     /// An entry of a kustomization's `images`.
     Kustomize,
+    /// The `ref` of a kustomization's remote base.
+    KustomizeBase,
     /// A container or an image volume of a plain resource.
     Resource,
     /// A Helm values file.
@@ -31,6 +33,7 @@ impl SiteKind {
         match self {
             SiteKind::Product => "product",
             SiteKind::Kustomize => "kustomize",
+            SiteKind::KustomizeBase => "kustomize-base",
             SiteKind::Resource => "resource",
             SiteKind::HelmValues => "helm-values",
             SiteKind::HelmRelease => "helm-release",

@@ -19,6 +19,7 @@ mod helm;
 mod kind;
 mod kustomize;
 mod manifest;
+mod remote;
 mod resource;
 mod scan;
 mod text;
@@ -114,11 +115,12 @@ enum Shape {
     Key(Holds),
     /// A scalar that a Flux marker points at; whether its policy writes digests.
     Flux { holds: Holds, digests: bool },
-    /// A scalar that was recognised, with what stands in front of the image in it.
+    /// A scalar that was recognised, with what stands around the image in it.
     Found {
         kind: SiteKind,
         holds: Holds,
         before: String,
+        after: String,
     },
     /// A mapping with tag and digest as keys; `joined` where the digest stands behind
     /// the tag.
@@ -161,6 +163,18 @@ impl Site {
             Shape::Flux { digests, .. } => has || *digests,
             Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
             Shape::Version => false,
+        }
+    }
+
+    /// Whose version it holds, where that is known of something that is no image.
+    fn origin(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Found {
+                kind: SiteKind::KustomizeBase,
+                before,
+                ..
+            } => Some(remote::repository(before)),
+            _ => None,
         }
     }
 

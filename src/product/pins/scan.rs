@@ -14,6 +14,7 @@ use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
 use super::kustomize::{NAMES, Overrides};
+use super::remote::{self, Base};
 use super::{Deployed, Holds, Node, Shape, Site, SiteKind, argo, flux_objects, helm, resource};
 
 /// What was found, and what was found and cannot be edited.
@@ -87,12 +88,16 @@ fn candidate<'a>(
     let name = file.file_name()?;
     // Hidden files and folders configure tools; Argo CD and Flux pass over them, too.
     let hidden = file.segments().any(|segment| segment.starts_with('.'));
-    let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if hidden || !yaml || NAMES.contains(&name) || !entry.holds(file) {
+    let kustomization = NAMES.contains(&name);
+    let yaml = kustomization || name.ends_with(".yaml") || name.ends_with(".yml");
+    if hidden || !yaml || !entry.holds(file) {
         return None;
     }
     let text = snapshot.text(file).ok()??;
-    let words = ["mage", "HelmRelease", "OCIRepository", "Application"];
+    let words: &[&str] = match kustomization {
+        true => &["ref=", "version=", "helmCharts"],
+        false => &["mage", "HelmRelease", "OCIRepository", "Application"],
+    };
     words.iter().any(|word| text.contains(word)).then_some(text)
 }
 
@@ -135,6 +140,9 @@ impl<'a> Finder<'a> {
         let Some(root) = document.root().filter(|root| root.get("sops").is_none()) else {
             return;
         };
+        if self.file.file_name().is_some_and(|it| NAMES.contains(&it)) {
+            return remote::read(self, root);
+        }
         let text = |key: &str| root.get(key).and_then(yaml::Node::as_str);
         match (text("apiVersion"), text("kind")) {
             (_, Some(kind)) => self.object(kind, root, &Path::root()),
@@ -182,6 +190,7 @@ impl<'a> Finder<'a> {
             kind,
             holds: Holds::Image,
             before: before.to_owned(),
+            after: String::new(),
         };
         self.image(node, path, image, shape);
     }
@@ -209,8 +218,27 @@ impl<'a> Finder<'a> {
             kind,
             holds: Holds::Version,
             before: String::new(),
+            after: String::new(),
         };
         let deployed = Deployed::Version(text.to_owned());
+        self.add(component, (node, path), deployed, shape);
+    }
+
+    /// Adds the version of a remote base. Like charts, bases have names of their own.
+    pub(super) fn base(&mut self, base: &Base<'_>, node: &yaml::Node, path: &Path) {
+        let Ok(component) = format!("{}-base", base.name()).parse::<ComponentName>() else {
+            return;
+        };
+        if !is_version(base.version) {
+            return;
+        }
+        let shape = Shape::Found {
+            kind: SiteKind::KustomizeBase,
+            holds: Holds::Version,
+            before: base.before.to_owned(),
+            after: base.after.to_owned(),
+        };
+        let deployed = Deployed::Version(base.version.to_owned());
         self.add(component, (node, path), deployed, shape);
     }
 

@@ -199,6 +199,54 @@ spec:
 }
 
 #[test]
+fn what_a_kustomization_fetches_is_a_site() {
+    let base = "https://git.example.com/org/config//base?timeout=9s&ref=v1.2.3&depth=1";
+    let text = format!(
+        "resources:
+  - ../near
+  - {base}   # ours
+  - git.example.com/org/config/other?ref=v1.2.3
+  - https://git.example.com/org/tip?ref=main
+helmCharts:
+  - {{name: web, version: 1.2.3}}
+"
+    );
+    let (snapshot, found) = at_root(&[("kustomization.yaml", &text)]);
+    assert_eq!(
+        told(&found),
+        [
+            "config-base kustomize-base v1.2.3",
+            "config-base kustomize-base v1.2.3",
+            "web-chart kustomize 1.2.3",
+        ]
+    );
+    let changes: Vec<(&Pin, Target)> = found
+        .pins
+        .iter()
+        .map(|pin| (pin, Target::Version("v2.0.0".to_owned())))
+        .collect();
+    let edits = write(&snapshot, &changes).unwrap();
+    let Some(Edit::Write { bytes, .. }) = edits.values().next() else {
+        panic!("nothing was edited");
+    };
+    let wanted = text.replace("v1.2.3", "v2.0.0").replace("1.2.3", "v2.0.0");
+    assert_eq!(String::from_utf8_lossy(bytes), wanted);
+
+    // Two repositories of one name are never moved together.
+    let other = text.replace(
+        "git.example.com/org/config/other",
+        "git.example.com/b/config",
+    );
+    let (_, found) = at_root(&[("kustomization.yaml", &other)]);
+    let collision = found.collisions.values().next().unwrap().to_string();
+    assert!(
+        collision.contains("git.example.com/org/config (kustomization.yaml:3:5)")
+            && collision.contains("git.example.com/b/config (kustomization.yaml:4:5)"),
+        "{collision}"
+    );
+}
+
+#[test]
 fn argo_applications_are_sites() {
     let text = "\
 apiVersion: argoproj.io/v1alpha1

@@ -239,6 +239,43 @@ fn values_fields(
     Ok(fields)
 }
 
+/// What changes in an entry of a kustomization's `images`. A digest beats a tag in
+/// kustomize, so one that stands there follows; where none stands, none is forced on
+/// the author.
+fn kustomize_fields(site: &Site, image: &Reference, target: &Target) -> Vec<(Path, String)> {
+    let (
+        Shape::Kustomize {
+            tag: has_tag,
+            digest: has_digest,
+        },
+        Target::Image {
+            tag,
+            digest,
+            pinned,
+        },
+    ) = (&site.shape, target)
+    else {
+        return Vec::new();
+    };
+    let path = &site.node.path;
+    let mut fields = Vec::new();
+    let writes_tag = *has_tag || !has_digest;
+    if let Some(tag) = tag
+        .as_ref()
+        .filter(|tag| writes_tag && image.tag() != Some(tag))
+    {
+        fields.push((path.key("newTag"), tag.to_string()));
+    }
+    let writes_digest = *has_digest || *pinned || tag.is_none();
+    if let Some(digest) = digest
+        .as_ref()
+        .filter(|digest| writes_digest && image.digest() != Some(digest))
+    {
+        fields.push((path.key("digest"), digest.to_string()));
+    }
+    fields
+}
+
 /// The fields of a site that change, and what they shall say.
 fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError> {
     let path = &site.node.path;
@@ -262,10 +299,19 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
                 .into_iter()
                 .collect()
         }
-        (_, _, Shape::Found { holds, before, .. }) => {
+        (
+            _,
+            _,
+            Shape::Found {
+                holds,
+                before,
+                after,
+                ..
+            },
+        ) => {
             let bare = bare(site, target);
             said(site, *holds, bare.as_ref().unwrap_or(target), false)?
-                .map(|text| (path.clone(), format!("{before}{text}")))
+                .map(|text| (path.clone(), format!("{before}{text}{after}")))
                 .into_iter()
                 .collect()
         }
@@ -283,36 +329,8 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
             let wanted = image.with(tag.clone(), digest.clone());
             vec![(path.clone(), wanted.to_string())]
         }
-        (
-            Target::Image {
-                tag,
-                digest,
-                pinned,
-            },
-            Deployed::Image(image),
-            Shape::Kustomize {
-                tag: has_tag,
-                digest: has_digest,
-            },
-        ) => {
-            let mut fields = Vec::new();
-            // A digest beats a tag in kustomize, so one that stands there follows; where
-            // none stands, none is forced on the author.
-            let writes_tag = *has_tag || !has_digest;
-            if let Some(tag) = tag
-                .as_ref()
-                .filter(|tag| writes_tag && image.tag() != Some(tag))
-            {
-                fields.push((path.key("newTag"), tag.to_string()));
-            }
-            let writes_digest = *has_digest || *pinned || tag.is_none();
-            if let Some(digest) = digest
-                .as_ref()
-                .filter(|digest| writes_digest && image.digest() != Some(digest))
-            {
-                fields.push((path.key("digest"), digest.to_string()));
-            }
-            fields
+        (Target::Image { .. }, Deployed::Image(image), Shape::Kustomize { .. }) => {
+            kustomize_fields(site, image, target)
         }
         _ => Vec::new(),
     })
