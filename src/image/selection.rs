@@ -67,6 +67,9 @@ fn names(tags: &[(Tag, Digest)]) -> String {
     names.join(", ")
 }
 
+/// How many dates a minimum age asks for at once: what registries answer side by side.
+const DATES_AT_ONCE: usize = 8;
+
 /// A tag in the running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Runner<'a> {
@@ -118,9 +121,12 @@ pub fn select(
     });
     let mut young = 0;
     if let Some(min_age) = policy.min_age() {
-        for runner in &runners {
+        for (place, runner) in runners.iter().enumerate() {
             let Some(created) = runner.candidate.created else {
-                return Ok(Step::NeedDates(vec![runner.candidate.tag.clone()]));
+                // The more were too young, the more are asked for at once.
+                let next = &runners[place..];
+                let next = &next[..young.clamp(1, DATES_AT_ONCE).min(next.len())];
+                return Ok(Step::NeedDates(missing(next, |c| c.created.is_none())));
             };
             let age = age(created, now);
             if age >= min_age {
@@ -412,6 +418,27 @@ mod tests {
         list[0].created = at(20);
         let ask = select(&policy, None, &list, Timestamp::UNIX_EPOCH).unwrap();
         assert!(matches!(ask, Step::NeedDigests(_)));
+    }
+
+    #[test]
+    fn many_young_images_are_asked_about_side_by_side() {
+        let policy = policy(|spec| {
+            spec.semver = Some("^1".into());
+            spec.min_age = Some("1d".into());
+        });
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let tags: Vec<String> = (0..100).map(|patch| format!("1.0.{patch}")).collect();
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let mut list = candidates(&tags);
+        let mut asked = Vec::new();
+        while let Step::NeedDates(dates) = select(&policy, None, &list, now).unwrap() {
+            for candidate in list.iter_mut().filter(|one| dates.contains(&one.tag)) {
+                candidate.created = Some(now);
+            }
+            asked.push(dates.len());
+        }
+        assert_eq!(asked[..6], [1, 1, 2, 4, 8, 8]);
+        assert_eq!(asked.iter().sum::<usize>(), 100, "each is asked once");
     }
 
     #[test]

@@ -14,9 +14,9 @@ use crate::product::pins::Pin;
 use crate::product::{ComponentName, RegistryEntry};
 use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError, Settings};
 
-/// How many times a policy may ask for more facts. Each time at least one more tag is
-/// known; an image that is older than a thousand young ones is not looked for.
-const ROUNDS: usize = 1_000;
+/// How many times a policy may ask for more facts, up to eight tags each time; an image
+/// that is older than a thousand young ones is not looked for.
+const ROUNDS: usize = 130;
 
 /// What the registries said, by component.
 pub type Answers = BTreeMap<ComponentName, Answer>;
