@@ -27,6 +27,8 @@ Examples:
   kubectl gitops bump-image --env dev --dry-run --explain
                                                         why each tag was chosen or not
   kubectl gitops bump-image --env dev --check           is something newer allowed?
+  kubectl gitops bump-image --env dev --check -o json   the same for programs (see:
+                                                        kubectl gitops schema bump-image-report)
   kubectl gitops bump-image --env dev --product-version next
                                                         and the product's next version
   kubectl gitops bump-image cart=v1.4.2 --env prod --hotfix 'checkout fails'

@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::ops::bump_image::REPORT_SCHEMA;
 use crate::ops::pins::PINS_SCHEMA;
 use crate::ops::promote::PLAN_SCHEMA;
 use crate::product::Kind;
@@ -34,6 +35,8 @@ enum Document {
     PromotionPlan,
     /// The data of `pins -o json`.
     PinReport,
+    /// The data of `bump-image -o json`.
+    BumpImageReport,
 }
 
 impl ValueEnum for Document {
@@ -47,6 +50,7 @@ impl ValueEnum for Document {
             Self::RegistryTags,
             Self::PromotionPlan,
             Self::PinReport,
+            Self::BumpImageReport,
         ]
     }
 
@@ -60,6 +64,7 @@ impl ValueEnum for Document {
             Self::RegistryTags => ("registry-tags", "the file of bump-image --tags-from"),
             Self::PromotionPlan => ("promotion-plan", "the file of promote --plan-out"),
             Self::PinReport => ("pin-report", "the answer of pins -o json"),
+            Self::BumpImageReport => ("bump-image-report", "the answer of bump-image -o json"),
         };
         Some(PossibleValue::new(name).help(file))
     }
@@ -71,6 +76,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Document::RegistryTags => RECORDING_SCHEMA,
         Document::PromotionPlan => PLAN_SCHEMA,
         Document::PinReport => PINS_SCHEMA,
+        Document::BumpImageReport => REPORT_SCHEMA,
     });
     Ok(Exit::Ok)
 }

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
+use super::pins::agreed;
 use super::support::env::Outcome;
 use super::support::faults::{Fault, FaultProxy, dead_address};
 use super::support::registry::{Auth, ImageFacts, PASSWORD, TestRegistry, USER};
@@ -454,6 +453,10 @@ fn holds_platforms_and_ties_stand_in_the_way() {
     );
     let explained = nothing_written(&held, &["--env", "dev", "--dry-run", "--explain"], 0);
     says(&explained, &["v1.1.0  newest, but held: the audit"]);
+    let words = ["--env", "dev", "--check", "--explain", "-o", "json"];
+    let data = nothing_written(&held, &words, 0);
+    let report = agreed(&held, "bump-image-report", &data.stdout);
+    assert_eq!(report["components"][0]["tags"][0]["why"], "held");
     let silent = shop_with(&dead_address().to_string(), |product| {
         product.replacen("semver: ^1}", "semver: ^1}\n      hold: the audit", 1)
     });
@@ -665,7 +668,7 @@ fn data_says_the_same_and_explains_every_tag() {
     let shown = bump(&fixture, &["--dry-run", "--explain"]).code(0);
     says(&shown, &["v1.1.0   chosen", "nightly  no version"]);
     let answer = bump(&fixture, &["--explain", "-o", "json"]).code(0);
-    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let report = agreed(&fixture, "bump-image-report", &answer.stdout);
     assert_eq!(report["kind"], "BumpImageReport");
     let cart = &report["components"][0];
     assert_eq!(
@@ -681,7 +684,10 @@ fn data_says_the_same_and_explains_every_tag() {
         fixture.remote_tip("env/dev").unwrap()
     );
     let nothing = bump(&fixture, &["-o", "json"]).code(0);
-    let report: Value = serde_json::from_str(&nothing.stdout).unwrap();
+    let report = agreed(&fixture, "bump-image-report", &nothing.stdout);
     assert!(report["published"].is_null());
     assert_eq!(report["components"][0]["decision"], "newest");
+    let refused = fixture.run(&["bump-image", "cart=v1.0.0", "--env", "dev", "-o", "json"]);
+    let report = agreed(&fixture, "bump-image-report", &refused.code(3).stdout);
+    assert_eq!(report["refusals"][0]["guard"], "downgrade");
 }

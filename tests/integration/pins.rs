@@ -42,8 +42,13 @@ fn document(fixture: &Fixture, args: &[&str]) -> Value {
     let outcome = fixture
         .run(&[&["pins", "-o", "json"], args].concat())
         .code(0);
-    let document: Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let schema = fixture.run(&["schema", "pin-report"]).code(0).stdout;
+    agreed(fixture, "pin-report", &outcome.stdout)
+}
+
+/// An answer as data, after the schema that the program prints has agreed to it.
+pub(crate) fn agreed(fixture: &Fixture, schema: &str, answer: &str) -> Value {
+    let document: Value = serde_json::from_str(answer).unwrap();
+    let schema = fixture.run(&["schema", schema]).code(0).stdout;
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let wrong: Vec<String> = validator

@@ -33,6 +33,9 @@ use crate::product::{ComponentName, EnvironmentName};
 use crate::registry::RegistryError;
 use crate::repo::{CommitId, Edit, Location, RepoPath};
 
+/// The JSON Schema of a plan as data, with what came of it.
+pub const REPORT_SCHEMA: &str = include_str!("../../../schemas/bump-image-report.json");
+
 /// What a person asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
