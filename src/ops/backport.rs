@@ -127,19 +127,15 @@ fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, 
 }
 
 fn downgrades(items: &[Item]) -> Vec<Downgrade> {
-    let tag = |value: &Option<serde_json::Value>| {
-        let reference: Reference = value.as_ref()?.as_str()?.parse().ok()?;
-        Some(reference.tag()?.to_string())
-    };
     let mut found = Vec::new();
     for item in items {
         let UnitId::Component(component) = &item.unit else {
             continue;
         };
-        if item.difference.path.to_string() != "image" {
-            continue;
-        }
-        let (Some(from), Some(to)) = (tag(&item.difference.theirs), tag(&item.difference.ours))
+        let read = |value: &Option<serde_json::Value>| {
+            version_of(&item.difference.path.to_string(), value.as_ref()?.as_str()?)
+        };
+        let (Some(from), Some(to)) = (read(&item.difference.theirs), read(&item.difference.ours))
         else {
             continue;
         };
@@ -153,6 +149,19 @@ fn downgrades(items: &[Item]) -> Vec<Downgrade> {
         }
     }
     found
+}
+
+/// The version that a component's value says: the tag of its `image`, or its `version`,
+/// which for a pin without a product has its digest behind it.
+fn version_of(key: &str, text: &str) -> Option<String> {
+    match key {
+        "image" => {
+            let reference: Reference = text.parse().ok()?;
+            Some(reference.tag()?.to_string())
+        }
+        "version" => Some(text.split('@').next().unwrap_or(text).to_owned()),
+        _ => None,
+    }
 }
 
 /// The plan as a change set on the source's branch.

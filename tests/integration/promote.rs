@@ -513,6 +513,47 @@ fn a_backport_does_not_lower_a_version() {
 }
 
 #[test]
+fn a_backport_does_not_lower_the_version_of_what_is_no_image() {
+    let fixture = shop::branches();
+    let template = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Template
+metadata: {name: vm}
+spec: {output: files}
+";
+    for name in ["dev", "staging", "prod"] {
+        let branch = format!("env/{name}");
+        let files = [
+            ("templates/vm/template.yaml", Some(template)),
+            (
+                "templates/vm/vars.yaml.j2",
+                Some("version: {{ version }}\n"),
+            ),
+        ];
+        fixture.commit(&branch, "a template for machines", &files);
+        edit_and_render(
+            &fixture,
+            name,
+            "a component without an image",
+            "  components:\n",
+            "  components:\n    billing:\n      template: vm\n      version: 4.2.1\n",
+        );
+    }
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let tip = fixture.remote_tip("env/dev");
+    edit_and_render(&fixture, "staging", "old one", "4.2.1", "4.1.9");
+    let outcome = fixture.run(&["backport", "staging", "--yes"]).code(3);
+    assert!(
+        outcome
+            .stderr
+            .contains("billing would go back from 4.2.1 to 4.1.9"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/dev"), tip);
+}
+
+#[test]
 fn a_dry_run_and_a_run_without_a_person_write_nothing() {
     let fixture = shop::branches();
     edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
