@@ -135,7 +135,7 @@ fn promote(estate: &Estate) -> (CommitId, Facts, Plan) {
     let request = Request::default();
     let facts = gather(estate, &staging, None, None).unwrap();
     let plan = plan(&request, &facts).unwrap();
-    let planned = planned(&plan, &request, estate, &facts.target.state.entry);
+    let planned = planned(&plan, &request, estate, &facts.target.state.entry).unwrap();
     planned
         .known
         .iter()
@@ -192,7 +192,7 @@ fn commit_only(bencher: Bencher<'_, '_>) {
     let facts = gather(&estate, &"staging".parse().unwrap(), None, None).unwrap();
     let request = Request::default();
     let plan = plan(&request, &facts).unwrap();
-    let planned = planned(&plan, &request, &estate, &facts.target.state.entry);
+    let planned = planned(&plan, &request, &estate, &facts.target.state.entry).unwrap();
     let update = &planned.changes.updates[0];
     bencher.bench_local(|| estate.git.write_commit(update).unwrap());
 }

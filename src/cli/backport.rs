@@ -8,6 +8,7 @@ use super::opening::{environment, estate_failure, open_to_write};
 use super::promote as promote_words;
 use super::writing::{self, Again};
 use crate::ops::backport::{self, Request};
+use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::promote::{self, PlanError};
 use crate::product::EnvironmentName;
@@ -176,15 +177,17 @@ fn one(
         }
         return Ok(done);
     }
+    let message = |error: TemplateError| promote_words::failure(error.into());
+    let first = backport::planned(&plan, &request, estate, &facts).map_err(message)?;
+    writing::preview(context, &first);
     if args.write.dry_run {
         return Ok(done);
     }
     let mut replan = || {
         let facts = promote::gather(estate, environment, None, None)?;
         let plan = backport::plan(&request, &facts)?;
-        Ok::<_, PlanError>(backport::planned(&plan, &request, estate, &facts))
+        Ok::<_, PlanError>(backport::planned(&plan, &request, estate, &facts)?)
     };
-    let first = backport::planned(&plan, &request, estate, &facts);
     let again = Again {
         plan: &mut replan,
         command: &format!("kubectl gitops backport {environment} --dry-run"),

@@ -12,6 +12,7 @@ use crate::ops::bump_image::{
     self, Allowed, Answer, Answers, BumpError, Plan, ProductVersion, Refusal, Request, Scene, Wish,
 };
 use crate::ops::estate::Estate;
+use crate::ops::publish::Planned;
 use crate::product::ComponentName;
 use crate::registry::{Fault, RegistryError, Settings};
 use crate::report::text::bump_image as text;
@@ -106,10 +107,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.check {
         return data(args, context, &plan, None).map(|()| Exit::No);
     }
+    // A template that gives no message is found now, not when others wait for the commit.
+    let entry = estate
+        .environment(&request.environment)
+        .map_err(estate_failure)?;
+    let first = bump_image::planned(&plan, &request, &estate, entry)
+        .map_err(|error| failure(error.into()))?;
+    writing::preview(context, &first);
     if args.write.dry_run {
         return data(args, context, &plan, None).map(|()| Exit::Ok);
     }
-    write(args, context, &estate, (&request, &answers, &plan))
+    write(args, context, &estate, (&request, &answers, &plan, first))
 }
 
 fn ask(
@@ -144,7 +152,7 @@ fn write(
     args: &Args,
     context: &Context,
     estate: &Estate,
-    (request, answers, plan): (&Request, &Answers, &Plan),
+    (request, answers, plan, first): (&Request, &Answers, &Plan, Planned),
 ) -> Result<Exit, Failure> {
     let entry = estate
         .environment(&request.environment)
@@ -153,9 +161,8 @@ fn write(
         // What the registries said still holds; where the branch stands does not.
         let scene = bump_image::read(estate, request)?;
         let plan = bump_image::plan(request, &scene, answers)?;
-        Ok::<_, BumpError>(bump_image::planned(&plan, request, estate, entry))
+        Ok::<_, BumpError>(bump_image::planned(&plan, request, estate, entry)?)
     };
-    let first = bump_image::planned(plan, request, estate, entry);
     let again = Again {
         plan: &mut replan,
         command: &format!("kubectl gitops bump-image --env {} --dry-run", entry.name),
@@ -350,6 +357,7 @@ fn failure(error: BumpError) -> Failure {
             }
             failure.hint("or go on without them: --keep-going")
         }
+        BumpError::Message(error) => writing::message_failure(error),
         BumpError::Client(_) => Failure::new(FailureKind::Usage, error),
         other => Failure::new(FailureKind::Usage, other),
     }

@@ -162,18 +162,21 @@ fn write(
     estate: &Estate,
     first: &RenderPlan,
 ) -> Result<Exit, Failure> {
+    let message = args.writing.message.as_deref();
+    let planned = first
+        .planned(estate, message)
+        .map_err(|error| failure(error.into()))?;
     if !announce(args, context, estate, first)? {
         return Ok(Exit::Ok);
     }
-    let message = args.writing.message.as_deref();
+    writing::preview(context, &planned);
     let name = &first.entry.name;
-    let mut replan = || Ok(plan(estate, name, &BTreeSet::new())?.planned(estate, message));
+    let mut replan = || Ok(plan(estate, name, &BTreeSet::new())?.planned(estate, message)?);
     let again = Again {
         plan: &mut replan,
         command: &format!("kubectl gitops render {name} --write --dry-run"),
         failure: &failure,
     };
-    let planned = first.planned(estate, message);
     let Some(published) = writing::write(context, &args.writing, estate, planned, again)? else {
         return Ok(Exit::Ok);
     };
@@ -194,6 +197,7 @@ fn failure(error: RenderPlanError) -> Failure {
         }
         RenderPlanError::Link { .. } => Failure::new(FailureKind::Refused, error)
             .hint("nothing was written; remove the link first"),
+        RenderPlanError::Message(error) => writing::message_failure(error),
         other => Failure::new(FailureKind::Usage, other),
     }
 }

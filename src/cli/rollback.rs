@@ -8,6 +8,7 @@ use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::promote::failure as plan_failure;
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
+use crate::ops::publish::Planned;
 use crate::ops::rollback::{self, Facts, Plan, Request, RollbackError};
 use crate::product::EnvironmentName;
 use crate::report::Format;
@@ -64,10 +65,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         data(args, context, &plan, None)?;
         return Err(refused(args, &name, &plan));
     }
-    if plan.change.is_empty() || args.write.dry_run {
+    if plan.change.is_empty() {
         return data(args, context, &plan, None).map(|()| Exit::Ok);
     }
-    write(args, context, &estate, (&request, &plan))
+    let entry = estate.environment(&name).map_err(estate_failure)?;
+    let first =
+        rollback::planned(&plan, &request, &estate, entry).map_err(|error| fail(error.into()))?;
+    writing::preview(context, &first);
+    if args.write.dry_run {
+        return data(args, context, &plan, None).map(|()| Exit::Ok);
+    }
+    write(args, context, &estate, (&request, &plan, first))
 }
 
 fn show(args: &Args, context: &Context, facts: &Facts, plan: &Plan) {
@@ -93,16 +101,15 @@ fn write(
     args: &Args,
     context: &Context,
     estate: &Estate,
-    (request, plan): (&Request, &Plan),
+    (request, plan, first): (&Request, &Plan, Planned),
 ) -> Result<Exit, Failure> {
     let name = &plan.change.target.0;
     let entry = estate.environment(name).map_err(estate_failure)?;
     let mut replan = || {
         let facts = rollback::gather(estate, name, request)?;
         let plan = rollback::plan(request, &facts)?;
-        Ok::<_, RollbackError>(rollback::planned(&plan, request, estate, entry))
+        Ok::<_, RollbackError>(rollback::planned(&plan, request, estate, entry)?)
     };
-    let first = rollback::planned(plan, request, estate, entry);
     let fail = |error| failure(error, context.now());
     let again = Again {
         plan: &mut replan,
@@ -195,6 +202,7 @@ fn failure(error: RollbackError, now: i64) -> Failure {
             );
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
+        RollbackError::Message(error) => writing::message_failure(error),
         other => Failure::new(FailureKind::Usage, other),
     }
 }

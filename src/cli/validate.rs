@@ -398,6 +398,9 @@ fn failure(error: ValidateError) -> Failure {
         ValidateError::Schema(_) => {
             "--schema takes CustomResourceDefinitions and JSON Schemas".to_owned()
         }
+        ValidateError::Commit(_) => {
+            "what a template may speak of: kubectl gitops schema repository".to_owned()
+        }
         ValidateError::Rule { .. } => format!("correct rules in {CONFIG_FILE}"),
         ValidateError::Folder(_) => return Failure::new(FailureKind::Usage, error),
     };

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use super::opening::{estate_failure, git_failure};
 use crate::git::LocalRef;
+use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::publish::{
     Planned, PublishError, PublishOptions, Published, PublishedRef, Replanned, publish_replanning,
@@ -119,6 +120,26 @@ pub(super) fn published_data(published: &Published) -> Value {
         })
     });
     updates.collect()
+}
+
+/// With `-v1`: what the commits will say, as far as it is known before they are made.
+pub(super) fn preview(context: &Context, planned: &Planned) {
+    for update in &planned.changes.updates {
+        let head = || format!("the commit on {} says:", update.branch);
+        context.ui.detail(1, head);
+        for line in update.message.to_string().lines() {
+            context
+                .ui
+                .detail(1, || format!("  {line}").trim_end().to_owned());
+        }
+    }
+}
+
+/// A template in `gitops.yaml` that gives no message, with what helps.
+pub(super) fn message_failure(error: TemplateError) -> Failure {
+    Failure::new(FailureKind::Usage, error)
+        .hint("nothing was written; what a template may speak of: kubectl gitops schema repository")
+        .hint("or say it in your own words, without the template: -m 'SUBJECT'")
 }
 
 /// A failure of the writer.

@@ -3,6 +3,7 @@
 //! Owns what a reference means and which tag a policy chooses. Refuses to ask
 //! anybody: the tags, digests and dates that a policy looks at are handed in.
 
+mod origin;
 mod platform;
 mod policy;
 mod reference;
@@ -11,6 +12,7 @@ mod tag;
 mod verdict;
 mod version;
 
+pub use origin::Origin;
 pub use platform::{Platform, PlatformError};
 pub use policy::{Direction, FilterSpec, Order, PolicyError, PolicySpec, TagPolicy};
 pub use reference::{Reference, ReferenceError, Repository};

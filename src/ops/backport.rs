@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::commit::{ComponentChange, Draft, ProductChange, TemplateError};
 use super::estate::Estate;
 use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use super::publish::Planned;
 use super::rerender::{KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::image::{Reference, coerce};
-use crate::product::{Class, ComponentName, EnvironmentName, UnitId};
-use crate::repo::{ChangeSet, CommitId, CommitMessage, Edit, RefUpdate, RepoPath};
+use crate::product::{Class, CommitAction, ComponentName, EnvironmentName, UnitId};
+use crate::repo::{ChangeSet, CommitId, Edit, RefUpdate, RepoPath};
 use crate::template::{RenderedIndex, render};
 
 /// What a person asked for.
@@ -126,29 +127,30 @@ fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, 
         .map(Some)
 }
 
-fn downgrades(items: &[Item]) -> Vec<Downgrade> {
-    let mut found = Vec::new();
-    for item in items {
+/// The components that get another version, with the source's and the hotfix's.
+fn versions(items: &[Item]) -> impl Iterator<Item = (&ComponentName, String, String)> {
+    items.iter().filter_map(|item| {
         let UnitId::Component(component) = &item.unit else {
-            continue;
+            return None;
         };
         let read = |value: &Option<serde_json::Value>| {
             version_of(&item.difference.path.to_string(), value.as_ref()?.as_str()?)
         };
-        let (Some(from), Some(to)) = (read(&item.difference.theirs), read(&item.difference.ours))
-        else {
-            continue;
-        };
-        let (old, new) = (coerce(&from), coerce(&to));
-        if old.is_some() && new.is_some() && new < old {
-            found.push(Downgrade {
-                component: component.clone(),
-                from,
-                to,
-            });
-        }
-    }
-    found
+        let (from, to) = (read(&item.difference.theirs)?, read(&item.difference.ours)?);
+        Some((component, from, to))
+    })
+}
+
+fn downgrades(items: &[Item]) -> Vec<Downgrade> {
+    let lower = |(component, from, to): (&ComponentName, String, String)| {
+        let (old, new) = (coerce(&from)?, coerce(&to)?);
+        (new < old).then(|| Downgrade {
+            component: component.clone(),
+            from,
+            to,
+        })
+    };
+    versions(items).filter_map(lower).collect()
 }
 
 /// The version that a component's value says: the tag of its `image`, or its `version`,
@@ -165,49 +167,62 @@ fn version_of(key: &str, text: &str) -> Option<String> {
 }
 
 /// The plan as a change set on the source's branch.
-pub fn planned(plan: &Plan, request: &Request, estate: &Estate, facts: &Facts) -> Planned {
-    let subject = request
-        .message
-        .clone()
-        .unwrap_or_else(|| format!("backport {} to {}", plan.hotfixed.0, plan.into.0));
-    let body: Vec<String> = plan.items.iter().map(Item::label).collect();
-    let components: BTreeSet<String> = plan
-        .items
-        .iter()
-        .map(|item| item.unit.to_string())
-        .collect();
-    let trailer = |name: &str, value: String| (name.to_owned(), value);
-    let message = CommitMessage {
-        subject,
-        body: body.join("\n"),
-        trailers: vec![
-            trailer("Gitops-Action", "backport".to_owned()),
-            trailer(
-                "Gitops-From",
-                format!("{} {}", plan.hotfixed.0, plan.hotfixed.1),
-            ),
-            trailer("Gitops-To", plan.into.0.to_string()),
-            trailer("Gitops-Plan", plan.digest.clone()),
-            trailer(
-                "Gitops-Components",
-                components.into_iter().collect::<Vec<_>>().join(" "),
-            ),
-        ],
-    };
+///
+/// # Errors
+/// A template of the message is wrong.
+pub fn planned(
+    plan: &Plan,
+    request: &Request,
+    estate: &Estate,
+    facts: &Facts,
+) -> Result<Planned, TemplateError> {
+    let templates = &estate.repository().commit;
     let update = RefUpdate {
         branch: facts.source.state.entry.branch.clone(),
         expected: Some(plan.into.1.clone()),
         parent: Some(plan.into.1.clone()),
         edits: plan.edits.clone(),
-        message,
+        message: draft(plan, request, facts).message(request.message.as_deref(), templates)?,
         author: estate.author.clone(),
         committer: estate.committer.clone(),
     };
-    Planned {
+    Ok(Planned {
         digest: plan.digest.clone(),
         changes: ChangeSet {
             updates: vec![update],
         },
         known: plan.known.iter().cloned().collect(),
+    })
+}
+
+fn draft<'a>(plan: &'a Plan, request: &'a Request, facts: &'a Facts) -> Draft<'a> {
+    let product = facts.source.state.product.as_ref().map(|tree| {
+        let version = tree.product.version.as_ref().map(|it| it.value.as_str());
+        ProductChange {
+            name: tree.product.name.as_str(),
+            from: version,
+            version,
+        }
+    });
+    Draft {
+        action: CommitAction::Backport,
+        environment: &plan.into.0,
+        product,
+        source: Some((&plan.hotfixed.0, &plan.hotfixed.1)),
+        plan: &plan.digest,
+        components: versions(&plan.items)
+            .map(|(component, from, to)| ComponentChange {
+                name: component.to_string(),
+                from: Some(from),
+                to: Some(to),
+                ..ComponentChange::default()
+            })
+            .collect(),
+        units: plan.items.iter().map(|it| it.unit.to_string()).collect(),
+        only: &request.only,
+        reason: None,
+        overrides: Vec::new(),
+        subject: format!("backport {} to {}", plan.hotfixed.0, plan.into.0),
+        lines: plan.items.iter().map(Item::label).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod backport;
 pub mod bump_image;
+pub mod commit;
 pub mod demo;
 pub mod diff;
 pub mod estate;

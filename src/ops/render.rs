@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::commit::{Draft, ProductChange, TemplateError};
 use super::estate::{EnvironmentState, Estate, EstateError};
 use super::publish::Planned;
 use super::rerender::{RenderedChange, RerenderError, digest, rerender};
 use crate::git::{GitError, Head, Selection};
-use crate::product::{ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository};
-use crate::repo::{
-    BranchName, ChangeSet, CommitId, CommitMessage, Edit, Location, RefUpdate, RepoPath, Snapshot,
+use crate::product::{
+    CommitAction, ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository,
 };
+use crate::repo::{BranchName, ChangeSet, CommitId, Edit, Location, RefUpdate, RepoPath, Snapshot};
 use crate::template::{RenderError, Renderer, Rendering};
 
 /// An environment's rendering, and how the committed one differs from it.
@@ -103,6 +104,9 @@ pub enum RenderPlanError {
     /// The sources in the work tree are wrong.
     #[error(transparent)]
     Rerender(#[from] RerenderError),
+    /// The commit's message cannot be written.
+    #[error(transparent)]
+    Message(#[from] TemplateError),
     /// The work tree has another branch checked out.
     #[error("{environment} is on the branch {branch}, but the work tree has {found}")]
     OtherBranch {
@@ -273,55 +277,48 @@ impl RenderPlan {
     }
 
     /// The plan as one commit on the environment's branch.
-    pub fn planned(&self, estate: &Estate, message: Option<&str>) -> Planned {
+    ///
+    /// # Errors
+    /// A template of the message is wrong.
+    pub fn planned(&self, estate: &Estate, words: Option<&str>) -> Result<Planned, TemplateError> {
         let digest = self.digest();
+        let templates = &estate.repository().commit;
         let update = RefUpdate {
             branch: self.entry.branch.clone(),
             expected: self.commit.clone(),
             parent: self.commit.clone(),
             edits: self.edits.clone(),
-            message: self.message(message, &digest),
+            message: self.draft(&digest).message(words, templates)?,
             author: estate.author.clone(),
             committer: estate.committer.clone(),
         };
-        Planned {
+        Ok(Planned {
             digest,
             changes: ChangeSet::from(update),
             known: Vec::new(),
-        }
+        })
     }
 
-    fn message(&self, message: Option<&str>, digest: &str) -> CommitMessage {
-        let (subject, body) = match message.map(|text| text.split_once('\n').unwrap_or((text, "")))
-        {
-            Some((subject, body)) => (subject.to_owned(), body.trim().to_owned()),
-            None => (format!("render {}", self.entry.name), String::new()),
-        };
-        let components: BTreeSet<&str> = self
-            .changes
-            .iter()
-            .map(|change| change.component.as_str())
-            .collect();
-        let components: Vec<&str> = components.into_iter().collect();
+    fn draft<'a>(&'a self, digest: &'a str) -> Draft<'a> {
         let (name, version) = &self.product;
-        let product = match version {
-            Some(version) => format!("{name}@{version}"),
-            None => name.clone(),
-        };
-        let trailers = [
-            ("Gitops-Action", "render".to_owned()),
-            ("Gitops-Product", product),
-            ("Gitops-To", self.entry.name.to_string()),
-            ("Gitops-Plan", digest.to_owned()),
-            ("Gitops-Components", components.join(", ")),
-        ];
-        CommitMessage {
-            subject,
-            body,
-            trailers: trailers
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+        let changed = self.changes.iter();
+        Draft {
+            action: CommitAction::Render,
+            environment: &self.entry.name,
+            product: Some(ProductChange {
+                name,
+                from: version.as_deref(),
+                version: version.as_deref(),
+            }),
+            source: None,
+            plan: digest,
+            components: Vec::new(),
+            units: changed.map(|change| change.component.to_string()).collect(),
+            only: &[],
+            reason: None,
+            overrides: Vec::new(),
+            subject: format!("render {}", self.entry.name),
+            lines: Vec::new(),
         }
     }
 

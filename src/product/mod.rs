@@ -4,6 +4,7 @@
 //! with them; knows nothing of Git or rendering. Unknown fields are refused: a
 //! setting that is silently ignored would be worse than an error.
 
+mod commit;
 mod compare;
 mod decode;
 mod error;
@@ -21,6 +22,7 @@ mod schemas;
 mod tree;
 mod unit;
 
+pub use commit::{CommitAction, CommitEntry, CommitText};
 pub use compare::{Base, Class, Difference, compare, value_at};
 pub use decode::API_VERSION;
 pub(crate) use decode::private_use;

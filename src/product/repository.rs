@@ -8,6 +8,7 @@ use crate::image::{Reference, TagPolicy};
 use crate::repo::{BlobId, BranchName, Location, RepoPath};
 use crate::yaml;
 
+use super::commit::CommitEntry;
 use super::pins::{Holds, TextPattern};
 use super::{EnvironmentName, LayerName, ProductName};
 
@@ -32,6 +33,8 @@ pub struct Repository {
     pub registries: BTreeMap<String, RegistryEntry>,
     /// What is said about images and versions, wherever they are pinned.
     pub pins: Vec<PinEntry>,
+    /// What commits say.
+    pub commit: CommitEntry,
     /// The id of the text that all this was read from.
     pub text: BlobId,
 }

@@ -3,6 +3,7 @@
 use crate::repo::{RepoPath, blob_id};
 use crate::yaml::{Decoder, Field, Fields, Resolved};
 
+use super::commit::commit;
 use super::decode::{self, At, Parts};
 use super::error::{ModelError, Problem, nearest};
 use super::pin_decode::pins;
@@ -211,6 +212,7 @@ fn repository<'c>(at: At<'_>, decoder: &'c Decoder<'c>, parts: Parts<'c>) -> Opt
         .map(|field| field.map())
         .unwrap_or_default();
     let pins = pins(at, spec.optional("pins"));
+    let commit = commit(at, decoder.document(), spec.optional("commit"));
     spec.finish();
     Some(Repository {
         name,
@@ -227,6 +229,7 @@ fn repository<'c>(at: At<'_>, decoder: &'c Decoder<'c>, parts: Parts<'c>) -> Opt
             .filter_map(|(host, field)| Some((host, registry(&field)?)))
             .collect(),
         pins,
+        commit: commit?,
         text: blob_id(b""),
     })
 }

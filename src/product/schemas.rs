@@ -84,7 +84,11 @@ mod tests {
                 "registries": {"registry.example.com": {"layout": "registry"}, "127.0.0.1:5000": {"plainHTTP": true}},
                 "pins": [{"image": "registry.example.com/team/api", "component": "api", "policy": policy, "hold": "the audit",
                     "sites": [{"file": "crs/*.yaml", "key": "spec.image", "holds": "tag"},
-                              {"file": "/deploy/{env}.env", "regex": "^API=(?<tag>.+)$"}]}]
+                              {"file": "/deploy/{env}.env", "regex": "^API=(?<tag>.+)$"}]}],
+                "commit": {"subject": "{{ subject }}", "body": "{{ body }}", "compareLinks": true,
+                    "bumpImage": {"subject": "s", "body": "b"}, "promote": {"subject": "s", "body": "b"},
+                    "rollback": {"subject": "s", "body": "b"}, "backport": {"subject": "s", "body": "b"},
+                    "render": {"subject": "s", "body": "b"}}
             }),
             Kind::Product => json!({
                 "version": "1.0.0", "defaults": {"template": "web", "values": {"port": 1}}, "include": ["components/*.yaml"],

@@ -13,7 +13,7 @@ use super::error::RegistryError;
 use super::facade::ManifestQuery;
 use super::manifest::{ImageFacts, Manifest};
 use super::spelling::{Name, Table, Text, Words, said};
-use crate::image::{Digest, Platform, Reference, Repository, Tag};
+use crate::image::{Digest, Origin, Platform, Reference, Repository, Tag};
 
 const API_VERSION: &str = "kubectl-gitops/v1alpha1";
 const KIND: &str = "RegistryTags";
@@ -200,7 +200,7 @@ impl Recording {
     /// Remembers what the configuration of an image says.
     pub(super) fn note_facts(&mut self, reference: &Reference, facts: &ImageFacts) {
         let created = Some(facts.created.map(Text));
-        let labels = Some(facts.labels.clone()).filter(|labels| !labels.is_empty());
+        let labels = Some(without_logins(&facts.labels)).filter(|labels| !labels.is_empty());
         let record = self.record(&reference.repository());
         match (reference.digest(), reference.tag()) {
             (Some(digest), _) => {
@@ -214,6 +214,16 @@ impl Recording {
             (None, None) => {}
         }
     }
+}
+
+/// Labels with the address of the source as it may be passed on.
+fn without_logins(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let source = Origin::from_labels(labels).source;
+    let known = |(name, text): (&String, &String)| match name == Origin::SOURCE {
+        true => Some((name.clone(), source.clone()?)),
+        false => Some((name.clone(), text.clone())),
+    };
+    labels.iter().filter_map(known).collect()
 }
 
 /// A recording in the place of all registries.

@@ -13,6 +13,7 @@ mod filters;
 mod index;
 mod inputs;
 mod merge;
+mod message;
 mod render;
 mod scene;
 mod split;
@@ -22,6 +23,7 @@ pub use engine::Reads;
 pub use error::{RenderCause, RenderError, RenderProblem};
 pub use index::{IndexedFile, RenderedIndex, sources_digest};
 pub use inputs::{Level, LevelKind, levels, origin, served_image};
+pub use message::{MessageError, write_message};
 pub use render::{
     FILES_FOLDER, RENDERER_VERSION, RenderedFile, Renderer, Rendering, render, render_components,
 };

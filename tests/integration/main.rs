@@ -19,6 +19,7 @@ mod bump_image;
 mod bump_release;
 mod cli;
 mod cluster;
+mod commit_messages;
 mod components;
 mod declared_pins;
 mod demo;

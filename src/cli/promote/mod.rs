@@ -16,6 +16,7 @@ use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
 use crate::ops::promote::{self, Facts, Plan, PlanError, Request};
+use crate::ops::publish::Planned;
 use crate::product::EnvironmentName;
 use crate::report::Format;
 use crate::report::text::promote as text;
@@ -160,10 +161,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let (Some(digest), Some(file), [one]) = (&asked.digest, &args.apply, something.as_slice()) {
         reviewed::same(one, digest, file)?;
     }
+    let plans = something.iter().map(|one| (one.plan.clone(), *one));
+    let first = together(&estate, plans.collect()).map_err(failure)?;
+    writing::preview(context, &first);
     if args.write.dry_run {
         return data(args, context, &something, None).map(|()| Exit::Ok);
     }
-    write(args, context, &estate, &something)
+    write(args, context, &estate, (&something, first))
 }
 
 /// Whether what is undecided is asked there and then: of a person, about to write.
@@ -193,22 +197,24 @@ fn branches_differ(all: &[&Prepared]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is written: all plans, or none.
+fn together(estate: &Estate, plans: Vec<(Plan, &Prepared)>) -> Result<Planned, PlanError> {
+    let plans: Vec<_> = plans
+        .into_iter()
+        .map(|(plan, one)| {
+            let entry = one.facts.target.state.entry.clone();
+            (plan, one.request.clone(), entry)
+        })
+        .collect();
+    Ok(promote::planned_together(&plans, estate)?)
+}
+
 fn write(
     args: &Args,
     context: &Context,
     estate: &Estate,
-    all: &[&Prepared],
+    (all, first): (&[&Prepared], Planned),
 ) -> Result<Exit, Failure> {
-    let together = |plans: Vec<(Plan, &Prepared)>| {
-        let plans: Vec<_> = plans
-            .into_iter()
-            .map(|(plan, one)| {
-                let entry = one.facts.target.state.entry.clone();
-                (plan, one.request.clone(), entry)
-            })
-            .collect();
-        promote::planned_together(&plans, estate)
-    };
     let mut replan = || {
         let mut plans = Vec::new();
         for one in all {
@@ -217,9 +223,8 @@ fn write(
             let facts = promote::gather(estate, &target.name, name, Some(&source.commit))?;
             plans.push((promote::plan(&one.request, &facts)?, *one));
         }
-        Ok::<_, PlanError>(together(plans))
+        together(estate, plans)
     };
-    let first = together(all.iter().map(|one| (one.plan.clone(), *one)).collect());
     let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
     let again = Again {
         plan: &mut replan,
@@ -368,6 +373,7 @@ pub(super) fn failure(error: PlanError) -> Failure {
             );
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
+        PlanError::Message(error) => writing::message_failure(error),
         other => Failure::new(FailureKind::Usage, other),
     }
 }

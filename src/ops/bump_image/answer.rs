@@ -5,12 +5,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::origins::{self, Origins};
 use super::{BumpError, Request, Scene, Wanted};
 use crate::image::{
-    Candidate, Digest, Order, Reference, Repository, SelectError, Selection, Step, Tag, TagPolicy,
-    select,
+    Candidate, Digest, Order, Origin, Reference, Repository, SelectError, Selection, Step, Tag,
+    TagPolicy, select,
 };
-use crate::product::pins::Pin;
+use crate::product::pins::{Pin, Target};
 use crate::product::{ComponentName, RegistryEntry};
 use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError, Settings};
 
@@ -18,8 +19,36 @@ use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError,
 /// that is older than a thousand young ones is not looked for.
 const ROUNDS: usize = 130;
 
-/// What the registries said, by component.
-pub type Answers = BTreeMap<ComponentName, Answer>;
+/// Answers by component.
+type Components = BTreeMap<ComponentName, Answer>;
+
+/// What the registries said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answers {
+    components: Components,
+    origins: Origins,
+}
+
+impl Answers {
+    /// What was said about a component.
+    pub fn get(&self, component: &ComponentName) -> Option<&Answer> {
+        self.components.get(component)
+    }
+
+    /// All of it.
+    pub fn values(&self) -> impl Iterator<Item = &Answer> {
+        self.components.values()
+    }
+
+    /// Where the images were built from that a pin has and gets.
+    pub(super) fn origins(&self, pin: &Pin, target: &Target) -> (Origin, Origin) {
+        let of = |image: Option<Reference>| {
+            let known = image.and_then(|image| self.origins.get(&image));
+            known.cloned().unwrap_or_default()
+        };
+        (of(origins::old(pin)), of(origins::new(pin, target)))
+    }
+}
 
 /// What a registry said about one component.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +106,7 @@ pub fn ask(
     registries: &Registries,
     now: Timestamp,
 ) -> Result<Answers, BumpError> {
-    let mut answers = Answers::new();
+    let mut answers = Components::new();
     let mut explicit = Vec::new();
     let mut choosing = Vec::new();
     for pin in &scene.pins {
@@ -112,7 +141,10 @@ pub fn ask(
     }
     answers.extend(named(&explicit, registries));
     answers.extend(chosen(choosing, registries, now));
-    Ok(answers)
+    Ok(Answers {
+        origins: origins::ask(scene, request, registries, &answers),
+        components: answers,
+    })
 }
 
 impl Wanted {
@@ -144,7 +176,7 @@ impl Wanted {
 }
 
 /// Reads the manifests that a person named.
-fn named(explicit: &[(&Pin, Reference)], registries: &Registries) -> Answers {
+fn named(explicit: &[(&Pin, Reference)], registries: &Registries) -> Components {
     let query = |(pin, reference): &(&Pin, Reference)| ManifestQuery {
         // Asked by tag, so that a digest that does not belong to it is noticed.
         reference: match reference.tag() {
@@ -159,7 +191,7 @@ fn named(explicit: &[(&Pin, Reference)], registries: &Registries) -> Answers {
     let queries: Vec<ManifestQuery> = explicit.iter().map(query).collect();
     let found = registries.manifests(&queries);
     let dates = dates(registries, queries.iter().map(|query| &query.reference));
-    let mut answers = Answers::new();
+    let mut answers = Components::new();
     let mut missing = Vec::new();
     for (((pin, reference), found), date) in explicit.iter().zip(found).zip(dates) {
         let answer = match found {
@@ -265,7 +297,7 @@ impl<'a> Choosing<'a> {
 }
 
 /// Lists tags and lets every policy choose, fetching digests and dates as they need them.
-fn chosen(mut all: Vec<Choosing<'_>>, registries: &Registries, now: Timestamp) -> Answers {
+fn chosen(mut all: Vec<Choosing<'_>>, registries: &Registries, now: Timestamp) -> Components {
     list(&mut all, registries);
     let mut needs_digests: Vec<(usize, Tag)>;
     let mut needs_dates: Vec<(usize, Tag)>;

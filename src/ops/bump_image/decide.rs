@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::answer::{Answer, Selected};
-use super::{BumpError, Decision, Refusal, Request, Row, TakenBack, Wanted};
-use crate::image::{Digest, Order, Platform, Tag, TagPolicy, Why, coerce};
+use super::{BumpError, Decision, Refusal, Request, Row, TakenBack, Wanted, origins};
+use crate::image::{Digest, Order, Origin, Platform, Tag, TagPolicy, Why, coerce};
 use crate::product::pins::{Pin, Target};
 use crate::registry::Manifest;
 
@@ -65,7 +65,10 @@ fn bare(pin: &Pin) -> Row {
         decision: Decision::Same,
         policy: pin.policy.as_ref().map(TagPolicy::summary),
         beyond: None,
+        from_digest: origins::old(pin).and_then(|image| image.digest().cloned()),
         created: None,
+        from_origin: Origin::default(),
+        origin: Origin::default(),
         sites: pin.sites.iter().map(|site| site.location.clone()).collect(),
         verdicts: Vec::new(),
     }

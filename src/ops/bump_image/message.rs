@@ -1,46 +1,78 @@
-//! The commit of a bump: subject, one line per component, trailers.
+//! The commit of a bump: what it says beyond what all commits say.
 
 use super::{Decision, Plan, Request, Row};
+use crate::image::Digest;
+use crate::ops::commit::{ComponentChange, Draft, ProductChange, TemplateError};
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
-use crate::product::EnvironmentEntry;
-use crate::repo::{ChangeSet, CommitMessage, RefUpdate};
+use crate::product::{CommitAction, EnvironmentEntry};
+use crate::repo::{ChangeSet, RefUpdate};
 
 /// The plan as a change set on the environment's branch.
+///
+/// # Errors
+/// A template of the message is wrong.
 pub fn planned(
     plan: &Plan,
     request: &Request,
     estate: &Estate,
     entry: &EnvironmentEntry,
-) -> Planned {
+) -> Result<Planned, TemplateError> {
+    let templates = &estate.repository().commit;
+    let message = draft(plan, request).message(request.message.as_deref(), templates)?;
     let update = RefUpdate {
         branch: entry.branch.clone(),
         expected: Some(plan.environment.1.clone()),
         parent: Some(plan.environment.1.clone()),
         edits: plan.edits.clone(),
-        message: message(plan, request),
+        message,
         author: estate.author.clone(),
         committer: estate.committer.clone(),
     };
-    Planned {
+    Ok(Planned {
         digest: plan.digest.clone(),
         changes: ChangeSet::from(update),
         known: plan.known.iter().cloned().collect(),
+    })
+}
+
+fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
+    let rows: Vec<&Row> = plan.changes().collect();
+    let product = plan.product.as_ref().map(|(name, version)| ProductChange {
+        name,
+        from: plan.version_before.as_deref(),
+        version: version.as_deref(),
+    });
+    let hotfix = request.hotfix.iter();
+    Draft {
+        action: CommitAction::BumpImage,
+        environment: &plan.environment.0,
+        product,
+        source: None,
+        plan: &plan.digest,
+        components: rows.iter().map(|row| component(row)).collect(),
+        units: rows.iter().map(|row| row.component.to_string()).collect(),
+        only: &[],
+        reason: None,
+        overrides: hotfix.map(|reason| ("hotfix", reason.as_str())).collect(),
+        subject: subject(plan, request, &rows),
+        lines: rows.iter().flat_map(|row| lines(row)).collect(),
     }
 }
 
-fn message(plan: &Plan, request: &Request) -> CommitMessage {
-    let rows: Vec<&Row> = plan.changes().collect();
-    let (written, body) = match request.message.as_deref().map(|text| text.split_once('\n')) {
-        Some(Some((subject, body))) => (Some(subject), format!("{}\n\n", body.trim())),
-        Some(None) => (request.message.as_deref(), String::new()),
-        None => (None, String::new()),
-    };
-    let lines: Vec<String> = rows.iter().map(|row| line(row)).collect();
-    CommitMessage {
-        subject: written.map_or_else(|| subject(plan, request, &rows), str::to_owned),
-        body: format!("{body}{}", lines.join("\n")),
-        trailers: trailers(plan, request, &rows),
+fn component(row: &Row) -> ComponentChange {
+    ComponentChange {
+        name: row.component.to_string(),
+        image: row.image.clone(),
+        from: (!row.from.is_empty()).then(|| row.from.join(", ")),
+        to: row.to.clone(),
+        from_digest: row.from_digest.clone(),
+        digest: row.digest.clone(),
+        source: row.origin.source.clone(),
+        from_revision: row.from_origin.revision.clone(),
+        revision: row.origin.revision.clone(),
+        compare: row.compare(),
+        commit: row.origin.page(),
     }
 }
 
@@ -62,37 +94,15 @@ fn subject(plan: &Plan, request: &Request, rows: &[&Row]) -> String {
     }
 }
 
-fn line(row: &Row) -> String {
-    let to = row.to.as_deref().unwrap_or_default();
-    let digest = row
-        .digest
-        .as_ref()
-        .map(|digest| format!(" ({})", digest.short()));
-    let from = row.from.join(", ");
-    format!(
-        "{} {from} -> {to}{}",
-        row.component,
-        digest.unwrap_or_default()
-    )
-}
-
-fn trailers(plan: &Plan, request: &Request, rows: &[&Row]) -> Vec<(String, String)> {
-    let mut trailers = vec![("Gitops-Action", "bump-image".to_owned())];
-    if let Some((name, version)) = &plan.product {
-        let version = version.as_ref().map(|version| format!("@{version}"));
-        trailers.push((
-            "Gitops-Product",
-            format!("{name}{}", version.unwrap_or_default()),
-        ));
-    }
-    trailers.push(("Gitops-To", plan.environment.0.to_string()));
-    trailers.push(("Gitops-Plan", plan.digest.clone()));
-    let names: Vec<&str> = rows.iter().map(|row| row.component.as_str()).collect();
-    trailers.push(("Gitops-Components", names.join(" ")));
-    if let Some(reason) = &request.hotfix {
-        let reason: Vec<&str> = reason.split_whitespace().collect();
-        trailers.push(("Gitops-Override", format!("hotfix {}", reason.join(" "))));
-    }
-    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
-    trailers.into_iter().map(owned).collect()
+/// What a component had and gets, and where to see what that means.
+fn lines(row: &Row) -> Vec<String> {
+    let known = |digest: &Option<Digest>| match digest {
+        Some(digest) => format!(" ({})", digest.short()),
+        None => String::new(),
+    };
+    let (from, to) = (row.from.join(", "), row.to.as_deref().unwrap_or_default());
+    let (old, new) = (known(&row.from_digest), known(&row.digest));
+    let mut lines = vec![format!("{} {from}{old} -> {to}{new}", row.component)];
+    lines.extend(row.link().map(|link| format!("  {link}")));
+    lines
 }

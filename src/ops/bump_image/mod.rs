@@ -8,6 +8,7 @@
 mod answer;
 mod decide;
 mod message;
+mod origins;
 mod plan;
 mod release;
 mod scene;
@@ -27,7 +28,9 @@ use jiff::Timestamp;
 
 use super::estate::EstateError;
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
-use crate::image::{Digest, DigestError, Platform, SelectError, Tag, TagError, TagPolicy, Verdict};
+use crate::image::{
+    Digest, DigestError, Origin, Platform, SelectError, Tag, TagError, TagPolicy, Verdict,
+};
 use crate::product::pins::PinError;
 use crate::product::{ComponentName, EnvironmentName};
 use crate::registry::RegistryError;
@@ -168,12 +171,32 @@ pub struct Row {
     pub policy: Option<String>,
     /// A newer release that its policy does not allow.
     pub beyond: Option<Tag>,
+    /// The digest that its sites have now, where they have one.
+    pub from_digest: Option<Digest>,
     /// When the image that it gets was made, where that is known.
     pub created: Option<Timestamp>,
+    /// Where the image that it has was built from, as far as its labels were read.
+    pub from_origin: Origin,
+    /// Where the image that it gets was built from, as far as its labels were read.
+    pub origin: Origin,
     /// Where it is written.
     pub sites: Vec<Location>,
     /// What its policy says about every tag.
     pub verdicts: Vec<Verdict>,
+}
+
+impl Row {
+    /// The page that compares the commits of the old and the new image.
+    pub fn compare(&self) -> Option<String> {
+        self.origin.since(&self.from_origin)
+    }
+
+    /// What a person may look at: what lies between the two images, else the new one's
+    /// commit, else at least its name.
+    pub fn link(&self) -> Option<String> {
+        let name = || Some(format!("revision {}", self.origin.revision.as_ref()?));
+        self.compare().or_else(|| self.origin.page()).or_else(name)
+    }
 }
 
 /// Why a plan may not be written as it is.
@@ -248,6 +271,8 @@ pub enum Refusal {
 pub struct Plan {
     /// The product's name and version, where there is a product manifest.
     pub product: Option<(String, Option<String>)>,
+    /// The product's version before.
+    pub version_before: Option<String>,
     /// The environment and the tip the plan was made on.
     pub environment: (EnvironmentName, CommitId),
     /// Every component that was looked at, by name.
@@ -394,6 +419,9 @@ pub enum BumpError {
         /// The version asked for.
         to: String,
     },
+    /// The commit's message cannot be written.
+    #[error(transparent)]
+    Message(#[from] crate::ops::commit::TemplateError),
     /// The registry client could not be set up.
     #[error(transparent)]
     Client(RegistryError),

@@ -36,8 +36,12 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         if let Decision::Unknown(error) = &decided.row.decision {
             failed.push((pin.component.clone(), error.clone()));
         }
-        changes.extend(decided.target.map(|target| (pin, target)));
-        rows.push(decided.row);
+        let mut row = decided.row;
+        if let Some(target) = decided.target {
+            (row.from_origin, row.origin) = answers.origins(pin, &target);
+            changes.push((pin, target));
+        }
+        rows.push(row);
     }
     if !failed.is_empty() && !request.keep_going {
         return Err(BumpError::Registry { failed });
@@ -48,13 +52,13 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         _ => None,
     };
     let (rendered, known) = render(scene, &mut edits, &mut refusals)?;
-    let product = scene.state.product.as_ref().map(|tree| {
-        let version = tree.product.version.as_ref();
-        let version = released.or_else(|| version.map(|version| version.value.clone()));
-        (tree.product.name.to_string(), version)
-    });
+    let tree = scene.state.product.as_ref();
+    let version_before =
+        tree.and_then(|tree| tree.product.version.as_ref().map(|it| it.value.clone()));
+    let version = released.or_else(|| version_before.clone());
     Ok(Plan {
-        product,
+        product: tree.map(|tree| (tree.product.name.to_string(), version)),
+        version_before,
         environment: (scene.state.entry.name.clone(), scene.state.commit.clone()),
         digest: digest(&rows, &edits),
         rows,

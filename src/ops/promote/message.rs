@@ -1,101 +1,137 @@
-//! The commit of a promotion: subject, one line per component, trailers.
+//! The commit of a promotion: what it says beyond what all commits say.
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Plan, Request};
+use super::{Decision, Plan, Request, VersionChange};
 use crate::image::Digest;
+use crate::ops::commit::{ComponentChange, Draft, ProductChange, TemplateError, changed};
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
-use crate::product::EnvironmentEntry;
-use crate::repo::{ChangeSet, CommitMessage, RefUpdate};
+use crate::product::{CommitAction, EnvironmentEntry};
+use crate::repo::{ChangeSet, RefUpdate};
 
 /// The plan as a change set on the target's branch.
+///
+/// # Errors
+/// A template of the message is wrong.
 pub fn planned(
     plan: &Plan,
     request: &Request,
     estate: &Estate,
     entry: &EnvironmentEntry,
-) -> Planned {
+) -> Result<Planned, TemplateError> {
+    let templates = &estate.repository().commit;
+    let message = draft(plan, request).message(request.message.as_deref(), templates)?;
     let update = RefUpdate {
         branch: entry.branch.clone(),
         expected: Some(plan.target.1.clone()),
         parent: Some(plan.target.1.clone()),
         edits: plan.edits.clone(),
-        message: message(plan, request),
+        message,
         author: estate.author.clone(),
         committer: estate.committer.clone(),
     };
-    Planned {
+    Ok(Planned {
         digest: plan.digest.clone(),
         changes: ChangeSet {
             updates: vec![update],
         },
         known: plan.known.iter().cloned().collect(),
-    }
+    })
 }
 
 /// Several plans as one change set, written to all branches or to none.
-pub fn planned_together(plans: &[(Plan, Request, EnvironmentEntry)], estate: &Estate) -> Planned {
-    let mut all = plans
+///
+/// # Errors
+/// A template of a message is wrong.
+pub fn planned_together(
+    plans: &[(Plan, Request, EnvironmentEntry)],
+    estate: &Estate,
+) -> Result<Planned, TemplateError> {
+    let all: Result<Vec<Planned>, TemplateError> = plans
         .iter()
-        .map(|(plan, request, entry)| planned(plan, request, estate, entry));
+        .map(|(plan, request, entry)| planned(plan, request, estate, entry))
+        .collect();
+    let mut all = all?.into_iter();
     let Some(mut together) = all.next() else {
-        return Planned::default();
+        return Ok(Planned::default());
     };
-    let mut others = all.peekable();
-    if others.peek().is_none() {
-        return together;
+    if all.len() == 0 {
+        return Ok(together);
     }
-    for other in others {
+    for other in all {
         together.digest.push_str(&other.digest);
         together.changes.updates.extend(other.changes.updates);
         together.known.extend(other.known);
     }
     together.digest = Digest::sha256(together.digest.as_bytes()).to_string();
-    together
+    Ok(together)
 }
 
-/// The commit message.
-fn message(plan: &Plan, request: &Request) -> CommitMessage {
+fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
+    let overrides = request.overrides.iter();
+    Draft {
+        action: CommitAction::Promote,
+        environment: &plan.target.0,
+        product: product_change(plan),
+        source: Some((&plan.source.0, &plan.source.1)),
+        plan: &plan.digest,
+        components: component_changes(plan),
+        units: changed_components(plan),
+        only: &request.only,
+        reason: request.reason.as_deref(),
+        overrides: overrides
+            .map(|(guard, reason)| (guard.as_str(), reason.as_str()))
+            .collect(),
+        subject: subject(plan, request),
+        lines: lines(plan),
+    }
+}
+
+/// The product, as its version goes from the target's to the source's.
+pub(crate) fn product_change(plan: &Plan) -> Option<ProductChange<'_>> {
+    Some(ProductChange {
+        name: plan.product.as_deref()?,
+        from: plan.version.0.as_deref(),
+        version: plan.version.1.as_deref(),
+    })
+}
+
+/// The components whose version changes.
+pub(crate) fn component_changes(plan: &Plan) -> Vec<ComponentChange> {
+    let change = |change: &VersionChange| ComponentChange {
+        name: change.component.to_string(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+        ..ComponentChange::default()
+    };
+    plan.versions.iter().map(change).collect()
+}
+
+/// Their names.
+pub(crate) fn changed_components(plan: &Plan) -> BTreeSet<String> {
+    let versions = plan.versions.iter();
+    versions
+        .map(|change| change.component.to_string())
+        .collect()
+}
+
+fn subject(plan: &Plan, request: &Request) -> String {
     let product = plan.product.as_deref().unwrap_or("images");
-    let version = plan
-        .version
-        .1
-        .as_deref()
-        .filter(|_| request.only.is_empty());
-    let name = version.map_or_else(
-        || product.to_owned(),
-        |version| format!("{product} {version}"),
-    );
-    let what = if request.only.is_empty() {
-        name
-    } else {
-        request.only.join(", ")
+    let what = match (&plan.version.1, request.only.is_empty()) {
+        (_, false) => request.only.join(", "),
+        (Some(version), true) => format!("{product} {version}"),
+        (None, true) => product.to_owned(),
     };
-    let made = format!("promote {what} from {} to {}", plan.source.0, plan.target.0);
-    let (subject, written) = match &request.message {
-        None => (made, String::new()),
-        Some(message) => match message.split_once('\n') {
-            Some((subject, body)) => (subject.to_owned(), format!("{}\n\n", body.trim())),
-            None => (message.clone(), String::new()),
-        },
-    };
-    CommitMessage {
-        subject,
-        body: format!("{written}{}", body(plan)),
-        trailers: trailers(plan, request),
-    }
+    format!("promote {what} from {} to {}", plan.source.0, plan.target.0)
 }
 
-fn body(plan: &Plan) -> String {
-    let mut lines = Vec::new();
-    for change in &plan.versions {
-        lines.push(match (&change.from, &change.to) {
-            (Some(from), Some(to)) => format!("{} {from} -> {to}", change.component),
-            (None, Some(to)) => format!("{} {to} (new)", change.component),
-            (_, None) => format!("{} (removed)", change.component),
-        });
-    }
+fn lines(plan: &Plan) -> Vec<String> {
+    let line = |change: &VersionChange| {
+        let (from, to) = (change.from.as_deref(), change.to.as_deref());
+        changed(change.component.as_str(), from, to, "new")
+    };
+    let mut lines: Vec<String> = plan.versions.iter().map(line).collect();
     for (template, _) in &plan.templates {
         lines.push(format!("templates/{template} changed"));
     }
@@ -107,48 +143,5 @@ fn body(plan: &Plan) -> String {
         };
         lines.push(format!("{} {word}", item.label()));
     }
-    lines.join("\n")
-}
-
-fn trailers(plan: &Plan, request: &Request) -> Vec<(String, String)> {
-    let mut trailers = vec![("Gitops-Action".to_owned(), "promote".to_owned())];
-    if let Some(product) = &plan.product {
-        let version = plan
-            .version
-            .1
-            .as_deref()
-            .map_or_else(String::new, |version| format!("@{version}"));
-        trailers.push(("Gitops-Product".to_owned(), format!("{product}{version}")));
-    }
-    trailers.push((
-        "Gitops-From".to_owned(),
-        format!("{} {}", plan.source.0, plan.source.1),
-    ));
-    trailers.push(("Gitops-To".to_owned(), plan.target.0.to_string()));
-    trailers.push(("Gitops-Plan".to_owned(), plan.digest.clone()));
-    let components: BTreeSet<_> = plan
-        .versions
-        .iter()
-        .map(|change| change.component.to_string())
-        .collect();
-    if !components.is_empty() {
-        trailers.push((
-            "Gitops-Components".to_owned(),
-            components.into_iter().collect::<Vec<_>>().join(" "),
-        ));
-    }
-    if let Some(reason) = &request.reason {
-        trailers.push(("Gitops-Reason".to_owned(), one_line(reason)));
-    }
-    for (guard, reason) in &request.overrides {
-        trailers.push((
-            "Gitops-Override".to_owned(),
-            format!("{guard} {}", one_line(reason)),
-        ));
-    }
-    trailers
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    lines
 }

@@ -21,6 +21,7 @@ pub use blame::blame;
 pub(crate) use bytes::backported;
 pub(crate) use bytes::result as edits;
 pub use facts::{Facts, PromotedFiles, Side, gather};
+pub(crate) use message::{changed_components, component_changes, product_change};
 pub use message::{planned, planned_together};
 pub use plan::{compared, plan};
 pub(crate) use plan::{digest, templates, version, versions};
@@ -291,6 +292,9 @@ pub enum PlanError {
     /// The result can't be checked.
     #[error(transparent)]
     Validate(#[from] ValidateError),
+    /// The commit's message can't be written.
+    #[error(transparent)]
+    Message(#[from] crate::ops::commit::TemplateError),
     /// Git can't be read.
     #[error(transparent)]
     Git(#[from] crate::git::GitError),

@@ -1,38 +1,61 @@
-//! The commit of a rollback: subject, what goes away, trailers.
-
-use std::collections::BTreeSet;
+//! The commit of a rollback: what it says beyond what all commits say.
 
 use super::{Plan, Request};
+use crate::ops::commit::{Draft, TemplateError, changed};
 use crate::ops::estate::Estate;
+use crate::ops::promote::{changed_components, component_changes, product_change};
 use crate::ops::publish::Planned;
-use crate::product::EnvironmentEntry;
-use crate::repo::{ChangeSet, CommitMessage, RefUpdate};
+use crate::product::{CommitAction, EnvironmentEntry};
+use crate::repo::{ChangeSet, RefUpdate};
 
 /// The plan as a change set on the environment's branch.
+///
+/// # Errors
+/// A template of the message is wrong.
 pub fn planned(
     plan: &Plan,
     request: &Request,
     estate: &Estate,
     entry: &EnvironmentEntry,
-) -> Planned {
+) -> Result<Planned, TemplateError> {
     let tip = plan.change.target.1.clone();
+    let templates = &estate.repository().commit;
+    let message = draft(plan, request).message(request.message.as_deref(), templates)?;
     let update = RefUpdate {
         branch: entry.branch.clone(),
         expected: Some(tip.clone()),
         parent: Some(tip),
         edits: plan.change.edits.clone(),
-        message: message(plan, request),
+        message,
         author: estate.author.clone(),
         committer: estate.committer.clone(),
     };
-    Planned {
+    Ok(Planned {
         digest: plan.change.digest.clone(),
         changes: ChangeSet::from(update),
         known: plan.change.known.iter().cloned().collect(),
+    })
+}
+
+fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
+    let change = &plan.change;
+    Draft {
+        action: CommitAction::Rollback,
+        environment: &change.target.0,
+        product: product_change(change),
+        source: Some((&change.source.0, &change.source.1)),
+        plan: &change.digest,
+        components: component_changes(change),
+        units: changed_components(change),
+        only: &request.only,
+        reason: request.reason.as_deref(),
+        overrides: Vec::new(),
+        subject: subject(plan, request),
+        lines: lines(plan),
     }
 }
 
-fn message(plan: &Plan, request: &Request) -> CommitMessage {
+fn subject(plan: &Plan, request: &Request) -> String {
     let environment = &plan.change.target.0;
     let restored = plan.restored.id.short();
     let what = match (&plan.change.version.1, request.only.is_empty()) {
@@ -40,65 +63,17 @@ fn message(plan: &Plan, request: &Request) -> CommitMessage {
         (Some(version), true) => format!("{environment} to {version} ({restored})"),
         (None, true) => format!("{environment} to {restored}"),
     };
-    let made = format!("roll back {what}");
-    let (subject, written) = match &request.message {
-        None => (made, String::new()),
-        Some(message) => match message.split_once('\n') {
-            Some((subject, body)) => (subject.to_owned(), format!("{}\n\n", body.trim())),
-            None => (message.clone(), String::new()),
-        },
-    };
-    CommitMessage {
-        subject,
-        body: format!("{written}{}", body(plan)),
-        trailers: trailers(plan, request),
-    }
+    format!("roll back {what}")
 }
 
-fn body(plan: &Plan) -> String {
-    let mut lines: Vec<String> = plan
-        .change
-        .versions
-        .iter()
-        .map(|change| match (&change.from, &change.to) {
-            (Some(from), Some(to)) => format!("{} {from} -> {to}", change.component),
-            (None, Some(to)) => format!("{} {to} (back)", change.component),
-            (_, None) => format!("{} (removed)", change.component),
-        })
-        .collect();
-    for entry in &plan.undone {
+fn lines(plan: &Plan) -> Vec<String> {
+    let versions = plan.change.versions.iter().map(|change| {
+        let (from, to) = (change.from.as_deref(), change.to.as_deref());
+        changed(change.component.as_str(), from, to, "back")
+    });
+    let undone = plan.undone.iter().map(|entry| {
         let commit = entry.commit.get(..7).unwrap_or_default();
-        lines.push(format!("undoes {commit} {}", entry.subject));
-    }
-    lines.join("\n")
-}
-
-fn trailers(plan: &Plan, request: &Request) -> Vec<(String, String)> {
-    let change = &plan.change;
-    let trailer = |name: &str, value: String| (name.to_owned(), value);
-    let mut trailers = vec![trailer("Gitops-Action", "rollback".to_owned())];
-    if let Some(product) = &change.product {
-        let version = change.version.1.as_deref();
-        let version = version.map_or_else(String::new, |version| format!("@{version}"));
-        trailers.push(trailer("Gitops-Product", format!("{product}{version}")));
-    }
-    trailers.push(trailer(
-        "Gitops-From",
-        format!("{} {}", change.source.0, change.source.1),
-    ));
-    trailers.push(trailer("Gitops-To", change.target.0.to_string()));
-    trailers.push(trailer("Gitops-Plan", change.digest.clone()));
-    let components: BTreeSet<String> = change
-        .versions
-        .iter()
-        .map(|change| change.component.to_string())
-        .collect();
-    if !components.is_empty() {
-        let list = components.into_iter().collect::<Vec<_>>().join(" ");
-        trailers.push(trailer("Gitops-Components", list));
-    }
-    if let Some(reason) = &request.reason {
-        trailers.push(trailer("Gitops-Reason", reason.clone()));
-    }
-    trailers
+        format!("undoes {commit} {}", entry.subject)
+    });
+    versions.chain(undone).collect()
 }

@@ -117,6 +117,9 @@ pub enum RollbackError {
     /// The change can't be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The commit's message can't be written.
+    #[error(transparent)]
+    Message(#[from] super::commit::TemplateError),
     /// The repository can't be read.
     #[error(transparent)]
     Estate(#[from] EstateError),

@@ -23,6 +23,7 @@ pub use live::{Live, NotJudged, Partly};
 
 use crate::check::{Finding, Level, Levels, RuleError, RuleId, SchemaSet, Severity};
 use crate::cluster::ConnectOptions;
+use crate::ops::commit::{self, TemplateError};
 use crate::ops::validate_live::{LiveError, LiveRequest};
 use crate::product::{EnvironmentEntry, Repository, RuleLevel};
 use crate::repo::{CommitId, Location, RepoPath, Snapshot};
@@ -90,6 +91,9 @@ pub enum ValidateError {
     /// The cluster is the wrong one or cannot be asked.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// A template for commits in `gitops.yaml` is wrong.
+    #[error(transparent)]
+    Commit(#[from] TemplateError),
     /// `gitops.yaml` speaks of a rule that does not exist.
     #[error("{location}: {error}")]
     Rule {
@@ -194,6 +198,7 @@ pub fn check_snapshot(
 ) -> Result<Section, ValidateError> {
     let schemas = schemas(options, entry.kubernetes.as_deref())?;
     let levels = levels(repository)?;
+    commit::check(&repository.commit, &entry.name)?;
     let live = options.live.as_ref();
     let live = live.map(|connect| live_request(entry, connect));
     let setup = Setup {

@@ -33,11 +33,26 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
         };
         let _ = writeln!(text, "{quiet}{more}, already newest");
     }
+    text.push_str(&links(plan, style));
     for warning in &plan.warnings {
         let label = style.paint(Tone::Warning, "warning:");
         let _ = writeln!(text, "{label} {}", clean(warning));
     }
     text
+}
+
+/// Where to see what lies between the old and the new images.
+fn links(plan: &Plan, style: &Style) -> String {
+    let mut table = Table::new(0);
+    for row in plan.changes() {
+        if let Some(link) = row.link() {
+            table.row([
+                Cell::from(row.component.to_string()),
+                Cell::new(Tone::Faint, link),
+            ]);
+        }
+    }
+    table.render(style)
 }
 
 /// How much is written: components, files, and the layers that are touched.
@@ -287,7 +302,12 @@ fn row_data(row: &Row, explained: bool) -> Value {
         "image": row.image,
         "from": row.from,
         "to": row.to,
+        "fromDigest": row.from_digest,
         "digest": row.digest,
+        "source": row.origin.source,
+        "fromRevision": row.from_origin.revision,
+        "revision": row.origin.revision,
+        "compare": row.compare(),
         "decision": decision,
         "detail": detail,
         "policy": row.policy,
