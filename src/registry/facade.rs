@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Method;
@@ -193,13 +194,41 @@ impl Registries {
         &self,
         images: &[(Reference, Option<Platform>)],
     ) -> Vec<Result<ImageFacts, RegistryError>> {
+        self.facts_until(None, images)
+    }
+
+    /// The same of what is nice to know: what was not said after `limit`, and what
+    /// cannot be said, is not known.
+    pub fn facts_within(
+        &self,
+        limit: Duration,
+        images: &[(Reference, Option<Platform>)],
+    ) -> Vec<Option<ImageFacts>> {
+        let answers = self.facts_until(Some(limit), images);
+        answers.into_iter().map(Result::ok).collect()
+    }
+
+    fn facts_until(
+        &self,
+        limit: Option<Duration>,
+        images: &[(Reference, Option<Platform>)],
+    ) -> Vec<Result<ImageFacts, RegistryError>> {
         let repositories: Vec<Repository> = images
             .iter()
             .map(|(reference, _)| reference.repository())
             .collect();
         self.inner.announce(repositories.iter());
         let answers = self.batch(images, |inner, (reference, platform)| async move {
-            inner.facts(&reference, platform.as_ref()).await
+            let facts = inner.facts(&reference, platform.as_ref());
+            let Some(limit) = limit else {
+                return facts.await;
+            };
+            let late = |_| RegistryError::Unreachable {
+                registry: reference.repository().host().to_owned(),
+                what: reference.to_string(),
+                reason: "time is up".to_owned(),
+            };
+            tokio::time::timeout(limit, facts).await.map_err(late)?
         });
         self.keep(images, &answers, |recording, (reference, _), facts| {
             recording.note_facts(reference, facts);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::bump_image::{bump, nothing_written, says, shop, shop_with};
 use super::support::Fixture;
 use super::support::faults::{Fault, FaultProxy};
-use super::support::registry::{Auth, ImageFacts, TestRegistry};
+use super::support::registry::{Auth, ImageFacts, TestRegistry, digest_of};
 use super::support::shop as small;
 
 const SOURCE: &str = "https://git.example.com/shop/cart";
@@ -522,6 +522,44 @@ fn a_file_written_by_hand_gives_links_without_being_asked() {
 }
 
 #[test]
+fn image_layouts_give_links_without_being_asked() {
+    let fixture = shop("registry.example.com");
+    let put = |text: String| {
+        let digest = digest_of(text.as_bytes());
+        let blob = format!("images/blobs/{}", digest.replace(':', "/"));
+        fixture.write(&blob, &text);
+        digest
+    };
+    let image = |tag: &str, revision: &str| {
+        let labels = json!({
+            "org.opencontainers.image.source": "https://github.com/example/cart",
+            "org.opencontainers.image.revision": revision,
+        });
+        let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}});
+        let config = put(config.to_string());
+        let manifest = json!({"schemaVersion": 2, "layers": [], "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 1,
+        }});
+        json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+            "digest": put(manifest.to_string()),
+            "annotations": {"org.opencontainers.image.ref.name": format!("shop/cart:{tag}")},
+        })
+    };
+    let manifests = [image("v1.0.0", "aaa1111"), image("v1.1.0", "bbb2222")];
+    let index = json!({"schemaVersion": 2, "manifests": manifests});
+    fixture.write("images/index.json", index.to_string());
+    configure(
+        &fixture,
+        "  registries: {registry.example.com: {layout: images}}\n",
+    );
+    bump(&fixture, &["cart"]).code(0);
+    let link = "\n  https://github.com/example/cart/compare/aaa1111...bbb2222\n";
+    let message = fixture.message_at("env/dev");
+    assert!(message.contains(link), "{message}");
+}
+
+#[test]
 fn templates_of_a_bump_know_digests_and_pages() {
     let (registry, old, new) = carts(&built(SOURCE, "aaa1111"), &built(SOURCE, "bbb2222"));
     let pinned = |product: String| product.replace("cart:v1.0.0", &format!("cart:v1.0.0@{old}"));
@@ -612,4 +650,48 @@ fn a_bump_that_was_overtaken_tells_what_it_replaced_in_the_end() {
     );
     assert!(message.contains(&wanted), "{message}");
     fixture.fsck();
+}
+
+#[test]
+fn a_plan_file_is_not_written_for_a_commit_that_cannot_be_worded() {
+    let fixture = small::branches();
+    small::edit(&fixture, "env/dev", "newer", "cart:v1.0.0", "cart:v1.1.0");
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    configure(&fixture, "  commit: {promote: {subject: '{{ nobody }}'}}\n");
+    let words = ["promote", "staging", "--plan-out", "plan.json"];
+    let failed = fixture.run(&words).code(2);
+    says(&failed, &["gitops.yaml:17:35", "nobody"]);
+    assert!(!fixture.clone.join("plan.json").exists());
+}
+
+#[test]
+fn several_lines_after_m_are_subject_and_body_everywhere() {
+    let words = "first line\n\nand the rest\n";
+    let fixture = Fixture::empty("main", &[]);
+    let begin = ["init", "--product", "shop", "--yes", "-m", words];
+    fixture.run(&begin).code(0);
+    let wanted = "first line\n\nand the rest\n\nGitops-Action: init\n";
+    let message = fixture.message_at("env/dev");
+    assert!(message.starts_with(wanted), "{message}");
+
+    let fixture = small::branches();
+    small::edit(&fixture, "env/staging", "fix", "cart:v1.0.0", "cart:v1.0.1");
+    for (command, branch, rest) in [
+        (
+            &["render", "staging", "--write"][..],
+            "env/staging",
+            "Gitops-Action: render\n",
+        ),
+        (
+            &["backport", "staging"],
+            "env/dev",
+            "cart image\n\nGitops-Action: backport\n",
+        ),
+    ] {
+        let command = [command, &["--yes", "-m", words]].concat();
+        fixture.run(&command).code(0);
+        let message = fixture.message_at(branch);
+        let wanted = format!("first line\n\nand the rest\n\n{rest}");
+        assert!(message.starts_with(&wanted), "{message}");
+    }
 }

@@ -368,6 +368,38 @@ fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
+fn what_is_nice_to_know_is_waited_for_only_so_long() {
+    let registry = TestRegistry::start(Auth::None);
+    for name in ["quick", "slow"] {
+        let labels = vec![("a".to_owned(), name.to_owned())];
+        let facts = ImageFacts {
+            labels,
+            ..ImageFacts::default()
+        };
+        registry.push_with(name, "v1", &facts);
+    }
+    let proxy = FaultProxy::start(registry.address(), |_, target| {
+        match target.contains("slow/blobs") {
+            true => faults::Fault::Delay(Duration::from_secs(60)),
+            false => faults::Fault::Pass,
+        }
+    });
+    let host = proxy.address();
+    let images = ["quick", "slow", "absent"];
+    let images = images.map(|name| (reference(&format!("{host}/{name}:v1")), None));
+    let patient = Settings {
+        timeout: Duration::from_secs(120),
+        ..settings()
+    };
+    let found = registries(patient).facts_within(Duration::from_secs(5), &images);
+    let known: Vec<Option<&str>> = found
+        .iter()
+        .map(|facts| facts.as_ref()?.labels.get("a").map(String::as_str))
+        .collect();
+    assert_eq!(known, [Some("quick"), None, None]);
+}
+
+#[test]
 fn bytes_are_proven_by_their_digest() {
     let manifest = r#"{"schemaVersion":2,"manifests":[]}"#;
     let server = open(move |heard| match heard.method.as_str() {

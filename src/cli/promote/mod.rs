@@ -142,6 +142,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return refused(args, context, all);
     }
     if let (Some(file), [one]) = (&args.plan_out, all) {
+        // Whoever applies it shall not be the first to learn of a wrong template.
+        together(&estate, vec![(one.plan.clone(), *one)]).map_err(failure)?;
         reviewed::write(context, one, file)?;
         return data(args, context, all, None).map(|()| Exit::Ok);
     }

@@ -5,6 +5,7 @@
 //! says so or it costs no request, and a registry that does not tell stops nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::decide::decide;
 use super::{Answer, Request, Scene};
@@ -12,6 +13,9 @@ use crate::image::{Digest, Origin, Platform, Reference, Tag, TagPolicy};
 use crate::product::ComponentName;
 use crate::product::pins::{Pin, Target};
 use crate::registry::Registries;
+
+/// How long a bump waits for what is nice to know.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// By the image, as it was asked for.
 pub(super) type Origins = BTreeMap<Reference, Origin>;
@@ -54,12 +58,12 @@ pub(super) fn ask(
         images.insert(new, platform);
     }
     let images: Vec<(Reference, Option<Platform>)> = images.into_iter().collect();
-    let found = registries.facts(&images);
+    let found = registries.facts_within(PATIENCE, &images);
     let origins = images
         .into_iter()
         .zip(found)
         .filter_map(|((image, _), facts)| {
-            let origin = Origin::from_labels(&facts.ok()?.labels);
+            let origin = Origin::from_labels(&facts?.labels);
             (!origin.is_empty()).then_some((image, origin))
         });
     origins.collect()

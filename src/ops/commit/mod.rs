@@ -18,7 +18,7 @@ use crate::repo::{CommitId, CommitMessage, Location};
 use crate::template::write_message;
 
 pub use specimen::check;
-pub use wording::changed;
+pub use wording::{changed, own_words};
 
 /// A change, as its commit tells it.
 #[derive(Debug, Clone)]
@@ -110,13 +110,11 @@ impl Draft<'_> {
         words: Option<&str>,
         templates: &CommitEntry,
     ) -> Result<CommitMessage, TemplateError> {
-        let words = words.map(str::trim).filter(|words| !words.is_empty());
-        let (subject, body) = match words {
-            Some(words) => {
-                let (subject, more) = words.split_once('\n').unwrap_or((words, ""));
-                let parts = [more.trim().to_owned(), self.lines.join("\n")];
+        let (subject, body) = match own_words(words) {
+            Some((subject, more)) => {
+                let parts = [more, self.lines.join("\n")];
                 let parts: Vec<String> = parts.into_iter().filter(|it| !it.is_empty()).collect();
-                (subject.to_owned(), parts.join("\n\n"))
+                (subject, parts.join("\n\n"))
             }
             None => self.templated(templates)?,
         };

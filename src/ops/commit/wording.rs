@@ -6,6 +6,14 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A person's own words as subject and body: the first line, and what follows it. None
+/// where there is nothing but blanks.
+pub fn own_words(words: Option<&str>) -> Option<(String, String)> {
+    let words = words.map(str::trim).filter(|words| !words.is_empty())?;
+    let (subject, more) = words.split_once('\n').unwrap_or((words, ""));
+    Some((line(subject), body(more)))
+}
+
 /// `cart v1 -> v2`; `back` says what a component is that was not there before.
 pub fn changed(name: &str, from: Option<&str>, to: Option<&str>, back: &str) -> String {
     match (from, to) {

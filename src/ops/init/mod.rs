@@ -14,6 +14,7 @@ pub use propose::{Proposal, ProposedEnvironment, ProposedPin, scan};
 pub use scaffold::{Layout, Scaffold, ScaffoldError, Wish, scaffold};
 pub use scan::ScannedBranch;
 
+use super::commit::own_words;
 use super::estate::{Estate, OpenOptions};
 use super::publish::{PublishError, PublishOptions, Published, publish};
 use crate::config::{CONFIG_FILE, Origin, Resolved};
@@ -339,14 +340,16 @@ impl Maker<'_> {
         let name = self.plan.scaffold.repository.name.as_ref();
         let mut trailers = vec![("Gitops-Action".to_owned(), "init".to_owned())];
         trailers.extend(name.map(|name| ("Gitops-Product".to_owned(), name.to_string())));
+        let words = own_words(self.message);
+        let (subject, body) = words.unwrap_or_else(|| (subject.to_owned(), String::new()));
         RefUpdate {
             branch: branch.clone(),
             expected: None,
             parent: None,
             edits,
             message: CommitMessage {
-                subject: self.message.unwrap_or(subject).to_owned(),
-                body: String::new(),
+                subject,
+                body,
                 trailers,
             },
             author: self.author.clone(),
