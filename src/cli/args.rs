@@ -145,7 +145,7 @@ pub(super) struct WriteArgs {
     /// Commit to the local branches only
     #[arg(long)]
     pub(super) no_push: bool,
-    /// The commit's subject, instead of one made from the plan
+    /// What the commit says: the first line is its subject; goes before templates
     #[arg(short = 'm', long, value_name = "TEXT")]
     pub(super) message: Option<String>,
 }

@@ -56,7 +56,7 @@ pub struct Request {
     pub hotfix: Option<String>,
     /// What the product's own version becomes in the same commit.
     pub product_version: Option<ProductVersion>,
-    /// The commit's subject, instead of one made from the plan.
+    /// What the commit says in a person's own words, subject first.
     pub message: Option<String>,
     /// Also ask about components that are held, to say what they would get.
     pub explain: bool,

@@ -126,13 +126,16 @@ impl Draft<'_> {
     }
 
     fn templated(&self, templates: &CommitEntry) -> Result<(String, String), TemplateError> {
-        let mut subject = self.subject.clone();
-        let mut body = self.lines.join("\n");
+        let (mut subject, mut body) = (self.subject.clone(), self.lines.join("\n"));
+        let own = (templates.subject(self.action), templates.body(self.action));
+        if own == (None, None) {
+            return Ok((subject, body));
+        }
         let facts = facts::of(self);
-        if let Some(template) = templates.body(self.action) {
+        if let Some(template) = own.1 {
             body = write(template, "body", &facts)?;
         }
-        if let Some(template) = templates.subject(self.action) {
+        if let Some(template) = own.0 {
             subject = write(template, "subject", &facts)?;
             if wording::line(&subject).is_empty() {
                 return Err(TemplateError {
