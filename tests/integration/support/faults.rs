@@ -1,12 +1,11 @@
 //! Faults in front of a real server: a small HTTP proxy that passes requests on, except those that a test spoils.
 
-use super::http;
+use super::http::{self, Arrives, Asked, Server, Told};
 use super::process::free_port;
-use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tiny_http::{Header, Request, Response, Server};
 
 /// What happens to one request.
 #[derive(Clone)]
@@ -17,6 +16,8 @@ pub enum Fault {
     Answer(u16, Vec<(String, String)>, String),
     /// It is passed on, but the answer never arrives: the connection closes first.
     CutAnswer,
+    /// It is passed on, and the connection closes after half of the answer's body.
+    HalfAnswer,
     /// The connection closes before the server hears of it.
     Cut,
     /// It is passed on after a while.
@@ -34,9 +35,9 @@ type Decide = dyn FnMut(&str, &str) -> Fault + Send;
 
 /// A proxy on a port of its own; it ends with this value.
 pub struct FaultProxy {
-    server: Arc<Server>,
-    address: SocketAddr,
+    server: Server,
     seen: Arc<Mutex<Vec<String>>>,
+    busiest: Arc<AtomicUsize>,
 }
 
 impl FaultProxy {
@@ -45,100 +46,97 @@ impl FaultProxy {
         upstream: SocketAddr,
         decide: impl FnMut(&str, &str) -> Fault + Send + 'static,
     ) -> Self {
-        let server = Arc::new(Server::http("127.0.0.1:0").expect("a free port"));
-        let address = server.server_addr().to_ip().expect("an IP address");
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (listening, log) = (Arc::clone(&server), Arc::clone(&seen));
-        let decide: Arc<Mutex<Box<Decide>>> = Arc::new(Mutex::new(Box::new(decide)));
-        std::thread::spawn(move || {
-            for request in listening.incoming_requests() {
-                let (decide, log) = (Arc::clone(&decide), Arc::clone(&log));
-                std::thread::spawn(move || {
-                    let method = request.method().as_str().to_owned();
-                    let target = request.url().to_owned();
-                    log.lock().expect("log").push(format!("{method} {target}"));
-                    let fault = (decide.lock().expect("decide"))(&method, &target);
-                    pass(request, upstream, fault);
-                });
-            }
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (running, busiest) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let (log, most) = (Arc::clone(&seen), Arc::clone(&busiest));
+        let decide: Mutex<Box<Decide>> = Mutex::new(Box::new(decide));
+        let server = Server::start(move |asked| {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let line = format!("{} {}", asked.method, asked.target);
+            log.lock().expect("log").push(line);
+            let fault = (decide.lock().expect("decide"))(&asked.method, &asked.target);
+            let told = pass(&asked, upstream, fault);
+            // Before it is sent: who has the answer may ask again at once.
+            running.fetch_sub(1, Ordering::SeqCst);
+            told
         });
         Self {
             server,
-            address,
             seen,
+            busiest,
         }
     }
 
     /// The socket that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Every request so far, `METHOD target`.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("log").clone()
     }
-}
 
-impl Drop for FaultProxy {
-    fn drop(&mut self) {
-        self.server.unblock();
+    /// How many requests were under way at once, at most.
+    pub fn busiest(&self) -> usize {
+        self.busiest.load(Ordering::SeqCst)
     }
 }
 
-fn cut(request: Request) {
-    // The library keeps the connection open, so silence would hang the client:
-    // two line ends instead of a status are the end of it for every client.
-    let mut writer = request.into_writer();
-    let _ = writer.write_all(b"\0\r\n\r\n");
-    let _ = writer.flush();
-}
+/// The connection closes.
+const CUT: Told = Told {
+    status: 0,
+    headers: Vec::new(),
+    body: Vec::new(),
+    arrives: Arrives::Nothing,
+};
 
-fn pass(mut request: Request, upstream: SocketAddr, fault: Fault) {
-    match fault {
-        Fault::Cut => return cut(request),
+fn pass(asked: &Asked, upstream: SocketAddr, fault: Fault) -> Told {
+    let arrives = match fault {
+        Fault::Cut => return CUT,
         Fault::Answer(status, headers, body) => {
-            let mut response = Response::from_string(body).with_status_code(status);
-            for (name, value) in headers {
-                if let Ok(header) = Header::from_bytes(name, value) {
-                    response.add_header(header);
-                }
-            }
-            let _ = request.respond(response);
-            return;
+            return Told {
+                status,
+                headers,
+                body: body.into_bytes(),
+                arrives: Arrives::Whole,
+            };
         }
-        Fault::Delay(time) => std::thread::sleep(time),
-        Fault::Pass | Fault::CutAnswer => {}
-    }
-    let mut body = Vec::new();
-    if request.as_reader().read_to_end(&mut body).is_err() {
-        return;
-    }
-    let headers: Vec<(String, String)> = request
-        .headers()
-        .iter()
-        .map(|header| (header.field.to_string(), header.value.to_string()))
-        .filter(|(name, _)| !hop_by_hop(name))
-        .collect();
-    let headers: Vec<(&str, &str)> = headers
+        Fault::Delay(time) => {
+            std::thread::sleep(time);
+            Arrives::Whole
+        }
+        Fault::Pass => Arrives::Whole,
+        Fault::HalfAnswer => Arrives::Half,
+        Fault::CutAnswer => Arrives::Nothing,
+    };
+    let headers: Vec<(&str, &str)> = asked
+        .headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !hop_by_hop(name))
         .collect();
-    let method = request.method().as_str().to_owned();
-    let target = request.url().to_owned();
-    let Ok(answer) = http::send(upstream, &method, &target, &headers, &body) else {
-        return cut(request);
-    };
-    if matches!(fault, Fault::CutAnswer) {
-        return cut(request);
-    }
-    let mut response = Response::from_data(answer.body.clone()).with_status_code(answer.status);
-    for (name, value) in answer.headers.iter().filter(|(name, _)| !hop_by_hop(name)) {
-        if let Ok(header) = Header::from_bytes(name.as_str(), value.as_str()) {
-            response.add_header(header);
+    let answer = http::send(
+        upstream,
+        &asked.method,
+        &asked.target,
+        &headers,
+        &asked.body,
+    );
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            eprintln!("{} was not passed on: {error}", asked.target);
+            return CUT;
         }
+    };
+    answer.headers.retain(|(name, _)| !hop_by_hop(name));
+    Told {
+        status: answer.status,
+        headers: answer.headers,
+        body: answer.body,
+        arrives,
     }
-    let _ = request.respond(response);
 }
 
 fn hop_by_hop(name: &str) -> bool {

@@ -1,7 +1,10 @@
-//! As much of an HTTP client as seeding a server and passing requests on needs. No TLS, one request per connection.
+//! As much of HTTP as seeding a server, passing requests on and answering them oddly needs. No TLS.
+//! The client opens a connection for each request; the server keeps them, and has a thread for each.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// An answer, read whole.
@@ -45,8 +48,8 @@ pub fn send(
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body)?;
+    // In one piece: a second one would wait for the first one's acknowledgement.
+    stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut all = Vec::new();
     stream.read_to_end(&mut all)?;
     parse(&all, method).ok_or_else(|| std::io::Error::other("not an HTTP answer"))
@@ -89,5 +92,180 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
         }
         body.extend_from_slice(rest.get(..size)?);
         rest = rest.get(size + 2..)?;
+    }
+}
+
+/// A request, read whole.
+pub struct Asked {
+    pub method: String,
+    /// Path and query; a whole address where this is a proxy.
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// How much of an answer arrives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Arrives {
+    Whole,
+    /// Half of the body, then the connection closes.
+    Half,
+    /// Nothing: the connection closes.
+    Nothing,
+}
+
+/// What a request is answered.
+pub struct Told {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub arrives: Arrives,
+}
+
+/// A server on a port of its own; it ends with this value.
+pub struct Server {
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub fn start(answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let over = Arc::new(AtomicBool::new(false));
+        let (answer, ends) = (Arc::new(answer), Arc::clone(&over));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (answer, ends) = (Arc::clone(&answer), Arc::clone(&ends));
+                // Who goes away in the middle has no use for an error.
+                std::thread::spawn(move || {
+                    let _ = converse(&stream, &*answer, &ends);
+                    let _ = stream.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        Self { address, over }
+    }
+
+    /// The socket that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// Answers one request after the other.
+fn converse(
+    mut stream: &TcpStream,
+    answer: &dyn Fn(Asked) -> Told,
+    over: &AtomicBool,
+) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    while let Some(asked) = read_request(&mut reader, stream)? {
+        let closes = asked
+            .header("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let head_only = asked.method == "HEAD";
+        if over.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let told = answer(asked);
+        if told.arrives == Arrives::Nothing {
+            return Ok(());
+        }
+        let mut text = format!("HTTP/1.1 {} Told\r\n", told.status);
+        for (name, value) in &told.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !head_only {
+            text.push_str(&format!("Content-Length: {}\r\n", told.body.len()));
+        }
+        text.push_str("\r\n");
+        let sent = match (head_only, told.arrives) {
+            (true, _) => 0,
+            (false, Arrives::Half) => told.body.len() / 2,
+            (false, _) => told.body.len(),
+        };
+        stream.write_all(&[text.as_bytes(), &told.body[..sent]].concat())?;
+        if closes || told.arrives == Arrives::Half {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The next request; none when the connection was closed.
+fn read_request(
+    reader: &mut impl BufRead,
+    mut stream: &TcpStream,
+) -> std::io::Result<Option<Asked>> {
+    let mut first = String::new();
+    if reader.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    let mut words = first.split_whitespace();
+    let mut asked = Asked {
+        method: words.next().unwrap_or_default().to_owned(),
+        target: words.next().unwrap_or_default().to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        let header = (name.to_owned(), value.trim().to_owned());
+        asked.headers.push(header);
+    }
+    if asked.header("expect").is_some() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let length = asked.header("content-length");
+    let length: usize = length.and_then(|text| text.parse().ok()).unwrap_or(0);
+    if asked.header("transfer-encoding").is_some() {
+        asked.body = read_chunks(reader)?;
+    } else {
+        asked.body.resize(length, 0);
+        reader.read_exact(&mut asked.body)?;
+    }
+    Ok(Some(asked))
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let size = line.trim().split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(size, 16).map_err(std::io::Error::other)?;
+        // Each chunk is followed by the end of a line, the last one too.
+        let start = body.len();
+        body.resize(start + size + 2, 0);
+        reader.read_exact(&mut body[start..])?;
+        body.truncate(start + size);
+        if size == 0 {
+            return Ok(body);
+        }
     }
 }
