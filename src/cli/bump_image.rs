@@ -377,6 +377,9 @@ fn advice(error: &RegistryError) -> String {
         Fault::RateLimited => format!("wait a while, or log in: docker login {host}"),
         Fault::Failed => format!("{host} is in trouble; run it again later"),
         Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
+        Fault::Untrusted => {
+            "name the certificate authority that signed it: SSL_CERT_FILE".to_owned()
+        }
         Fault::Credentials => "repair the credentials, or log in again".to_owned(),
         Fault::NotRecorded => {
             "add it to the file, or ask the registries: --save-tags instead of --tags-from"

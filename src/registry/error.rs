@@ -22,6 +22,16 @@ pub enum RegistryError {
         /// The innermost cause.
         reason: String,
     },
+    /// Whoever answers cannot prove to be the registry, so it was not asked.
+    #[error("{registry} was not asked for {what}, it cannot be trusted: {reason}")]
+    Untrusted {
+        /// The registry's host.
+        registry: String,
+        /// What was to be asked for.
+        what: String,
+        /// What is wrong with its certificate.
+        reason: String,
+    },
     /// An answer that breaks the distribution specification.
     #[error("{registry} gave an unusable answer for {what}: {reason}")]
     Malformed {
@@ -150,6 +160,8 @@ pub enum Fault {
     Failed,
     /// No answer.
     Unreachable,
+    /// A certificate that no known authority signed.
+    Untrusted,
     /// The credentials on this machine could not be used.
     Credentials,
     /// The document that is asked in the place of all registries does not say.
@@ -172,6 +184,7 @@ impl RegistryError {
             }
             RegistryError::NotRecorded { absent: false, .. } => Fault::NotRecorded,
             RegistryError::Unreachable { .. } => Fault::Unreachable,
+            RegistryError::Untrusted { .. } => Fault::Untrusted,
             RegistryError::Credentials { .. } => Fault::Credentials,
             RegistryError::Malformed { .. }
             | RegistryError::Digest { .. }
@@ -185,6 +198,7 @@ impl RegistryError {
         match self {
             RegistryError::Refused(refusal) => Some(&refusal.registry),
             RegistryError::Unreachable { registry, .. }
+            | RegistryError::Untrusted { registry, .. }
             | RegistryError::Malformed { registry, .. }
             | RegistryError::Digest { registry, .. }
             | RegistryError::Credentials { registry, .. }

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 use super::credentials::{CredentialSource, Store};
 use super::error::{Refusal, RegistryError, message};
-use super::http::{Answer, Client, Outgoing};
+use super::http::{Answer, Client, Lost, Outgoing};
 use super::token::{Account, Challenge};
 
 /// Requests under way at one registry.
@@ -141,9 +141,9 @@ impl Host {
     }
 
     /// Sends a request when one of the eight slots is free.
-    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, String> {
+    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, Lost> {
         let Ok(_slot) = self.slots.acquire().await else {
-            return Err("the client was closed".to_owned());
+            return Err(Lost::Hopeless("the client was closed".to_owned()));
         };
         self.client.send(outgoing).await
     }
@@ -202,7 +202,7 @@ impl Host {
             form: None,
             limit: ask.limit,
         };
-        let failed = |reason| self.unreachable(&ask.what, reason);
+        let failed = |lost| self.lost(&ask.what, lost);
         self.send(&outgoing).await.map_err(failed)
     }
 
@@ -219,11 +219,20 @@ impl Host {
             })
     }
 
-    fn unreachable(&self, what: &str, reason: String) -> RegistryError {
-        RegistryError::Unreachable {
-            registry: self.name.clone(),
-            what: what.to_owned(),
-            reason,
+    /// A request without an answer, as an error.
+    pub(super) fn lost(&self, what: &str, lost: Lost) -> RegistryError {
+        let (registry, what) = (self.name.clone(), what.to_owned());
+        match lost {
+            Lost::Untrusted(reason) => RegistryError::Untrusted {
+                registry,
+                what,
+                reason,
+            },
+            lost => RegistryError::Unreachable {
+                registry,
+                what,
+                reason: lost.reason(),
+            },
         }
     }
 
@@ -314,7 +323,7 @@ impl Host {
             form: None,
             limit: 1 << 20,
         };
-        let failed = |reason| self.unreachable(what, reason);
+        let failed = |lost| self.lost(what, lost);
         let answer = self.send(&outgoing).await.map_err(failed)?;
         let challenge = match answer.status.as_u16() {
             401 => Challenge::read(&answer.headers)

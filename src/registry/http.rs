@@ -2,6 +2,7 @@
 //! what is read. Knows nothing about registries.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::Path;
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
@@ -20,6 +21,32 @@ pub(super) struct Outgoing {
     /// How many bytes of an answer are read at most.
     pub(super) limit: usize,
 }
+
+/// Why a request has no answer. Each is a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Nothing came, or it broke off: another attempt may go better.
+    Silent(String),
+    /// Whoever answers there cannot prove to be who was asked.
+    Untrusted(String),
+    /// No attempt will go better.
+    Hopeless(String),
+}
+
+impl Lost {
+    /// What happened.
+    pub(super) fn reason(self) -> String {
+        match self {
+            Lost::Silent(reason) | Lost::Untrusted(reason) | Lost::Hopeless(reason) => reason,
+        }
+    }
+}
+
+/// Hosts that are always reached directly: a proxy's own loopback is another machine's.
+const DIRECT: &str = "localhost,127.0.0.0/8,::1";
+
+/// How much longer than for its next bytes an answer is waited for as a whole.
+const WHOLE: u32 = 6;
 
 /// A whole answer, whatever its status.
 pub(super) struct Answer {
@@ -70,8 +97,11 @@ impl Client {
             .redirect(redirects())
             // The settings say which proxies there are; reqwest would ask the environment.
             .no_proxy();
-        let direct = settings.proxies.no_proxy.as_deref();
-        let direct = || direct.and_then(NoProxy::from_string);
+        let direct = match &settings.proxies.no_proxy {
+            Some(hosts) => format!("{DIRECT},{hosts}"),
+            None => DIRECT.to_owned(),
+        };
+        let direct = || NoProxy::from_string(&direct);
         if let Some(address) = &settings.proxies.http {
             builder = builder.proxy(Proxy::http(address).map_err(reason)?.no_proxy(direct()));
         }
@@ -81,12 +111,8 @@ impl Client {
         if !tls {
             return builder.tls_certs_only([]).build().map_err(reason);
         }
-        for file in &settings.certificate_authorities {
-            let named = |reason: String| format!("{}: {reason}", file.display());
-            let bytes = std::fs::read(file).map_err(|error| named(error.to_string()))?;
-            let certificates =
-                Certificate::from_pem_bundle(&bytes).map_err(|error| named(innermost(&error)))?;
-            builder = builder.tls_certs_merge(certificates);
+        for path in &settings.certificate_authorities {
+            builder = builder.tls_certs_merge(authorities(path)?);
         }
         builder.build().map_err(reason)
     }
@@ -95,16 +121,17 @@ impl Client {
         &self.settings
     }
 
-    /// Sends a request until it is answered for good. The error is the innermost cause.
-    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, String> {
-        let http = self.http(&outgoing.url)?;
+    /// Sends a request until it is answered for good.
+    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, Lost> {
+        let http = self.http(&outgoing.url).map_err(Lost::Hopeless)?;
         let mut attempt = 1;
         loop {
             let result = self.once(http, outgoing).await;
             let asked = match &result {
                 Ok(answer) if !is_passing(answer.status) => return result,
                 Ok(answer) => retry_after(&answer.headers),
-                Err(_) => None,
+                Err(Lost::Silent(_)) => None,
+                Err(_) => return result,
             };
             if attempt >= self.settings.attempts {
                 return result;
@@ -118,7 +145,19 @@ impl Client {
         }
     }
 
-    async fn once(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, String> {
+    async fn once(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, Lost> {
+        // Bytes that trickle in for ever are no answer either.
+        let whole = self.settings.timeout.saturating_mul(WHOLE);
+        match tokio::time::timeout(whole, self.exchange(http, outgoing)).await {
+            Ok(result) => result,
+            Err(_) => Err(Lost::Silent(format!(
+                "no whole answer within {} s",
+                whole.as_secs_f32()
+            ))),
+        }
+    }
+
+    async fn exchange(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, Lost> {
         let mut request = http
             .request(outgoing.method.clone(), outgoing.url.clone())
             .headers(outgoing.headers.clone());
@@ -127,17 +166,15 @@ impl Client {
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body(form.clone());
         }
-        let failed = |error: reqwest::Error| self.reason(&error);
+        let failed = |error: reqwest::Error| self.lost(&error);
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         let headers = response.headers().clone();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > outgoing.limit {
-                return Err(format!(
-                    "the answer is larger than {} bytes",
-                    outgoing.limit
-                ));
+                let reason = format!("the answer is larger than {} bytes", outgoing.limit);
+                return Err(Lost::Hopeless(reason));
             }
             body.extend_from_slice(&chunk);
         }
@@ -156,12 +193,58 @@ impl Client {
         tripled.mul_f64(jitter).min(self.settings.longest_pause)
     }
 
-    fn reason(&self, error: &reqwest::Error) -> String {
+    fn lost(&self, error: &reqwest::Error) -> Lost {
         if error.is_timeout() {
-            return format!("no answer within {} s", self.settings.timeout.as_secs_f32());
+            let seconds = self.settings.timeout.as_secs_f32();
+            return Lost::Silent(format!("no answer within {seconds} s"));
         }
-        innermost(error)
+        let reason = innermost(error);
+        if is_untrusted(error) {
+            return Lost::Untrusted(reason);
+        }
+        // More redirects than are followed, or one out of TLS.
+        if error.is_redirect() {
+            return Lost::Hopeless(reason);
+        }
+        Lost::Silent(reason)
     }
+}
+
+/// The certificates of a file, or of all files of a folder that hold any.
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let named = |reason: String| format!("{}: {reason}", path.display());
+    let unreadable = |error: std::io::Error| named(error.to_string());
+    if !path.is_dir() {
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let certificates =
+            Certificate::from_pem_bundle(&bytes).map_err(|error| named(innermost(&error)))?;
+        return match certificates.is_empty() {
+            true => Err(named("it holds no certificate (PEM)".to_owned())),
+            false => Ok(certificates),
+        };
+    }
+    let entries = std::fs::read_dir(path).map_err(unreadable)?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let read = |file| Certificate::from_pem_bundle(&std::fs::read(file).ok()?).ok();
+    Ok(files.into_iter().filter_map(read).flatten().collect())
+}
+
+/// Whether a certificate is the cause.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        let tls = cause
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| inner?.downcast_ref::<rustls::Error>());
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// Statuses that another attempt may change.

@@ -20,7 +20,7 @@ pub struct Settings {
     pub plain_http: BTreeSet<String>,
     /// Proxies, as the usual variables name them.
     pub proxies: Proxies,
-    /// Files with further certificate authorities (PEM).
+    /// Files with further certificate authorities (PEM), and folders of such files.
     pub certificate_authorities: Vec<PathBuf>,
     /// How long the client waits for a connection, and for the next bytes of an answer.
     pub timeout: Duration,
@@ -94,10 +94,18 @@ impl Settings {
                 https: either("https_proxy").or(all),
                 no_proxy: either("no_proxy"),
             },
-            certificate_authorities: path("SSL_CERT_FILE").into_iter().collect(),
+            certificate_authorities: certificate_authorities(&set),
             ..Settings::default()
         }
     }
+}
+
+/// What OpenSSL and Go go by; folders that are listed but absent are no mistake there.
+fn certificate_authorities(set: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let folders = set("SSL_CERT_DIR").unwrap_or_default();
+    let folders = std::env::split_paths(&folders).filter(|folder| folder.is_dir());
+    let file = set("SSL_CERT_FILE").map(PathBuf::from);
+    file.into_iter().chain(folders).collect()
 }
 
 fn credential_files(path: &dyn Fn(&str) -> Option<PathBuf>, home: Option<&Path>) -> Vec<PathBuf> {

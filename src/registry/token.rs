@@ -109,6 +109,9 @@ pub(super) struct Account {
 struct Tokens {
     by_path: BTreeMap<String, HeaderValue>,
     one_by_one: bool,
+    /// A failure that would only repeat itself: whoever waits for a token is told at
+    /// once. A wrong password sent fifty times locks an account.
+    failed: Option<RegistryError>,
 }
 
 impl Account {
@@ -140,6 +143,9 @@ impl Account {
         {
             return Ok(Some(token.clone()));
         }
+        if let Some(error) = &tokens.failed {
+            return Err(error.clone());
+        }
         let alone = BTreeSet::from([path.to_owned()]);
         let mut paths = alone.clone();
         if refused.is_none() && !tokens.one_by_one {
@@ -155,18 +161,35 @@ impl Account {
             service,
             found: &self.found,
         };
-        let token = match service.token(&paths).await {
-            Err(RegistryError::Refused(refusal)) if paths.len() > 1 && refusal.status < 500 => {
-                tokens.one_by_one = true;
-                paths = alone;
-                service.token(&paths).await?
-            }
-            other => other?,
-        };
+        let mut answer = service.token(&paths).await;
+        if paths.len() > 1 && answer.as_ref().is_err_and(|error| !self.is_final(error)) {
+            tokens.one_by_one = true;
+            paths = alone;
+            answer = service.token(&paths).await;
+        }
+        if let Err(error) = &answer
+            && self.is_final(error)
+        {
+            tokens.failed = Some(error.clone());
+        }
+        let token = answer?;
         for path in paths {
             tokens.by_path.insert(path, token.clone());
         }
         Ok(Some(token))
+    }
+
+    /// Whether a failure of the token service is about this login or the service itself,
+    /// and not about one of the repositories.
+    fn is_final(&self, error: &RegistryError) -> bool {
+        match error {
+            RegistryError::Refused(refusal) => match refusal.status {
+                401 => self.found.login != Login::Anonymous,
+                429 => true,
+                status => status >= 500,
+            },
+            _ => true,
+        }
     }
 
     fn basic(&self) -> Option<HeaderValue> {
@@ -203,15 +226,11 @@ impl Service<'_> {
             _ => format!("{} repositories", paths.len()),
         };
         let outgoing = self.request(paths, &what)?;
-        let answer =
-            self.host
-                .send(&outgoing)
-                .await
-                .map_err(|reason| RegistryError::Unreachable {
-                    registry: self.host.name().to_owned(),
-                    what: format!("a token for {what} ({})", self.realm),
-                    reason,
-                })?;
+        let lost = |lost| {
+            let what = format!("a token for {what} ({})", self.realm);
+            self.host.lost(&what, lost)
+        };
+        let answer = self.host.send(&outgoing).await.map_err(lost)?;
         if !answer.status.is_success() {
             return Err(RegistryError::Refused(Box::new(Refusal {
                 registry: self.host.name().to_owned(),

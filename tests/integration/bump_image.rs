@@ -9,7 +9,7 @@ use super::support::faults::{Fault, FaultProxy, dead_address};
 use super::support::registry::{Auth, ImageFacts, PASSWORD, TestRegistry, USER};
 use super::support::{Env, Fixture};
 
-const GITOPS: &str = "\
+pub(super) const GITOPS: &str = "\
 apiVersion: kubectl-gitops/v1alpha1
 kind: Repository
 metadata: {name: shop}
@@ -102,7 +102,7 @@ pub(super) fn registry() -> TestRegistry {
     registry
 }
 
-fn seed(registry: &TestRegistry) {
+pub(super) fn seed(registry: &TestRegistry) {
     for name in ["cart", "mail", "web"] {
         registry.push(&format!("shop/{name}"), "v1.0.0");
     }
@@ -621,7 +621,7 @@ fn silence_is_no_answer_and_keeping_going_lists_who_was_silent() {
     assert!(product.contains("mail:v1.1.0@"), "{product}");
 }
 
-fn log_in(env: &Env, host: &str, password: &str) {
+pub(super) fn log_in(env: &Env, host: &str, password: &str) {
     use base64::Engine as _;
     let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"));
     let folder = env.join("home/.docker");

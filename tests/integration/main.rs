@@ -42,6 +42,8 @@ mod publish;
 mod push;
 mod races;
 mod registries;
+mod registry_requests;
+mod registry_tokens;
 mod render;
 mod reverts;
 mod rollback;

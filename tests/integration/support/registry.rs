@@ -2,6 +2,7 @@
 
 use super::http::{self, Answer};
 use super::process::{Guarded, free_port, program, server_folder};
+use super::tokens;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -26,6 +27,8 @@ pub enum Auth {
     /// Everybody, over TLS with a certificate of the authority at [`authority`].
     /// Nothing can be pushed: the tests' own client speaks no TLS.
     Tls,
+    /// Whoever brings a token for the repository; see [`TestRegistry::with_tokens`].
+    Tokens,
 }
 
 /// What an image says about itself.
@@ -49,9 +52,19 @@ pub struct TestRegistry {
 impl TestRegistry {
     /// Starts a registry on a free port.
     pub fn start(auth: Auth) -> Self {
+        Self::start_with(auth, "")
+    }
+
+    /// Starts a registry that sends its visitors to the token service at `realm`, and
+    /// knows what that has signed by its public key.
+    pub fn with_tokens(realm: &str) -> Self {
+        Self::start_with(Auth::Tokens, realm)
+    }
+
+    fn start_with(auth: Auth, realm: &str) -> Self {
         let mut failure = String::new();
         for _ in 0..3 {
-            match Self::try_start(auth) {
+            match Self::try_start(auth, realm) {
                 Ok(registry) => return registry,
                 Err(error) => failure = error,
             }
@@ -59,7 +72,7 @@ impl TestRegistry {
         panic!("no registry: {failure}")
     }
 
-    fn try_start(auth: Auth) -> Result<Self, String> {
+    fn try_start(auth: Auth, realm: &str) -> Result<Self, String> {
         let dir = server_folder("registry");
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut config = format!(
@@ -87,6 +100,15 @@ impl TestRegistry {
                 "auth: {{htpasswd: {{realm: tests, path: \"{}\"}}}}",
                 file.display()
             );
+        }
+        if auth == Auth::Tokens {
+            let keys = dir.join("jwks.json");
+            std::fs::write(&keys, tokens::jwks().to_string()).map_err(|error| error.to_string())?;
+            let token = json!({
+                "realm": realm, "service": tokens::SERVICE, "issuer": tokens::ISSUER,
+                "jwks": keys, "signingalgorithms": ["EdDSA"],
+            });
+            let _ = writeln!(config, "auth: {{token: {token}}}");
         }
         let file = dir.join("config.yml");
         std::fs::write(&file, config).map_err(|error| error.to_string())?;
@@ -211,10 +233,21 @@ impl TestRegistry {
     }
 
     fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let credentials = basic(USER, PASSWORD);
+        let credentials = match self.auth {
+            Auth::None | Auth::Tls => None,
+            Auth::Basic => Some(basic(USER, PASSWORD)),
+            Auth::Tokens => {
+                let ends = ["/blobs/", "/manifests/", "/tags/"];
+                let path = target.trim_start_matches("/v2/");
+                let end = ends.iter().filter_map(|end| path.find(end)).min();
+                let repository = path[..end.expect("a repository")].to_owned();
+                let token = tokens::token(&[repository], &["pull", "push"]);
+                Some(format!("Bearer {token}"))
+            }
+        };
         let mut headers = headers.to_vec();
-        if self.auth == Auth::Basic {
-            headers.push(("Authorization", &credentials));
+        if let Some(value) = &credentials {
+            headers.push(("Authorization", value));
         }
         http::send(self.address, method, target, &headers, body).expect("the registry answers")
     }

@@ -1,0 +1,163 @@
+//! A real registry behind token authentication: its own implementation, with a token
+//! service of the tests that signs real tokens.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use kubectl_gitops::image::Reference;
+use kubectl_gitops::registry::{Fault, Manifest, ManifestQuery, Registries};
+use kubectl_gitops::registry::{RegistryError, Settings};
+
+use super::support::registry::{PASSWORD, TestRegistry, USER};
+use super::support::scripted::Say;
+use super::support::tokens::{IDENTITY, TokenService};
+
+fn settings() -> Settings {
+    Settings {
+        backoff: Duration::from_millis(1),
+        ..Settings::default()
+    }
+}
+
+/// Settings with a login, in the form that it stands in Docker's file.
+fn logged_in(folder: &Path, host: &str, login: serde_json::Value) -> Settings {
+    let file = folder.join("config.json");
+    let config = serde_json::json!({"auths": {host: login}});
+    std::fs::write(&file, config.to_string()).unwrap();
+    Settings {
+        credential_files: vec![file],
+        ..settings()
+    }
+}
+
+fn password(password: &str) -> serde_json::Value {
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"));
+    serde_json::json!({ "auth": auth })
+}
+
+fn ask(settings: Settings, images: &[String]) -> Vec<Result<Manifest, RegistryError>> {
+    let query = |image: &String| ManifestQuery {
+        reference: image.parse::<Reference>().unwrap(),
+        platforms: false,
+    };
+    let queries: Vec<ManifestQuery> = images.iter().map(query).collect();
+    Registries::new(settings).unwrap().manifests(&queries)
+}
+
+fn images(registry: &TestRegistry, count: usize) -> Vec<String> {
+    let host = registry.host();
+    (0..count)
+        .map(|number| {
+            registry.push(&format!("shop/s{number}"), "v1");
+            format!("{host}/shop/s{number}:v1")
+        })
+        .collect()
+}
+
+#[test]
+fn tokens_are_had_for_passwords_and_identities_and_for_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let service = TokenService::start();
+    let registry = TestRegistry::with_tokens(&service.realm());
+    let images = images(&registry, 3);
+    let host = registry.host();
+    for login in [
+        password(PASSWORD),
+        serde_json::json!({"identitytoken": IDENTITY}),
+        serde_json::json!({"username": "<token>", "password": IDENTITY}),
+    ] {
+        let before = service.heard().len();
+        let answers = ask(logged_in(home.path(), &host, login.clone()), &images);
+        assert!(answers.iter().all(Result::is_ok), "{login}: {answers:?}");
+        assert_eq!(service.heard().len(), before + 1, "one token for all");
+    }
+    for (login, said, fault) in [
+        (
+            None,
+            "answered 401 for shop/s0:v1, without credentials",
+            401,
+        ),
+        (
+            Some(password("hunter2")),
+            "answered 401 for 3 repositories, with the credentials of",
+            401,
+        ),
+        (
+            Some(serde_json::json!({"identitytoken": "hunter2"})),
+            "incorrect username or password",
+            401,
+        ),
+    ] {
+        let settings = match login {
+            Some(login) => logged_in(home.path(), &host, login),
+            None => settings(),
+        };
+        let answers = ask(settings, &images);
+        let error = answers[0].as_ref().unwrap_err();
+        assert_eq!((error.fault(), fault), (Fault::Unauthorized, 401));
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(said), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_sent_once_however_many_images_there_are() {
+    let home = tempfile::tempdir().unwrap();
+    let service = TokenService::start();
+    let registry = TestRegistry::with_tokens(&service.realm());
+    let host = registry.host();
+    let images: Vec<String> = (0..20).map(|n| format!("{host}/shop/s{n}:v1")).collect();
+    let answers = ask(logged_in(home.path(), &host, password("hunter2")), &images);
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    assert_eq!(service.heard().len(), 1, "accounts are locked for less");
+}
+
+#[test]
+fn a_token_that_the_registry_refuses_is_renewed_once() {
+    let home = tempfile::tempdir().unwrap();
+    let forged = |number| (number == 0).then(|| Say::new(200, r#"{"token":"e30.e30.e30"}"#));
+    let service = TokenService::spoiled(forged);
+    let registry = TestRegistry::with_tokens(&service.realm());
+    let images = images(&registry, 1);
+    let login = logged_in(home.path(), &registry.host(), password(PASSWORD));
+    let answers = ask(login, &images);
+    assert!(answers[0].is_ok(), "{answers:?}");
+    assert_eq!(service.heard().len(), 2);
+}
+
+/// What the token service says first, whether that passes, and how often it is asked.
+#[test]
+fn a_token_service_in_trouble_is_waited_for_as_a_registry_is() {
+    let limited = |after: &'static str| Say::new(429, "").header("Retry-After", after);
+    let long_ago = "Thu, 01 Jan 2015 00:00:00 GMT";
+    for (spoilt, says, requests, fault) in [
+        (1, limited("0"), 2, None),
+        (1, limited(long_ago), 2, None),
+        (3, Say::new(503, ""), 4, None),
+        // Longer than anybody waits: told at once, to all.
+        (9, limited("3600"), 1, Some(Fault::RateLimited)),
+        (9, Say::new(503, ""), 4, Some(Fault::Failed)),
+        (9, Say::new(200, "{}"), 1, Some(Fault::Failed)),
+        (9, Say::new(200, "<html>"), 1, Some(Fault::Failed)),
+        // This may be about one of the repositories: each is asked for by itself.
+        (9, Say::new(403, ""), 1 + 3, Some(Fault::Forbidden)),
+        (1, Say::new(400, ""), 1 + 3, None),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let shown = format!("{says:?}");
+        let service = TokenService::spoiled(move |number| (number < spoilt).then(|| says.clone()));
+        let registry = TestRegistry::with_tokens(&service.realm());
+        let images = images(&registry, 3);
+        let started = Instant::now();
+        let login = logged_in(home.path(), &registry.host(), password(PASSWORD));
+        let answers = ask(login, &images);
+        assert!(started.elapsed() < Duration::from_secs(30), "{shown}");
+        for answer in &answers {
+            let found = answer.as_ref().err().map(RegistryError::fault);
+            assert_eq!(found, fault, "{shown}: {answers:?}");
+        }
+        assert_eq!(service.heard().len(), requests, "{shown}");
+    }
+}
