@@ -2,9 +2,11 @@
 //! writer.
 
 use super::args::{OutputArgs, WriteArgs};
+use super::cluster::pull_secrets_failure;
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, open_to_write};
+use super::registry_options::RegistryArgs;
 use super::tag_file::TagFileArgs;
 use super::writing::{self, Again};
 use crate::image::TagPolicy;
@@ -14,7 +16,7 @@ use crate::ops::bump_image::{
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::ComponentName;
-use crate::registry::{Fault, RegistryError, Settings};
+use crate::registry::{Fault, RegistryError};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
 
@@ -71,6 +73,8 @@ pub(super) struct Args {
     /// Say for every tag why it was or was not chosen
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    registries: RegistryArgs,
     #[command(flatten)]
     tags: TagFileArgs,
     #[command(flatten)]
@@ -132,8 +136,10 @@ fn ask(
         .work_tree()
         .unwrap_or_else(|| estate.git.git_dir());
     let settings = || {
-        let settings = Settings::from_variables(&|name| context.variable(name));
-        bump_image::local_settings(scene, root, settings)
+        let settings = args
+            .registries
+            .settings(context, (estate, scene), failure)?;
+        Ok(bump_image::local_settings(scene, root, settings))
     };
     let client = |error| failure(BumpError::Client(error));
     let (registries, now) = args.tags.registries(context, settings, client)?;
@@ -358,6 +364,7 @@ fn failure(error: BumpError) -> Failure {
             failure.hint("or go on without them: --keep-going")
         }
         BumpError::Message(error) => writing::message_failure(error),
+        BumpError::Cluster(error) => pull_secrets_failure(error),
         BumpError::Client(_) => Failure::new(FailureKind::Usage, error),
         other => Failure::new(FailureKind::Usage, other),
     }
@@ -378,7 +385,7 @@ fn advice(error: &RegistryError) -> String {
         Fault::Failed => format!("{host} is in trouble; run it again later"),
         Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
         Fault::Untrusted => {
-            "name the certificate authority that signed it: SSL_CERT_FILE".to_owned()
+            "name the certificate authority that signed it: --registry-ca FILE".to_owned()
         }
         Fault::Credentials => "repair the credentials, or log in again".to_owned(),
         Fault::NotRecorded => {

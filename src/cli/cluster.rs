@@ -41,6 +41,26 @@ pub(super) fn live_failure(error: LiveError) -> Failure {
     }
 }
 
+/// Why pull secrets could not be had.
+pub(super) fn pull_secrets_failure(error: LiveError) -> Failure {
+    let without = "or go by the logins on this machine: leave --pull-secrets out";
+    let first = match &error {
+        LiveError::Cluster(ClusterError::Forbidden { .. }) => {
+            "--pull-secrets lists the service accounts of the namespace and gets the secrets that they name"
+        }
+        LiveError::Cluster(ClusterError::Unauthorized { .. }) => {
+            "log in to the cluster again, or choose another user with --user"
+        }
+        LiveError::Cluster(_) => {
+            return Failure::new(FailureKind::Unreachable, error).hint(without);
+        }
+        _ => return live_failure(error),
+    };
+    Failure::new(FailureKind::Unreachable, error)
+        .hint(first)
+        .hint(without)
+}
+
 fn connect_failure(error: ConnectError) -> Failure {
     let hint = match &error {
         ConnectError::NoKubeconfig { .. } => {

@@ -22,6 +22,7 @@ mod opening;
 mod pins;
 mod program;
 mod promote;
+mod registry_options;
 mod render;
 mod rollback;
 mod schema;

@@ -30,14 +30,14 @@ impl TagFileArgs {
     pub(super) fn registries(
         &self,
         context: &Context,
-        settings: impl FnOnce() -> Settings,
+        settings: impl FnOnce() -> Result<Settings, Failure>,
         failure: impl Fn(RegistryError) -> Failure,
     ) -> Result<(Registries, Timestamp), Failure> {
         let now = Timestamp::from_second(context.now()).unwrap_or_default();
         let Some(file) = &self.tags_from else {
             let settings = Settings {
                 record: self.save_tags.is_some(),
-                ..settings()
+                ..settings()?
             };
             return Ok((Registries::new(settings).map_err(failure)?, now));
         };

@@ -3,13 +3,14 @@
 //! A [`Cluster`] is connected to as kubectl connects: the same kubeconfig
 //! files, contexts, credential plugins and impersonation. It tells which
 //! cluster it is ([`Cluster::uid`]), which kinds it serves
-//! ([`Cluster::discover`]) and what it would say to objects
-//! ([`Cluster::dry_run_all`]).
+//! ([`Cluster::discover`]), what it would say to objects
+//! ([`Cluster::dry_run_all`]) and which logins it pulls images with
+//! ([`Cluster::pull_secret`]).
 //!
 //! This room never writes: every request is a read or carries `dryRun=All`.
 //! Functions block; what runs at the same time inside stays inside. Values of
 //! Secrets are taken out of everything the server says before it leaves
-//! [`Verdict`].
+//! [`Verdict`]; a [`PullSecret`] holds logins and does not print them.
 
 mod client;
 mod discovery;
@@ -18,6 +19,7 @@ mod error;
 mod field;
 mod kubeconfig;
 mod mask;
+mod pull_secrets;
 mod verdict;
 
 pub use client::Cluster;
@@ -25,4 +27,5 @@ pub use discovery::{ApiKind, Catalog};
 pub use dry_run::{DryRun, DryRunOptions, Mode, Proposal};
 pub use error::{ClusterError, ConnectError};
 pub use kubeconfig::ConnectOptions;
+pub use pull_secrets::PullSecret;
 pub use verdict::{Objection, Refusal, Verdict};

@@ -13,12 +13,14 @@ pub mod promote;
 pub mod publish;
 pub mod render;
 pub mod rerender;
+mod right_cluster;
 pub mod rollback;
 pub mod status;
 pub mod validate;
 mod validate_live;
 
+pub use right_cluster::{LiveError, LiveRequest};
 pub use validate_live::{
-    ADMISSION, CONFLICT, Fidelity, LiveError, LiveReport, LiveRequest, NO_NAMESPACE, REFUSED,
-    UNKNOWN_KIND, Unjudged, WARNING, validate_live,
+    ADMISSION, CONFLICT, Fidelity, LiveReport, NO_NAMESPACE, REFUSED, UNKNOWN_KIND, Unjudged,
+    WARNING, validate_live,
 };

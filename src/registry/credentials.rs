@@ -1,18 +1,16 @@
-//! Credentials from Docker's and Podman's configuration files and from credential
-//! helpers. Refuses to keep them anywhere else, and never prints one.
+//! Credentials from documents that were handed in, from Docker's and Podman's
+//! configuration files and from credential helpers. Refuses to keep them anywhere else,
+//! to start a helper for a document's sake, and never prints one.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fmt;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use serde_json::Value;
 
+use super::credential_helper;
 use super::error::RegistryError;
 use super::settings::Settings;
 
@@ -25,6 +23,8 @@ pub enum CredentialSource {
     File(PathBuf),
     /// A credential helper, named by a configuration file.
     Helper(String),
+    /// A document that was handed in, by the name of its place.
+    Document(String),
 }
 
 impl fmt::Display for CredentialSource {
@@ -40,7 +40,27 @@ impl fmt::Display for CredentialSource {
                     "with the credentials of docker-credential-{name}"
                 )
             }
+            CredentialSource::Document(place) => {
+                write!(formatter, "with the credentials of {place}")
+            }
         }
+    }
+}
+
+/// A configuration document that is in no file on this machine. Only the logins that
+/// stand in it count: what came from elsewhere starts no program here.
+#[derive(Clone)]
+pub struct CredentialDocument {
+    /// What messages call it.
+    pub place: String,
+    /// The document, as Docker writes it.
+    pub config: Value,
+}
+
+impl fmt::Debug for CredentialDocument {
+    /// It holds secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CredentialDocument({})", self.place)
     }
 }
 
@@ -103,9 +123,18 @@ impl Store {
         }
     }
 
-    /// Looks a repository's login up: in each file the most specific key first, then
-    /// the file's credential store. Nothing found is an anonymous login. Blocks.
+    /// Looks a repository's login up: in each document, then in each file, the most
+    /// specific key first, then the file's credential store. Nothing found is an
+    /// anonymous login. Blocks.
     pub(super) fn look_up(&self, host: &str, path: &str) -> Result<Found, RegistryError> {
+        for document in &self.settings.documents {
+            for key in keys(host, path) {
+                if let Some(login) = stored(&document.config, &key, &document.place, host)? {
+                    let source = CredentialSource::Document(document.place.clone());
+                    return Ok(found(login, source, key));
+                }
+            }
+        }
         for file in &self.settings.credential_files {
             let Some(config) = read(file, host)? else {
                 continue;
@@ -120,7 +149,7 @@ impl Store {
                         key,
                     ));
                 }
-                if let Some(login) = stored(&config, &key, file, host)? {
+                if let Some(login) = stored(&config, &key, &file.display(), host)? {
                     return Ok(found(login, CredentialSource::File(file.clone()), key));
                 }
             }
@@ -144,7 +173,7 @@ impl Store {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers
             .entry((helper.to_owned(), host.to_owned()))
-            .or_insert_with(|| ask_helper(&self.settings, helper, host))
+            .or_insert_with(|| credential_helper::ask(&self.settings, helper, host))
             .clone()
     }
 }
@@ -172,7 +201,7 @@ fn read(file: &Path, host: &str) -> Result<Option<Value>, RegistryError> {
         })
 }
 
-fn unusable(host: &str, place: impl ToString, reason: impl ToString) -> RegistryError {
+pub(super) fn unusable(host: &str, place: impl ToString, reason: impl ToString) -> RegistryError {
     RegistryError::Credentials {
         registry: host.to_owned(),
         place: place.to_string(),
@@ -216,17 +245,48 @@ fn normal_key(key: &str) -> String {
     }
 }
 
-/// A login that stands in the file itself.
+/// Whether a key with `*` in its host means this one, as the kubelet reads it: each
+/// label of the host is a pattern of its own, and the path stands as it is.
+fn fits(written: &str, key: &str) -> bool {
+    let written = normal_key(written);
+    let parts = |text: &str| -> (String, Option<String>) {
+        match text.split_once('/') {
+            Some((host, path)) => (host.to_owned(), Some(path.to_owned())),
+            None => (text.to_owned(), None),
+        }
+    };
+    let ((pattern, path), (host, wanted)) = (parts(&written), parts(key));
+    let (patterns, labels) = (pattern.split('.'), host.split('.'));
+    pattern.contains('*')
+        && path == wanted
+        && patterns.clone().count() == labels.clone().count()
+        && patterns.zip(labels).all(|(one, label)| like(one, label))
+}
+
+/// Whether a text is what a pattern describes, in which `*` stands for any text.
+fn like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, rest)) => text.strip_prefix(head).is_some_and(|text| {
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.rev().any(|at| like(rest, &text[at..]))
+        }),
+    }
+}
+
+/// A login that stands in the file or document itself.
 fn stored(
     config: &Value,
     key: &str,
-    file: &Path,
+    place: &dyn fmt::Display,
     host: &str,
 ) -> Result<Option<Login>, RegistryError> {
     let Some(auths) = config["auths"].as_object() else {
         return Ok(None);
     };
-    let Some((_, entry)) = auths.iter().find(|(written, _)| normal_key(written) == key) else {
+    let exact = || auths.iter().find(|(written, _)| normal_key(written) == key);
+    let by_pattern = || auths.iter().find(|(written, _)| fits(written, key));
+    let Some((_, entry)) = exact().or_else(by_pattern) else {
         return Ok(None);
     };
     let text = |name: &str| entry[name].as_str().filter(|text| !text.is_empty());
@@ -241,7 +301,7 @@ fn stored(
         let login = decoded.as_deref().and_then(|text| text.split_once(':'));
         let Some((user, password)) = login else {
             let reason = format!("the auth of {key} is not base64 of user:password");
-            return Err(unusable(host, file.display(), reason));
+            return Err(unusable(host, place, reason));
         };
         return Ok(Some(password_or_identity(
             user,
@@ -254,7 +314,7 @@ fn stored(
     }
 }
 
-fn password_or_identity(user: &str, password: &str) -> Login {
+pub(super) fn password_or_identity(user: &str, password: &str) -> Login {
     if user == "<token>" {
         return Login::Identity(password.to_owned());
     }
@@ -264,92 +324,11 @@ fn password_or_identity(user: &str, password: &str) -> Login {
     }
 }
 
-/// Asks `docker-credential-NAME`; `None` when it knows no login for the host.
-fn ask_helper(settings: &Settings, name: &str, host: &str) -> Result<Option<Login>, RegistryError> {
-    let program = format!("docker-credential-{name}");
-    let wrong = |reason: String| unusable(host, &program, reason);
-    if name.contains(['/', '\\']) {
-        return Err(wrong("a helper's name is no path".to_owned()));
-    }
-    let server = match host {
-        "docker.io" => "https://index.docker.io/v1/",
-        _ => host,
-    };
-    let (succeeded, output) = run(
-        &program,
-        server,
-        settings.helper_path.as_ref(),
-        settings.helper_timeout,
-    )
-    .map_err(wrong)?;
-    if !succeeded {
-        let text = String::from_utf8_lossy(&output).to_ascii_lowercase();
-        if text.contains("credentials not found") {
-            return Ok(None);
-        }
-        return Err(wrong("it failed".to_owned()));
-    }
-    let answer: Value =
-        serde_json::from_slice(&output).map_err(|_| wrong("its answer is no JSON".to_owned()))?;
-    match (answer["Username"].as_str(), answer["Secret"].as_str()) {
-        (Some(""), Some("")) => Ok(None),
-        (Some(user), Some(secret)) => Ok(Some(password_or_identity(user, secret))),
-        _ => Err(wrong("its answer has no Username and Secret".to_owned())),
-    }
-}
-
-/// Runs a helper and gives its success and output. Errors are already sentences.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "credential helpers are programs; this is the one place that starts them"
-)]
-fn run(
-    program: &str,
-    server: &str,
-    path: Option<&OsString>,
-    timeout: Duration,
-) -> Result<(bool, Vec<u8>), String> {
-    let mut command = Command::new(program);
-    if let Some(path) = path {
-        command.env("PATH", path);
-    }
-    let mut child = command
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    if let Some(mut input) = child.stdin.take() {
-        // A helper that does not read its input says so by its exit.
-        let _ = input.write_all(server.as_bytes());
-    }
-    let (sender, receiver) = mpsc::channel();
-    let output = child.stdout.take();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(output) = output {
-            let _ = output.take(1 << 20).read_to_end(&mut bytes);
-        }
-        let _ = sender.send(bytes);
-    });
-    match receiver.recv_timeout(timeout) {
-        Ok(bytes) => {
-            let status = child.wait().map_err(|error| error.to_string())?;
-            Ok((status.success(), bytes))
-        }
-        Err(_) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(format!("no answer within {} s", timeout.as_secs_f32()))
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn look_up(settings: &Settings, host: &str, path: &str) -> Result<Found, RegistryError> {
         Store::new(Arc::new(settings.clone())).look_up(host, path)
@@ -406,6 +385,64 @@ mod tests {
             (found.login, found.source),
             (Login::Anonymous, CredentialSource::Anonymous)
         );
+    }
+
+    #[test]
+    fn documents_go_before_files_and_start_no_program() {
+        let (dir, mut settings) = with(&format!(
+            r#"{{"auths":{{"a.example.com":{{"auth":"{0}"}},"b.example.com":{{"auth":"{0}"}}}}}}"#,
+            auth("file:p")
+        ));
+        helper(&dir, "evil", &format!("touch {}/ran", dir.path().display()));
+        settings.documents = vec![CredentialDocument {
+            place: "secret pull".into(),
+            config: serde_json::json!({
+                "auths": {
+                    "a.example.com": {"username": "document", "password": "hunter2"},
+                    "*.mirror.example.com/team": {"auth": auth("team:q")},
+                    "broken.example.com": {"auth": "hunter2!"},
+                },
+                "credHelpers": {"b.example.com": "evil"}, "credsStore": "evil",
+            }),
+        }];
+        let user = |host: &str, path: &str| {
+            let found = look_up(&settings, host, path).unwrap();
+            match found.login {
+                Login::Password { user, .. } => format!("{user} {}", found.source),
+                _ => found.source.to_string(),
+            }
+        };
+        let secret = "with the credentials of secret pull";
+        assert_eq!(user("a.example.com", "x"), format!("document {secret}"));
+        assert!(user("b.example.com", "x").starts_with("file with the credentials of /"));
+        let team = user("eu.mirror.example.com", "team/cart");
+        assert_eq!(team, format!("team {secret}"));
+        for (host, path) in [
+            ("eu.mirror.example.com", "other/cart"),
+            ("a.eu.mirror.example.com", "team/cart"),
+            ("mirror.example.com", "team/cart"),
+        ] {
+            assert_eq!(user(host, path), "without credentials", "{host}");
+        }
+        let error = look_up(&settings, "broken.example.com", "x").unwrap_err();
+        let text = format!("{error} {:?}", settings.documents);
+        assert!(text.contains("from secret pull: the auth of"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(!dir.path().join("ran").exists());
+    }
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("*:5000", "example:5000", true),
+            ("a*b*c", "aXbYc", true),
+            ("a*b", "ac", false),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(like(pattern, text), fits, "{pattern} {text}");
+        }
     }
 
     #[test]

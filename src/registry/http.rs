@@ -211,7 +211,7 @@ impl Client {
 }
 
 /// The certificates of a file, or of all files of a folder that hold any.
-fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+pub(super) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let named = |reason: String| format!("{}: {reason}", path.display());
     let unreadable = |error: std::io::Error| named(error.to_string());
     if !path.is_dir() {

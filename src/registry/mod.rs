@@ -6,6 +6,7 @@
 //! credentials over plain HTTP to another machine, and to take a failure for
 //! an absence.
 
+mod credential_helper;
 mod credentials;
 mod error;
 mod facade;
@@ -19,7 +20,7 @@ mod spelling;
 mod tags;
 mod token;
 
-pub use credentials::CredentialSource;
+pub use credentials::{CredentialDocument, CredentialSource};
 pub use error::{Fault, Refusal, RegistryError};
 pub use facade::{ManifestQuery, Registries};
 pub use manifest::{ImageFacts, Manifest};

@@ -5,11 +5,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::credentials::CredentialDocument;
+use super::error::RegistryError;
+use super::http::authorities;
+
 /// How registries are reached.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Hosts that an OCI image layout directory answers for.
     pub layouts: BTreeMap<String, PathBuf>,
+    /// Configuration documents that are asked before the files, such as pull secrets.
+    pub documents: Vec<CredentialDocument>,
     /// Docker and Podman configuration files, the first one with an answer wins.
     pub credential_files: Vec<PathBuf>,
     /// Where credential helpers are looked for; the process's own path without it.
@@ -60,6 +66,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             layouts: BTreeMap::new(),
+            documents: Vec::new(),
             credential_files: Vec::new(),
             helper_path: None,
             helper_timeout: Duration::from_secs(30),
@@ -97,6 +104,18 @@ impl Settings {
             certificate_authorities: certificate_authorities(&set),
             ..Settings::default()
         }
+    }
+}
+
+impl Settings {
+    /// Trusts the certificate authorities of one more file.
+    ///
+    /// # Errors
+    /// It cannot be read or holds no certificate.
+    pub fn trust(&mut self, file: PathBuf) -> Result<(), RegistryError> {
+        authorities(&file).map_err(RegistryError::Setup)?;
+        self.certificate_authorities.push(file);
+        Ok(())
     }
 }
 

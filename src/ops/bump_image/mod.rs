@@ -10,6 +10,7 @@ mod decide;
 mod message;
 mod origins;
 mod plan;
+mod pull_secrets;
 mod release;
 mod scene;
 mod taken_back;
@@ -17,6 +18,7 @@ mod taken_back;
 pub use answer::{Answer, Answers, Selected, ask, local_settings};
 pub use message::planned;
 pub use plan::plan;
+pub use pull_secrets::{PullSecrets, pull_secrets};
 pub use release::ProductVersion;
 pub use scene::{Scene, read};
 pub use taken_back::TakenBack;
@@ -26,6 +28,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::LiveError;
 use super::estate::EstateError;
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use crate::image::{
@@ -422,6 +425,9 @@ pub enum BumpError {
     /// The commit's message cannot be written.
     #[error(transparent)]
     Message(#[from] crate::ops::commit::TemplateError),
+    /// The cluster whose pull secrets were asked for.
+    #[error(transparent)]
+    Cluster(LiveError),
     /// The registry client could not be set up.
     #[error(transparent)]
     Client(RegistryError),

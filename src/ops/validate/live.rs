@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::objects::finding;
 use crate::check::{Finding, RuleId, Severity, Subject};
-use crate::ops::validate_live::{
+use crate::ops::{
     ADMISSION, CONFLICT, Fidelity, LiveError, LiveReport, LiveRequest, REFUSED, WARNING,
     validate_live,
 };

@@ -24,7 +24,7 @@ pub use live::{Live, NotJudged, Partly};
 use crate::check::{Finding, Level, Levels, RuleError, RuleId, SchemaSet, Severity};
 use crate::cluster::ConnectOptions;
 use crate::ops::commit::{self, TemplateError};
-use crate::ops::validate_live::{LiveError, LiveRequest};
+use crate::ops::{LiveError, LiveRequest};
 use crate::product::{EnvironmentEntry, Repository, RuleLevel};
 use crate::repo::{CommitId, Location, RepoPath, Snapshot};
 use crate::resource::Resource;
@@ -142,18 +142,6 @@ impl Section {
     }
 }
 
-/// The question to an environment's cluster.
-fn live_request(entry: &EnvironmentEntry, connect: &ConnectOptions) -> LiveRequest {
-    let cluster = entry.cluster.as_ref();
-    LiveRequest {
-        environment: entry.name.to_string(),
-        context: cluster.and_then(|cluster| cluster.context.clone()),
-        uid: cluster.and_then(|cluster| cluster.uid.clone()),
-        namespace: cluster.and_then(|cluster| cluster.namespace.clone()),
-        connect: connect.clone(),
-    }
-}
-
 /// The schemas that the options name.
 fn schemas(
     options: &ValidateOptions,
@@ -200,7 +188,7 @@ pub fn check_snapshot(
     let levels = levels(repository)?;
     commit::check(&repository.commit, &entry.name)?;
     let live = options.live.as_ref();
-    let live = live.map(|connect| live_request(entry, connect));
+    let live = live.map(|connect| LiveRequest::of(entry, connect));
     let setup = Setup {
         schemas: &schemas,
         levels: &levels,

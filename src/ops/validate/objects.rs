@@ -14,7 +14,7 @@ use crate::check::{
     Finding, Kind, Levels, Remark, RuleId, Scene, SchemaSet, Scope, Severity, Subject, Target,
     Violation, WalkOptions, check_names, identify, run_rules, walk,
 };
-use crate::ops::validate_live::{LiveError, LiveRequest};
+use crate::ops::{LiveError, LiveRequest};
 use crate::repo::RepoPath;
 use crate::resource::{
     Place, Problem, ProblemKind, Reading, Resource, is_client_side, patch_paths, read_resources,

@@ -2,7 +2,8 @@
 
 use super::http::{self, Arrives, Asked, Server, Told};
 use super::process::free_port;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +33,7 @@ impl Fault {
 }
 
 type Decide = dyn FnMut(&str, &str) -> Fault + Send;
+type Tell = dyn Fn(Asked) -> Told + Send + Sync;
 
 /// A proxy on a port of its own; it ends with this value.
 pub struct FaultProxy {
@@ -46,11 +48,27 @@ impl FaultProxy {
         upstream: SocketAddr,
         decide: impl FnMut(&str, &str) -> Fault + Send + 'static,
     ) -> Self {
+        Self::with(upstream, decide, Server::start)
+    }
+
+    /// The same, spoken to over TLS with the certificate of the tests.
+    pub fn start_tls(
+        upstream: SocketAddr,
+        decide: impl FnMut(&str, &str) -> Fault + Send + 'static,
+    ) -> Self {
+        Self::with(upstream, decide, Server::start_tls)
+    }
+
+    fn with(
+        upstream: SocketAddr,
+        decide: impl FnMut(&str, &str) -> Fault + Send + 'static,
+        server: impl FnOnce(Box<Tell>) -> Server,
+    ) -> Self {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let (running, busiest) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let (log, most) = (Arc::clone(&seen), Arc::clone(&busiest));
         let decide: Mutex<Box<Decide>> = Mutex::new(Box::new(decide));
-        let server = Server::start(move |asked| {
+        let server = server(Box::new(move |asked: Asked| {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let line = format!("{} {}", asked.method, asked.target);
             log.lock().expect("log").push(line);
@@ -59,7 +77,7 @@ impl FaultProxy {
             // Before it is sent: who has the answer may ask again at once.
             running.fetch_sub(1, Ordering::SeqCst);
             told
-        });
+        }));
         Self {
             server,
             seen,
@@ -123,12 +141,8 @@ fn pass(asked: &Asked, upstream: SocketAddr, fault: Fault) -> Told {
         &headers,
         &asked.body,
     );
-    let mut answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => {
-            eprintln!("{} was not passed on: {error}", asked.target);
-            return CUT;
-        }
+    let Ok(mut answer) = answer else {
+        return CUT;
     };
     answer.headers.retain(|(name, _)| !hop_by_hop(name));
     Told {
@@ -151,6 +165,60 @@ fn hop_by_hop(name: &str) -> bool {
     ]
     .iter()
     .any(|other| name.eq_ignore_ascii_case(other))
+}
+
+/// A proxy for TLS: whatever host is asked for, the bytes go to one address.
+pub struct Tunnel {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Tunnel {
+    /// Every connection leads to `end`.
+    pub fn start(end: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let log = Arc::clone(&log);
+                std::thread::spawn(move || dig(stream, end, &log));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// The socket that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The first line of every connection so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("log").clone()
+    }
+}
+
+fn dig(mut near: TcpStream, end: SocketAddr, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    let mut one = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        near.read_exact(&mut one)?;
+        head.push(one[0]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let first = head.lines().next().unwrap_or_default().to_owned();
+    log.lock().expect("log").push(first);
+    let mut far = TcpStream::connect(end)?;
+    near.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+    let (mut from, mut to) = (near.try_clone()?, far.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    std::io::copy(&mut far, &mut near)?;
+    near.shutdown(Shutdown::Both)
 }
 
 /// An address on this machine where nobody listens.

@@ -1,8 +1,11 @@
-//! As much of HTTP as seeding a server, passing requests on and answering them oddly needs. No TLS.
+//! As much of HTTP as seeding a server, passing requests on and answering them oddly needs.
 //! The client opens a connection for each request; the server keeps them, and has a thread for each.
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -139,20 +142,42 @@ pub struct Server {
 
 impl Server {
     pub fn start(answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
+        let answer = Arc::new(answer);
+        Self::serve(move |stream, over| {
+            let whole = stream.try_clone()?;
+            let ended = converse(stream, &*answer, over);
+            let _ = whole.shutdown(Shutdown::Both);
+            ended
+        })
+    }
+
+    /// The same over TLS, with the certificate of the tests.
+    pub fn start_tls(answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
+        let (answer, config) = (Arc::new(answer), Arc::new(tls()));
+        Self::serve(move |stream, over| {
+            let session = rustls::ServerConnection::new(Arc::clone(&config));
+            let session = session.map_err(std::io::Error::other)?;
+            converse(rustls::StreamOwned::new(session, stream), &*answer, over)
+        })
+    }
+
+    fn serve(
+        meet: impl Fn(TcpStream, &AtomicBool) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let over = Arc::new(AtomicBool::new(false));
-        let (answer, ends) = (Arc::new(answer), Arc::clone(&over));
+        let (meet, ends) = (Arc::new(meet), Arc::clone(&over));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if ends.load(Ordering::SeqCst) {
                     return;
                 }
-                let (answer, ends) = (Arc::clone(&answer), Arc::clone(&ends));
+                let (meet, ends) = (Arc::clone(&meet), Arc::clone(&ends));
                 // Who goes away in the middle has no use for an error.
                 std::thread::spawn(move || {
-                    let _ = converse(&stream, &*answer, &ends);
-                    let _ = stream.shutdown(Shutdown::Both);
+                    let _ = stream.set_nodelay(true);
+                    let _ = meet(stream, &ends);
                 });
             }
         });
@@ -172,15 +197,24 @@ impl Drop for Server {
     }
 }
 
+fn tls() -> rustls::ServerConfig {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testenv/tls");
+    let chain = CertificateDer::pem_file_iter(folder.join("server.crt"));
+    let chain = chain.and_then(Iterator::collect).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).expect("a key");
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    config.with_single_cert(chain, key).expect("a pair")
+}
+
 /// Answers one request after the other.
 fn converse(
-    mut stream: &TcpStream,
+    stream: impl Read + Write,
     answer: &dyn Fn(Asked) -> Told,
     over: &AtomicBool,
 ) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    while let Some(asked) = read_request(&mut reader, stream)? {
+    while let Some(asked) = read_request(&mut reader)? {
         let closes = asked
             .header("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"));
@@ -205,7 +239,9 @@ fn converse(
             (false, Arrives::Half) => told.body.len() / 2,
             (false, _) => told.body.len(),
         };
+        let stream = reader.get_mut();
         stream.write_all(&[text.as_bytes(), &told.body[..sent]].concat())?;
+        stream.flush()?;
         if closes || told.arrives == Arrives::Half {
             return Ok(());
         }
@@ -214,10 +250,7 @@ fn converse(
 }
 
 /// The next request; none when the connection was closed.
-fn read_request(
-    reader: &mut impl BufRead,
-    mut stream: &TcpStream,
-) -> std::io::Result<Option<Asked>> {
+fn read_request(reader: &mut BufReader<impl Read + Write>) -> std::io::Result<Option<Asked>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
         return Ok(None);
@@ -239,7 +272,9 @@ fn read_request(
         asked.headers.push(header);
     }
     if asked.header("expect").is_some() {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        reader
+            .get_mut()
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let length = asked.header("content-length");
     let length: usize = length.and_then(|text| text.parse().ok()).unwrap_or(0);
