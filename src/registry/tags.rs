@@ -33,7 +33,7 @@ pub(super) async fn list(host: &Host, path: &str) -> Result<Vec<Tag>, RegistryEr
     };
     let mut tags = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut below = first_page(host);
+    let mut below = first_page(host, path);
     loop {
         if !seen.insert(below.clone()) {
             return Err(malformed("a page names itself as the next one".to_owned()));
@@ -55,7 +55,7 @@ pub(super) async fn list(host: &Host, path: &str) -> Result<Vec<Tag>, RegistryEr
         if refused && seen.len() == 1 && !host.wants_small_pages() {
             host.small_pages.store(true, Ordering::Relaxed);
             seen.clear();
-            below = first_page(host);
+            below = first_page(host, path);
             continue;
         }
         let url = reply.url.clone();
@@ -75,13 +75,14 @@ pub(super) async fn list(host: &Host, path: &str) -> Result<Vec<Tag>, RegistryEr
     }
 }
 
-fn first_page(host: &Host) -> String {
+/// As a whole path, so that a page that names the first one is recognised.
+fn first_page(host: &Host, path: &str) -> String {
     let size = if host.wants_small_pages() {
         PAGES.1
     } else {
         PAGES.0
     };
-    format!("tags/list?n={size}")
+    format!("/v2/{path}/tags/list?n={size}")
 }
 
 /// Path and query of the next page. Only the page's own scheme and host may be named:

@@ -28,7 +28,7 @@ spec:
   schema: {type: object}
 ";
 
-const DEPLOYMENT: &str = "\
+pub(super) const DEPLOYMENT: &str = "\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: {{ name }}}
@@ -537,66 +537,6 @@ fn a_branch_that_moves_meanwhile_is_planned_on_again() {
             .contains("cart:v1.1.0@")
     );
     fixture.fsck();
-}
-
-#[test]
-fn registries_that_fail_leave_everything_as_it_was() {
-    let registry = registry();
-    for (status, words) in [
-        (
-            401,
-            [
-                "answered 401 for shop/cart, without credentials",
-                "docker login",
-            ],
-        ),
-        (
-            403,
-            [
-                "answered 403 for shop/cart, without credentials",
-                "log in as somebody who may",
-            ],
-        ),
-        (
-            404,
-            [
-                "answered 404 for shop/cart, without credentials",
-                "check the image's name",
-            ],
-        ),
-        (
-            429,
-            [
-                "answered 429 for shop/cart, without credentials",
-                "wait a while",
-            ],
-        ),
-        (
-            500,
-            [
-                "answered 500 for shop/cart, without credentials",
-                "run it again later",
-            ],
-        ),
-    ] {
-        let proxy = FaultProxy::start(registry.address(), move |_, target| match target {
-            "/v2/" => Fault::Pass,
-            _ if target.contains("/cart/") => Fault::Answer(
-                status,
-                vec![("Retry-After".into(), "9999".into())],
-                r#"{"errors":[{"message":"\u001b]0;no\u0007"}]}"#.into(),
-            ),
-            _ => Fault::Pass,
-        });
-        let fixture = shop(&proxy.address().to_string());
-        let failed = nothing_written(&fixture, &["--env", "dev", "--yes"], 5);
-        says(&failed, &words);
-        says(
-            &failed,
-            &["nothing is known about 1 component (cart); nothing was written"],
-        );
-        assert!(!failed.stderr.contains('\u{1b}') && !failed.stderr.contains('\u{7}'));
-    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod publish;
 mod push;
 mod races;
 mod registries;
+mod registry_faults;
 mod registry_logins;
 mod registry_requests;
 mod registry_tokens;
