@@ -8,9 +8,14 @@
 )]
 #![allow(unreachable_pub, reason = "a benchmark has no other crate to reach")]
 
+// The server of the tests; what only they need stays unused here.
+#[allow(dead_code)]
+#[path = "../tests/integration/support/http.rs"]
+mod http;
 mod inputs;
 mod pins;
 mod promoting;
+mod registries;
 mod rendering;
 mod selecting;
 mod validating;
