@@ -1,7 +1,8 @@
 //! The blocking front of this room: batches in, batches out, in the same order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::hash::Hash;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,15 +14,15 @@ use tokio::task::JoinSet;
 
 use super::credentials::Store;
 use super::error::RegistryError;
-use super::host::{Ask, Host};
+use super::host::Host;
 use super::http::Client;
 use super::layout::Layout;
-use super::manifest::{
-    ACCEPT, CONFIG_BYTES, Content, ImageFacts, MANIFEST_BYTES, Manifest, content, facts, pick,
-};
+use super::manifest::{CONFIG_BYTES, Content, ImageFacts, Manifest, content, facts, pick};
 use super::recording::{Recording, Replay};
+use super::requests::{Wanted, announced, ask, head, prove, wanted};
 use super::settings::Settings;
 use super::tags;
+use super::told::Told;
 use crate::image::{Digest, Platform, Reference, Repository, Tag};
 
 /// All registries that a run talks to. What one failed to say never changes what
@@ -39,6 +40,7 @@ struct Inner {
     sources: Mutex<BTreeMap<String, Source>>,
     /// Answers for all hosts, where there is one.
     replay: Option<Replay>,
+    told: Told,
 }
 
 /// Where a host's images are.
@@ -49,42 +51,12 @@ enum Source {
 }
 
 /// A question about one manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ManifestQuery {
     /// The image, with tag or digest; a digest goes before a tag.
     pub reference: Reference,
     /// Whether its platforms are wanted too: they cost reading the whole manifest.
     pub platforms: bool,
-}
-
-/// A tag or a digest, whichever a manifest is asked for by.
-enum Wanted {
-    Tag(Tag),
-    Digest(Digest),
-}
-
-impl Wanted {
-    fn of(reference: &Reference) -> Option<Wanted> {
-        match (reference.digest(), reference.tag()) {
-            (Some(digest), _) => Some(Wanted::Digest(digest.clone())),
-            (None, Some(tag)) => Some(Wanted::Tag(tag.clone())),
-            (None, None) => None,
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        match self {
-            Wanted::Tag(tag) => tag.as_str(),
-            Wanted::Digest(digest) => digest.as_str(),
-        }
-    }
-
-    fn named(&self, path: &str) -> String {
-        match self {
-            Wanted::Tag(tag) => format!("{path}:{tag}"),
-            Wanted::Digest(digest) => format!("{path}@{}", digest.short()),
-        }
-    }
 }
 
 impl Registries {
@@ -122,6 +94,7 @@ impl Registries {
                 client,
                 sources: Mutex::default(),
                 replay,
+                told: Told::default(),
             }),
             recorded: Mutex::default(),
         })
@@ -236,20 +209,26 @@ impl Registries {
         answers
     }
 
-    /// Asks all questions at once and gives the answers in the questions' order.
+    /// Asks all questions at once, the same one once, and gives the answers in the
+    /// questions' order.
     fn batch<Q, A, F>(
         &self,
         questions: &[Q],
         ask: impl Fn(Arc<Inner>, Q) -> F,
     ) -> Vec<Result<A, RegistryError>>
     where
-        Q: Clone,
-        A: Send + 'static,
+        Q: Clone + Eq + Hash,
+        A: Clone + Send + 'static,
         F: Future<Output = Result<A, RegistryError>> + Send + 'static,
     {
+        let mut first: HashMap<&Q, usize> = HashMap::new();
         self.runtime.block_on(async {
             let mut running = JoinSet::new();
             for (index, question) in questions.iter().enumerate() {
+                if first.contains_key(question) {
+                    continue;
+                }
+                first.insert(question, index);
                 let answer = ask(self.inner.clone(), question.clone());
                 running.spawn(async move { (index, answer.await) });
             }
@@ -258,6 +237,13 @@ impl Registries {
             while let Some(finished) = running.join_next().await {
                 if let Ok((index, answer)) = finished {
                     answers[index] = answer;
+                }
+            }
+            for (index, question) in questions.iter().enumerate() {
+                if let Some(&same) = first.get(question)
+                    && same != index
+                {
+                    answers[index] = answers[same].clone();
                 }
             }
             answers
@@ -307,7 +293,7 @@ impl Inner {
         let wanted = wanted(&query.reference)?;
         if !query.platforms
             && let Source::Host(host) = self.source(repository.host())
-            && let Some(digest) = head(&host, repository.path(), &wanted).await?
+            && let Some(digest) = self.digest(&host, &repository, &wanted).await?
         {
             return Ok(Manifest {
                 digest,
@@ -333,6 +319,23 @@ impl Inner {
             digest,
             platforms: Some(platforms),
         })
+    }
+
+    /// The digest alone; `None` where it takes reading the manifest.
+    async fn digest(
+        &self,
+        host: &Host,
+        repository: &Repository,
+        wanted: &Wanted,
+    ) -> Result<Option<Digest>, RegistryError> {
+        if let Some(digest) = self.told.digest(repository, wanted.as_str()) {
+            return Ok(Some(digest));
+        }
+        let digest = head(host, repository.path(), wanted).await?;
+        if let Some(digest) = &digest {
+            self.told.keep_digest(repository, wanted.as_str(), digest);
+        }
+        Ok(digest)
     }
 
     async fn facts(
@@ -382,6 +385,9 @@ impl Inner {
                 Ok((digest, bytes))
             }
             Source::Host(host) => {
+                if let Some(told) = self.told.get(repository, wanted.as_str()) {
+                    return Ok(told);
+                }
                 let below = format!("manifests/{}", wanted.as_str());
                 let ask = ask(Method::GET, repository.path(), below, what.clone());
                 let answer = host.ask(&ask).await?.success()?;
@@ -391,7 +397,9 @@ impl Inner {
                     Wanted::Tag(_) => announced,
                 };
                 let digest = prove(&host, &what, promised, &answer.body)?;
-                Ok((digest, answer.body))
+                let told = (digest, answer.body);
+                self.told.keep(repository, wanted.as_str(), &told);
+                Ok(told)
             }
         }
     }
@@ -405,13 +413,19 @@ impl Inner {
         match self.source(repository.host()) {
             Source::Layout(layout) => layout?.blob(&what, digest),
             Source::Host(host) => {
+                let name = format!("blob {digest}");
+                if let Some((_, bytes)) = self.told.get(repository, &name) {
+                    return Ok(bytes);
+                }
                 let below = format!("blobs/{digest}");
                 let mut ask = ask(Method::GET, repository.path(), below, what.clone());
                 ask.limit = CONFIG_BYTES;
                 ask.accept = None;
                 let answer = host.ask(&ask).await?.success()?;
-                prove(&host, &what, Some(digest.clone()), &answer.body)?;
-                Ok(answer.body)
+                let digest = prove(&host, &what, Some(digest.clone()), &answer.body)?;
+                let told = (digest, answer.body);
+                self.told.keep(repository, &name, &told);
+                Ok(told.1)
             }
         }
     }
@@ -428,80 +442,5 @@ impl Inner {
             what: wanted.named(repository.path()),
             reason,
         })
-    }
-}
-
-fn wanted(reference: &Reference) -> Result<Wanted, RegistryError> {
-    Wanted::of(reference).ok_or_else(|| RegistryError::Malformed {
-        registry: reference.repository().host().to_owned(),
-        what: reference.to_string(),
-        reason: "neither tag nor digest was asked for".to_owned(),
-    })
-}
-
-fn ask(method: Method, path: &str, below: String, what: String) -> Ask<'_> {
-    Ask {
-        method,
-        path,
-        below,
-        what,
-        accept: Some(ACCEPT),
-        limit: MANIFEST_BYTES,
-    }
-}
-
-/// The digest by `HEAD`; `None` where the registry does not tell it that way.
-async fn head(host: &Host, path: &str, wanted: &Wanted) -> Result<Option<Digest>, RegistryError> {
-    let what = wanted.named(path);
-    let below = format!("manifests/{}", wanted.as_str());
-    let reply = host
-        .ask(&ask(Method::HEAD, path, below, what.clone()))
-        .await?;
-    if matches!(reply.answer.status.as_u16(), 400 | 405 | 501) {
-        return Ok(None);
-    }
-    let answer = reply.success()?;
-    let Some(found) = announced(&answer.headers) else {
-        return Ok(None);
-    };
-    match wanted {
-        Wanted::Digest(digest) if *digest != found => Err(RegistryError::Digest {
-            registry: host.name().to_owned(),
-            what,
-            wanted: digest.clone(),
-            found,
-        }),
-        _ => Ok(Some(found)),
-    }
-}
-
-fn announced(headers: &http::HeaderMap) -> Option<Digest> {
-    headers
-        .get("Docker-Content-Digest")?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
-}
-
-/// Checks bytes against the digest that was promised for them; without a promise the
-/// digest is theirs.
-fn prove(
-    host: &Host,
-    what: &str,
-    promised: Option<Digest>,
-    bytes: &[u8],
-) -> Result<Digest, RegistryError> {
-    let Some(wanted) = promised else {
-        return Ok(Digest::sha256(bytes));
-    };
-    match wanted.check(bytes) {
-        Ok(()) => Ok(wanted),
-        Err(found) => Err(RegistryError::Digest {
-            registry: host.name().to_owned(),
-            what: what.to_owned(),
-            wanted,
-            found,
-        }),
     }
 }

@@ -15,10 +15,12 @@ mod http;
 mod layout;
 mod manifest;
 mod recording;
+mod requests;
 mod settings;
 mod spelling;
 mod tags;
 mod token;
+mod told;
 
 pub use credentials::{CredentialDocument, CredentialSource};
 pub use error::{Fault, Refusal, RegistryError};

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::bump_image::log_in;
+use super::bump_image::{bump, log_in, registry, shop, shop_with};
 use super::support::Fixture;
 use super::support::faults::{Fault, FaultProxy};
 use super::support::images::{KUSTOMIZATION, pinned};
-use super::support::registry::{PASSWORD, TestRegistry};
+use super::support::registry::{ImageFacts, PASSWORD, TestRegistry};
 use super::support::tokens::TokenService;
 
 const MANY: usize = 50;
@@ -161,26 +161,65 @@ fn ten_thousand_tags_are_ten_lists_and_one_manifest() {
     assert_eq!(counted.asked(), counts(&wanted));
 }
 
-/// Dates and platforms cost what they cost, once: an image's manifest and its
-/// configuration, for those tags only that the range leaves.
+/// A date costs an image's manifest and its configuration, once: the platforms of the
+/// image that is chosen are in what was read for its date.
 #[test]
-fn dates_and_platforms_are_asked_for_what_a_policy_left_over() {
+fn dates_and_platforms_are_asked_for_once_and_for_what_a_policy_left_over() {
     let counted = Counted::start(|_, _| Fault::Pass);
     for tag in ["v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0", "nightly"] {
-        let facts = super::support::registry::ImageFacts {
+        let facts = ImageFacts {
             created: Some("2020-01-01T00:00:00Z".to_owned()),
-            ..Default::default()
+            ..ImageFacts::default()
         };
         counted.registry.push_with("shop/s0", tag, &facts);
     }
     let policy = "semver: ^1, minAge: 1d, platforms: [linux/amd64]";
     let (fixture, _) = counted.fixture(1, policy);
-    fixture
-        .run(&["bump-image", "--env", "dev", "--yes"])
-        .code(0);
-    let asked = counted.asked();
-    assert_eq!(asked["GET /tags/list"], 1, "{asked:?}");
-    let all: usize = asked.values().sum();
-    // The newer two are dated, the newest is read for its platforms: two requests each.
-    assert!(all <= 3 + 3 * 2, "{asked:?}");
+    let words = ["bump-image", "--env", "dev", "--yes"];
+    fixture.run(&words).code(0);
+    let wanted = [
+        ("GET /v2/", 1),
+        ("token", 1),
+        ("GET /tags/list", 1),
+        ("GET /manifests/", 1),
+        ("GET /blobs/", 1),
+    ];
+    assert_eq!(counted.asked(), counts(&wanted));
+}
+
+/// Components often share an image, or a repository with different policies.
+#[test]
+fn components_that_share_an_image_ask_once() {
+    let registry = registry();
+    registry.push("shop/cart", "v1.1.0");
+    let proxy = FaultProxy::start(registry.address(), |_, _| Fault::Pass);
+    let host = proxy.address().to_string();
+    let fixture = shop_with(&host, |product| {
+        product
+            .replace("shop/mail", "shop/cart")
+            .replace("shop/web", "shop/cart")
+    });
+    let lines = |found: &FaultProxy| {
+        let mut seen = found.seen();
+        seen.sort();
+        seen
+    };
+    bump(&fixture, &["--dry-run"]).code(0);
+    let all = [
+        "GET /v2/",
+        "GET /v2/shop/cart/tags/list?n=1000",
+        "HEAD /v2/shop/cart/manifests/v1.1.0",
+    ];
+    assert_eq!(lines(&proxy), all);
+    let named = ["cart=v1.1.0", "mail=v1.1.0", "web=v1.1.0", "--dry-run"];
+    bump(&fixture, &named).code(0);
+    assert_eq!(proxy.seen().len(), 3 + 2, "{:?}", proxy.seen());
+    // Two equally new tags: their digests tell, and are not asked for again.
+    let same = registry.push("shop/mail", "v1.0.0");
+    registry.alias("shop/mail", &same, "1.0.0");
+    let fixture = shop(&host);
+    bump(&fixture, &["mail", "--dry-run"]).code(0);
+    let seen = proxy.seen();
+    let heads = seen.iter().filter(|it| it.contains("/mail/manifests/"));
+    assert_eq!(heads.count(), 2, "{seen:?}");
 }

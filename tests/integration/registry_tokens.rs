@@ -9,9 +9,11 @@ use kubectl_gitops::image::Reference;
 use kubectl_gitops::registry::{Fault, Manifest, ManifestQuery, Registries};
 use kubectl_gitops::registry::{RegistryError, Settings};
 
+use super::support::faults::{self, FaultProxy};
+use super::support::http;
 use super::support::registry::{PASSWORD, TestRegistry, USER};
-use super::support::scripted::Say;
-use super::support::tokens::{IDENTITY, TokenService};
+use super::support::scripted::{Say, Scripted};
+use super::support::tokens::{self, IDENTITY, TokenService};
 
 fn settings() -> Settings {
     Settings {
@@ -160,4 +162,47 @@ fn a_token_service_in_trouble_is_waited_for_as_a_registry_is() {
         }
         assert_eq!(service.heard().len(), requests, "{shown}");
     }
+}
+
+#[test]
+fn tokens_go_to_the_registry_and_to_nobody_it_points_at() {
+    let home = tempfile::tempdir().unwrap();
+    let service = TokenService::start();
+    let registry = TestRegistry::with_tokens(&service.realm());
+    registry.push("shop/cart", "v1");
+    let address = registry.address();
+    // Where blobs are kept, as many registries have it: in a store of somebody else.
+    let store = Scripted::start(Duration::ZERO, move |heard| {
+        let token = tokens::token(&["shop/cart".to_owned()], &["pull"]);
+        let header = format!("Bearer {token}");
+        let headers = [("Authorization", header.as_str())];
+        let blob = http::send(address, "GET", &heard.target, &headers, &[]).unwrap();
+        Say::new(200, String::from_utf8(blob.body).unwrap())
+    });
+    let elsewhere = store.host();
+    let proxy = FaultProxy::start(address, move |_, target| {
+        let there = format!("http://{elsewhere}{target}");
+        if target.contains("/blobs/") {
+            let location = vec![("Location".to_owned(), there)];
+            return faults::Fault::Answer(307, location, String::new());
+        }
+        if target.contains("/tags/") {
+            let link = vec![("Link".to_owned(), format!("<{there}>; rel=next"))];
+            return faults::Fault::Answer(200, link, r#"{"tags":["v1"]}"#.to_owned());
+        }
+        faults::Fault::Pass
+    });
+    let host = proxy.address().to_string();
+    let login = logged_in(home.path(), &host, password(PASSWORD));
+    let registries = Registries::new(login).unwrap();
+    let image: Reference = format!("{host}/shop/cart:v1").parse().unwrap();
+    let found = registries.facts(&[(image.clone(), None)]).pop().unwrap();
+    let platform = found.unwrap().platform.unwrap().to_string();
+    assert_eq!(platform, "linux/amd64", "the store was asked");
+    let list = registries.tags(&[image.repository()]).pop().unwrap();
+    let error = list.unwrap_err().to_string();
+    assert!(error.contains("leads to another place"), "{error}");
+    let heard = store.heard();
+    assert_eq!(heard.len(), 1, "the blob and no list: {heard:?}");
+    assert_eq!(heard[0].authorization, None);
 }

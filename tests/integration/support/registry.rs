@@ -170,6 +170,15 @@ impl TestRegistry {
         self.put_manifest(repository, tag, index.to_string().as_bytes())
     }
 
+    /// Gives an image that is there another tag.
+    pub fn alias(&self, repository: &str, digest: &str, tag: &str) {
+        let target = format!("/v2/{repository}/manifests/{digest}");
+        let accept = [("Accept", "application/vnd.oci.image.manifest.v1+json")];
+        let answer = self.send("GET", &target, &accept, &[]);
+        assert_eq!(answer.status, 200, "GET {target}");
+        self.put_manifest(repository, tag, &answer.body);
+    }
+
     fn image(&self, repository: &str, tag: &str, platform: &str, facts: &ImageFacts) -> Vec<u8> {
         // Not a real archive: nobody unpacks it, and the tag makes each image its own.
         let layer = format!("{repository}:{tag} {platform}").into_bytes();
