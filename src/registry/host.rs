@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 
-use super::credentials::{CredentialSource, Store};
+use super::credentials::{CredentialSource, Login, Store};
 use super::error::{Refusal, RegistryError, message};
 use super::http::{Answer, Client, Lost, Outgoing};
 use super::token::{Account, Challenge};
@@ -27,6 +27,10 @@ pub(super) struct Host {
     store: Arc<Store>,
     slots: Semaphore,
     ping: OnceCell<Result<Ping, RegistryError>>,
+    /// How repositories want to be logged in to where everybody may ping.
+    asked_later: Lock<Option<Challenge>>,
+    /// Whether somebody with a login has come back from behind an open door.
+    scouted: Mutex<bool>,
     announced: Lock<BTreeSet<String>>,
     accounts: Mutex<BTreeMap<String, Result<Arc<Account>, RegistryError>>>,
     /// Set when the registry refused large pages.
@@ -89,6 +93,8 @@ impl Host {
             store,
             slots: Semaphore::new(AT_ONCE),
             ping: OnceCell::new(),
+            asked_later: Lock::default(),
+            scouted: Mutex::default(),
             announced: Lock::default(),
             accounts: Mutex::default(),
             small_pages: AtomicBool::new(false),
@@ -153,7 +159,17 @@ impl Host {
         let ping = self.ping().await?;
         let account = self.account(ask.path).await?;
         let url = self.url(&ping.base, ask)?;
-        let mut challenge = ping.challenge.clone();
+        // Who has a login at a registry that asks for none at the door goes ahead alone:
+        // if it is wanted further inside, the others know.
+        let open = ping.challenge == Challenge::None;
+        let _scout = match open && account.found.login != Login::Anonymous {
+            true => self.scout().await,
+            false => None,
+        };
+        let mut challenge = match &ping.challenge {
+            Challenge::None => self.later().clone().unwrap_or(Challenge::None),
+            known => known.clone(),
+        };
         let mut authorization = account
             .authorization(self, &challenge, ask.path, None)
             .await?;
@@ -162,6 +178,7 @@ impl Host {
             // A token ran out or covers less than was asked for, or this repository is
             // private in a registry that lets everybody ping.
             if let Some(found) = Challenge::read(&answer.headers) {
+                *self.later() = Some(found.clone());
                 challenge = found;
             }
             let renewed = account
@@ -180,6 +197,19 @@ impl Host {
             registry: self.name.clone(),
             what: ask.what.clone(),
         })
+    }
+
+    /// For the first one: what the others wait for. It comes back but once, whatever it
+    /// finds.
+    async fn scout(&self) -> Option<tokio::sync::MutexGuard<'_, bool>> {
+        let mut scouted = self.scouted.lock().await;
+        let first = !std::mem::replace(&mut *scouted, true);
+        first.then_some(scouted)
+    }
+
+    fn later(&self) -> MutexGuard<'_, Option<Challenge>> {
+        let later = self.asked_later.lock();
+        later.unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn request(

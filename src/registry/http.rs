@@ -103,10 +103,12 @@ impl Client {
         };
         let direct = || NoProxy::from_string(&direct);
         if let Some(address) = &settings.proxies.http {
-            builder = builder.proxy(Proxy::http(address).map_err(reason)?.no_proxy(direct()));
+            let proxy = Proxy::http(address).map_err(|error| unusable("http", &error))?;
+            builder = builder.proxy(proxy.no_proxy(direct()));
         }
         if let Some(address) = &settings.proxies.https {
-            builder = builder.proxy(Proxy::https(address).map_err(reason)?.no_proxy(direct()));
+            let proxy = Proxy::https(address).map_err(|error| unusable("https", &error))?;
+            builder = builder.proxy(proxy.no_proxy(direct()));
         }
         if !tls {
             return builder.tls_certs_only([]).build().map_err(reason);
@@ -208,6 +210,14 @@ impl Client {
         }
         Lost::Silent(reason)
     }
+}
+
+/// An address may hold a password, so it is not repeated.
+fn unusable(scheme: &str, error: &reqwest::Error) -> String {
+    format!(
+        "the address of the proxy for {scheme} cannot be used: {}",
+        innermost(error)
+    )
 }
 
 /// The certificates of a file, or of all files of a folder that hold any.

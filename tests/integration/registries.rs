@@ -400,6 +400,42 @@ fn what_is_nice_to_know_is_waited_for_only_so_long() {
 }
 
 #[test]
+fn an_answer_has_an_end_in_bytes_and_in_time() {
+    let server = open(|_| Say::new(200, "x".repeat(5 << 20)));
+    let query = ManifestQuery {
+        reference: reference(&format!("{}/a/b:v1", server.host())),
+        platforms: true,
+    };
+    let answer = registries(settings()).manifests(&[query]).pop();
+    let error = answer.expect("one").expect_err("too large").to_string();
+    let said = "the answer is larger than 4194304 bytes";
+    assert!(error.contains(said), "{error}");
+    assert_eq!(server.heard().len(), 2, "it is as large the next time");
+
+    // A byte now and then is never late, and never the last one.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let host = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        for mut stream in listener.incoming().flatten() {
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+            let mut going_on = stream.write_all(head).is_ok();
+            while going_on {
+                going_on = stream.write_all(b" ").is_ok();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    let settings = Settings {
+        timeout: Duration::from_millis(400),
+        attempts: 1,
+        ..settings()
+    };
+    let error = tags(&registries(settings), &host, "a/b").expect_err("no end");
+    assert!(error.to_string().contains("answer within"), "{error}");
+}
+
+#[test]
 fn bytes_are_proven_by_their_digest() {
     let manifest = r#"{"schemaVersion":2,"manifests":[]}"#;
     let server = open(move |heard| match heard.method.as_str() {

@@ -402,7 +402,10 @@ fn certificates_are_believed_when_their_authority_is_named() {
     assert_eq!(front.seen(), [""; 0], "nothing is said to a stranger");
     assert_eq!(before, fixture.remote_tip("env/dev"));
 
+    let socks = format!("socks5h://{}", tunnel.address());
+    let socks = ("ALL_PROXY", OsStr::new(&socks));
     for (variables, words) in [
+        (vec![socks], &flag[..]),
         (vec![proxy], &flag[..]),
         (vec![proxy, ("SSL_CERT_FILE", file)], &[]),
         (vec![proxy, ("SSL_CERT_DIR", folder)], &[]),
@@ -411,6 +414,9 @@ fn certificates_are_believed_when_their_authority_is_named() {
         let done = run(&fixture, &variables, words).code(0);
         says(&done, &["cart  v1.0.0 → v1.1.0"]);
     }
+    let asked = tunnel.asked();
+    let by_socks = |line: &&String| line.as_str() == "SOCKS registry.example.com";
+    assert!(asked.iter().any(|line| by_socks(&line)), "{asked:?}");
     for (file, said) in [
         ("absent.pem", "absent.pem: No such file"),
         ("gitops.yaml", "gitops.yaml: it holds no certificate (PEM)"),

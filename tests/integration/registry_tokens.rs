@@ -206,3 +206,23 @@ fn tokens_go_to_the_registry_and_to_nobody_it_points_at() {
     assert_eq!(heard.len(), 1, "the blob and no list: {heard:?}");
     assert_eq!(heard[0].authorization, None);
 }
+
+/// Some registries let everybody ping, and ask who it is at the repository only.
+#[test]
+fn a_registry_with_an_open_door_is_logged_in_to_once() {
+    let home = tempfile::tempdir().unwrap();
+    let service = TokenService::start();
+    let registry = TestRegistry::with_tokens(&service.realm());
+    images(&registry, 30);
+    let proxy = FaultProxy::start(registry.address(), |_, target| match target {
+        "/v2/" => faults::Fault::Answer(200, Vec::new(), "{}".to_owned()),
+        _ => faults::Fault::Pass,
+    });
+    let host = proxy.address().to_string();
+    let all: Vec<String> = (0..30).map(|at| format!("{host}/shop/s{at}:v1")).collect();
+    let answers = ask(logged_in(home.path(), &host, password(PASSWORD)), &all);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(service.heard().len(), 1);
+    // A ping, each image once, and one of them again with the token.
+    assert_eq!(proxy.seen().len(), 1 + 30 + 1, "{:?}", proxy.seen());
+}

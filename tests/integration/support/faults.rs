@@ -167,7 +167,8 @@ fn hop_by_hop(name: &str) -> bool {
     .any(|other| name.eq_ignore_ascii_case(other))
 }
 
-/// A proxy for TLS: whatever host is asked for, the bytes go to one address.
+/// A proxy for TLS, by CONNECT or SOCKS 5: whatever host is asked for, the bytes go to
+/// one address.
 pub struct Tunnel {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -201,17 +202,24 @@ impl Tunnel {
 }
 
 fn dig(mut near: TcpStream, end: SocketAddr, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut head = Vec::new();
     let mut one = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        near.read_exact(&mut one)?;
-        head.push(one[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let first = head.lines().next().unwrap_or_default().to_owned();
+    near.read_exact(&mut one)?;
+    let (first, agreed) = match one {
+        [5] => (socks(&mut near)?, &b"\x05\0\0\x01\0\0\0\0\0\0"[..]),
+        _ => {
+            let mut head = one.to_vec();
+            while !head.ends_with(b"\r\n\r\n") {
+                near.read_exact(&mut one)?;
+                head.push(one[0]);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let first = head.lines().next().unwrap_or_default().to_owned();
+            (first, &b"HTTP/1.1 200 Connected\r\n\r\n"[..])
+        }
+    };
     log.lock().expect("log").push(first);
     let mut far = TcpStream::connect(end)?;
-    near.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+    near.write_all(agreed)?;
     let (mut from, mut to) = (near.try_clone()?, far.try_clone()?);
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut from, &mut to);
@@ -219,6 +227,22 @@ fn dig(mut near: TcpStream, end: SocketAddr, log: &Mutex<Vec<String>>) -> std::i
     });
     std::io::copy(&mut far, &mut near)?;
     near.shutdown(Shutdown::Both)
+}
+
+/// The rest of a greeting in SOCKS 5, and the host that is wanted (RFC 1928).
+fn socks(near: &mut TcpStream) -> std::io::Result<String> {
+    let mut count = [0];
+    near.read_exact(&mut count)?;
+    let mut methods = vec![0; count[0].into()];
+    near.read_exact(&mut methods)?;
+    near.write_all(&[5, 0])?;
+    // Version, command, reserved, "a name follows", its length.
+    let mut wanted = [0; 5];
+    near.read_exact(&mut wanted)?;
+    let mut name = vec![0; usize::from(wanted[4]) + 2];
+    near.read_exact(&mut name)?;
+    name.truncate(wanted[4].into());
+    Ok(format!("SOCKS {}", String::from_utf8_lossy(&name)))
 }
 
 /// An address on this machine where nobody listens.
