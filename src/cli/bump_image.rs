@@ -16,7 +16,7 @@ use crate::ops::bump_image::{
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::ComponentName;
-use crate::registry::{Fault, RegistryError};
+use crate::registry::{CredentialSource, Fault, RegistryError};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
 
@@ -370,10 +370,17 @@ fn failure(error: BumpError) -> Failure {
     }
 }
 
+fn by_pull_secret(error: &RegistryError) -> bool {
+    matches!(error.credentials(), Some(CredentialSource::Document(_)))
+}
+
 /// What helps against a registry's failure.
 fn advice(error: &RegistryError) -> String {
     let host = error.registry().unwrap_or("the registry");
     match error.fault() {
+        Fault::Unauthorized | Fault::Forbidden if by_pull_secret(error) => {
+            "correct that secret, or leave --pull-secrets out".to_owned()
+        }
         Fault::Unauthorized => format!("log in: docker login {host}"),
         Fault::Forbidden => {
             format!("this login of {host} may not read it; log in as somebody who may")

@@ -341,6 +341,54 @@ fn young_images_wait_unless_they_are_named() {
 }
 
 #[test]
+fn equal_dates_choose_nothing_and_a_followed_tag_is_followed() {
+    let registry = registry();
+    let made = ImageFacts {
+        created: Some("2026-02-01T00:00:00Z".to_owned()),
+        ..ImageFacts::default()
+    };
+    let old = registry.push_with("shop/cart", "v1.0.0", &made);
+    registry.push_with("shop/cart", "blue", &made);
+    let with = |policy: &str| {
+        let update = format!("{{{policy}}}");
+        shop_with(&registry.host(), |product| {
+            product.replacen("{semver: ^1}", &update, 1)
+        })
+    };
+    let words = ["cart", "--env", "dev", "--yes"];
+    let tie = nothing_written(&with("newest: true"), &words, 3);
+    says(
+        &tie,
+        &[
+            "blue, v1.0.0 are equally new",
+            "but different images",
+            "cart=TAG",
+        ],
+    );
+    // The same image under two names is one image.
+    registry.alias("shop/cart", &old, "blue");
+    says(&bump(&with("newest: true"), &["cart"]).code(0), &["newest"]);
+
+    let followed = with("digest: blue");
+    bump(&followed, &["cart"]).code(0);
+    let product = || followed.file_at("env/dev", "product.yaml").unwrap();
+    assert!(product().contains(&format!("cart:blue@{old}")));
+    let other = registry.push("shop/cart", "blue");
+    bump(&followed, &["cart"]).code(0);
+    assert!(product().contains(&format!("cart:blue@{other}")));
+    nothing_written(&followed, &words, 0);
+    let gone = with("digest: green");
+    let failed = nothing_written(&gone, &words, 5);
+    says(
+        &failed,
+        &[
+            "answered 404 for shop/cart:green",
+            "it does not exist, or this login may not see it",
+        ],
+    );
+}
+
+#[test]
 fn what_an_environment_says_about_registries_is_kept() {
     let registry = newer();
     let nobody = dead_address().to_string();

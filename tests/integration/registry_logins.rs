@@ -221,6 +221,7 @@ fn pull_secrets_of_service_accounts_go_before_the_logins_of_this_machine() {
         &wrong,
         &[
             "answered 401",
+            "correct that secret, or leave --pull-secrets out",
             &format!(
                 "with the credentials of secret wrong in namespace {}",
                 dev.namespace
