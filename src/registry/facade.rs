@@ -399,6 +399,8 @@ impl Inner {
                 let digest = prove(&host, &what, promised, &answer.body)?;
                 let told = (digest, answer.body);
                 self.told.keep(repository, wanted.as_str(), &told);
+                // It may be asked for by its digest next.
+                self.told.keep(repository, told.0.as_str(), &told);
                 Ok(told)
             }
         }
