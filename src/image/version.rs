@@ -3,9 +3,11 @@
 //! The language is the one of Masterminds' Go library: AND by blank or comma, OR
 //! by `||`, `= != > < >= <= ~ ~> ^`, hyphen ranges, `x X *`, short versions, and
 //! pre-releases only where a comparator of the same AND group carries one.
-//! Differs from that library in one place, on purpose: `^*` and `<=*` mean any
-//! version (as its documentation says and its code does not), and `>*`, `<*` and
-//! `!=*`, which nothing can satisfy, are refused.
+//! Differs from that library in three places, on purpose: `^*` and `<=*` mean any
+//! version (as its documentation says and its code does not); `>*`, `<*` and
+//! `!=*`, which nothing can satisfy, are refused; and a hyphen range is read as one
+//! wherever it stands, also behind a blank (`!=1.5.0 1.2 - 2`, which it refuses) or a
+//! `||` without blanks (which it takes for a digit). Compared on 54,000 random ranges.
 
 use std::fmt;
 use std::str::FromStr;
