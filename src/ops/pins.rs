@@ -87,6 +87,9 @@ pub struct SiteStatus {
     pub kind: &'static str,
     /// What stands there, as a whole.
     pub deployed: String,
+    /// The place in a shared base that says so, as long as the environment says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<Location>,
 }
 
 /// The pins of an environment with the policies that `gitops.yaml` adds.
@@ -221,6 +224,7 @@ fn site_status(site: &Site) -> SiteStatus {
             Deployed::Image(image) => image.to_string(),
             Deployed::Version(version) => version.clone(),
         },
+        inherited_from: site.inherited_from().cloned(),
     }
 }
 

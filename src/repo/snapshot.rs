@@ -293,6 +293,26 @@ impl Snapshot {
         changed
     }
 
+    /// Whether everything below a folder is listed here.
+    pub fn lists(&self, folder: &RepoPath) -> bool {
+        self.roots.iter().any(|root| folder.starts_with(root))
+    }
+
+    /// These files together with those of other folders of the same commit.
+    #[must_use]
+    pub fn joined(self, other: Snapshot) -> Snapshot {
+        let mut read = Arc::unwrap_or_clone(self.read);
+        read.extend(Arc::unwrap_or_clone(other.read));
+        let mut changed = self.changed;
+        changed.extend(other.changed);
+        Snapshot {
+            commit: self.commit,
+            roots: self.roots.into_iter().chain(other.roots).collect(),
+            read: Arc::new(read),
+            changed,
+        }
+    }
+
     /// A snapshot of literal files, whole and loaded. The ids are those that
     /// Git would give the contents.
     pub fn from_files<I>(commit: Option<CommitId>, files: I) -> Self

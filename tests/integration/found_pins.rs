@@ -1,6 +1,8 @@
 //! Repositories of plain resources and Helm values: their images are listed, bumped
 //! and promoted where they stand.
 
+use kubectl_gitops::ops::demo::Layout;
+
 use super::bump_image::says;
 use super::support::Fixture;
 use super::support::registry::{Auth, TestRegistry};
@@ -134,4 +136,93 @@ fn the_ref_of_a_remote_base_is_set_by_name_and_promoted() {
     fixture.run(&["promote", "prod", "--yes"]).code(0);
     assert_eq!(fixture.file_at("env/prod", file).unwrap(), base("v1.1.0"));
     fixture.fsck();
+}
+
+const OPEN: &str = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+spec:
+  environments: [{name: dev, branch: main, path: dev}]
+  registries:
+    registry.example.com: {layout: ../registry}
+";
+
+/// An environment of one values file, and the digest of web:v2.
+fn values_of(gitops: &str, values: &str) -> (Fixture, String) {
+    let files = [("gitops.yaml", gitops), ("dev/values.yaml", values)];
+    let fixture = Fixture::new(&[("main", &files)]);
+    let mut registry = Layout::default();
+    let digest = registry.add("web", "v2", "2026-01-02T00:00:00Z");
+    registry.write(&fixture.env.join("registry")).unwrap();
+    (fixture, digest.to_string())
+}
+
+#[test]
+fn a_tag_that_is_missing_or_empty_is_set_for_who_names_the_component() {
+    let name = "registry.example.com/web";
+    for (before, after) in [
+        (
+            format!(
+                "web:\r\n    image:   # ours\r\n        repository: {name}\r\n        pullPolicy: Always\r\n    port: 1\r\n"
+            ),
+            format!(
+                "web:\r\n    image:   # ours\r\n        repository: {name}\r\n        tag: v2\r\n        pullPolicy: Always\r\n    port: 1\r\n"
+            ),
+        ),
+        (
+            format!("image:\n  repository: {name} # ours\n  tag: ''   # the chart's\n"),
+            format!("image:\n  repository: {name} # ours\n  tag: 'v2'   # the chart's\n"),
+        ),
+        (
+            format!("image: {{repository: {name}, pullPolicy: Always}}"),
+            format!("image: {{repository: {name}, tag: v2, pullPolicy: Always}}"),
+        ),
+        (
+            format!("image:\n  tag:\n  repository: {name}\n  digest: \"\"\n"),
+            format!("image:\n  tag: v2\n  repository: {name}\n  digest: \"\"\n"),
+        ),
+        (
+            format!("kind: Pod\napiVersion: v1\nspec: {{containers: [{{image: {name}}}]}}\n"),
+            format!("kind: Pod\napiVersion: v1\nspec: {{containers: [{{image: {name}:v2}}]}}\n"),
+        ),
+    ] {
+        let (fixture, _) = values_of(OPEN, &before);
+        // Nobody asked for it: the chart says which version it means.
+        let listed = fixture.run(&["pins"]).code(0);
+        says(&listed, &["dev  0 pins"]);
+        let all = ["bump-image", "--env", "dev", "--semver", "*", "--yes"];
+        let outcome = fixture.run(&all);
+        assert_eq!(outcome.status, 2, "{}", outcome.stdout);
+        let outcome = fixture
+            .run(&["bump-image", "web=v2", "--env", "dev", "--yes"])
+            .code(0);
+        says(&outcome, &["web", "v2"]);
+        assert_eq!(fixture.file_at("main", "dev/values.yaml").unwrap(), after);
+        fixture.fsck();
+    }
+}
+
+#[test]
+fn a_declared_image_without_a_version_follows_its_policy() {
+    let name = "registry.example.com/web";
+    let gitops = format!("{OPEN}  pins: [{{image: {name}, policy: {{digest: v2}}}}]\n");
+    let before = format!("image:\n  repository: {name}\n  pullPolicy: Always\n\nport: 1\n");
+    let (fixture, digest) = values_of(&gitops, &before);
+    let listed = fixture.run(&["pins"]).code(0);
+    says(&listed, &["web", "no version", "digest of v2"]);
+    let check = fixture.run(&["bump-image", "--env", "dev", "--check"]);
+    assert_eq!(check.status, 1, "{}", check.stdout);
+    fixture
+        .run(&["bump-image", "--env", "dev", "--yes"])
+        .code(0);
+    let after = before.replace(
+        "  pullPolicy",
+        &format!("  tag: v2\n  digest: {digest}\n  pullPolicy"),
+    );
+    assert_eq!(fixture.file_at("main", "dev/values.yaml").unwrap(), after);
+    let tip = fixture.remote_tip("main");
+    fixture
+        .run(&["bump-image", "--env", "dev", "--yes"])
+        .code(0);
+    assert_eq!(fixture.remote_tip("main"), tip);
 }

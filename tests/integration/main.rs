@@ -50,6 +50,7 @@ mod render;
 mod reverts;
 mod rollback;
 mod schema;
+mod shared_bases;
 mod status;
 mod support;
 mod tag_file;

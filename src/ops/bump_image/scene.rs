@@ -55,6 +55,7 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
     let state = estate.load(&request.environment)?;
     let FoundPins {
         pins: found,
+        open,
         collisions,
         mut warnings,
         ..
@@ -66,6 +67,11 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         warnings.extend(collisions.values().map(ToString::to_string));
         followed(request, found)?
     } else {
+        let open: Vec<Pin> = open
+            .into_iter()
+            .filter(|pin| is_set(request, pin))
+            .collect();
+        let found = found.into_iter().chain(open).collect();
         named(request, &state, found, collisions)?
     };
     let chosen = |pin: &&Pin| {
@@ -100,6 +106,12 @@ fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a En
         }
     }
     at
+}
+
+/// Whether a version is named for a pin, which has none so far.
+fn is_set(request: &Request, pin: &Pin) -> bool {
+    let mut wishes = request.wishes.iter();
+    wishes.any(|wish| wish.component == pin.component && wish.version.is_some())
 }
 
 type Collisions = BTreeMap<ComponentName, PinError>;

@@ -15,6 +15,7 @@ use opening::Opening;
 
 use crate::config::{CONFIG_FILE, ConfigError, ConfigPlaceError, Resolved};
 use crate::git::{Git, GitError, Remote, Selection};
+use crate::product::pins::bases_beyond;
 use crate::product::{
     EnvironmentEntry, EnvironmentName, FilePattern, ModelError, PRODUCT_FILE, ProductTree,
     Repository, TEMPLATES_FOLDER,
@@ -352,7 +353,34 @@ impl Estate {
                     || declared.iter().any(|it| it.matches(&folder_of, path))
             }
         });
-        Ok(self.git.snapshot(commit, &selection)?)
+        let snapshot = self.git.snapshot(commit, &selection)?;
+        self.with_bases(entry, commit, snapshot)
+    }
+
+    /// Adds the bases outside of an environment that its kustomizations build upon.
+    /// Where there is a product, that says what is deployed.
+    fn with_bases(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+        mut snapshot: Snapshot,
+    ) -> Result<Snapshot, EstateError> {
+        let product = entry.path.join(PRODUCT_FILE);
+        if product.is_ok_and(|file| snapshot.entry(&file).is_some()) {
+            return Ok(snapshot);
+        }
+        loop {
+            // Each turn lists folders that were not listed before, so there is a last one.
+            let beyond: Vec<RepoPath> = bases_beyond(&snapshot, &entry.path)
+                .into_iter()
+                .filter(|path| !snapshot.lists(path))
+                .collect();
+            if beyond.is_empty() {
+                return Ok(snapshot);
+            }
+            let selection = Selection::under(beyond, belongs_to_a_model);
+            snapshot = snapshot.joined(self.git.snapshot(commit, &selection)?);
+        }
     }
 
     /// An environment's files as they are in the work tree, committed or not.

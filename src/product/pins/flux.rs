@@ -12,7 +12,7 @@ use crate::yaml::{self, Document, Path, Stream};
 
 use super::flux_policy::{FluxPolicies, FluxPolicy, yaml_text};
 use super::text::Holds;
-use super::{Deployed, Node, Pin, PinError, Shape, Site};
+use super::{Deployed, Node, Pin, PinError, Shape, Site, component_of};
 
 /// What a marker must hold.
 const KEY: &str = "\"$imagepolicy\"";
@@ -113,20 +113,10 @@ impl Marked {
             ));
             return Ok(());
         };
-        let named = declared.iter().find(|entry| {
-            let image = entry.image.as_ref();
-            image.is_some_and(|image| image.same_repository(&deployed))
-        });
-        let component = match named.and_then(|entry| entry.component.clone()) {
-            Some(name) => name,
-            None => deployed
-                .last_segment()
-                .parse()
-                .map_err(|source| PinError::Name {
-                    location: marker.location.clone(),
-                    source,
-                })?,
-        };
+        let component = component_of(&deployed, declared).map_err(|source| PinError::Name {
+            location: marker.location.clone(),
+            source,
+        })?;
         self.follow(&component, policy);
         let shape = Shape::Flux {
             holds,

@@ -9,6 +9,7 @@ use crate::repo::{RepoPath, Snapshot};
 use super::declared::declared_sites;
 use super::flux::marked_sites;
 use super::flux_policy::FluxPolicies;
+use super::inherited::inherited_sites;
 use super::kustomize::kustomize_sites;
 use super::scan::scanned_sites;
 use super::{Pin, PinError, Site};
@@ -18,6 +19,9 @@ use super::{Pin, PinError, Site};
 pub struct FoundPins {
     /// The pins, by component.
     pub pins: Vec<Pin>,
+    /// Images that are named and given no version, by component: there one can be
+    /// written, by who names the component or declares the image.
+    pub open: Vec<Pin>,
     /// Components whose name two different images would bear; they have no pin.
     pub collisions: BTreeMap<ComponentName, PinError>,
     /// What deserves a look.
@@ -57,11 +61,22 @@ pub fn environment_pins_by(
     sites.extend(marked.sites.iter().cloned());
     let scanned = scanned_sites(snapshot, entry, &repository.pins, &sites);
     sites.extend(scanned.sites);
+    let inherited = inherited_sites(snapshot, entry, &repository.pins, &sites);
+    sites.extend(inherited.sites);
+    let is_declared = |component: &ComponentName, site: &Site| {
+        let mut entries = repository.pins.iter();
+        entries.any(|entry| entry.is_about(component, site.image()))
+    };
+    let (open, sites): (Vec<_>, Vec<_>) = sites
+        .into_iter()
+        .partition(|(component, site)| site.is_open() && !is_declared(component, site));
     let mut found = gathered(Vec::new(), sites);
+    found.add_open(open);
     marked.apply(&mut found.pins);
     found.warnings = declared.warnings;
     found.warnings.extend(marked.warnings);
     found.warnings.extend(scanned.warnings);
+    found.warnings.extend(inherited.warnings);
     found.unresolved = marked.unresolved;
     Ok(found)
 }
@@ -125,8 +140,18 @@ fn gathered(pins: Vec<Pin>, sites: Vec<(ComponentName, Site)>) -> FoundPins {
     FoundPins {
         pins: pins.into_values().collect(),
         collisions,
-        warnings: Vec::new(),
-        unresolved: false,
+        ..FoundPins::default()
+    }
+}
+
+impl FoundPins {
+    /// Adds places that name an image and no version, of components that have none
+    /// elsewhere: beside a version they belong to who left them open.
+    fn add_open(&mut self, sites: Vec<(ComponentName, Site)>) {
+        let open = gathered(Vec::new(), sites);
+        let known = |name: &ComponentName| self.pins.iter().any(|pin| pin.component == *name);
+        self.open = open.pins;
+        self.open.retain(|pin| !known(&pin.component));
     }
 }
 

@@ -90,8 +90,8 @@ pub(super) fn apart(
         finder.warn(format!("{place}: is no tag or digest of {}", image.name()));
         return;
     };
-    // Without either it pins nothing: the chart says which tag it means.
-    if tag.is_none() && digest.is_none() {
+    // A source without either follows a branch of its own; values leave it to the chart.
+    if tag.is_none() && digest.is_none() && kind == SiteKind::OciRepository {
         return;
     }
     let shape = Shape::Values {

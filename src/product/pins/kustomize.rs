@@ -1,14 +1,12 @@
 //! Pins of kustomizations: the entries of `images:` with their `name`, `newName`,
 //! `newTag` and `digest`. A component is the last segment of the image's name.
 
-use std::collections::BTreeSet;
-
 use crate::image::{Reference, Tag};
 use crate::product::{ComponentName, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
-use super::{Deployed, Node, PinError, Shape, Site};
+use super::{Deployed, Node, PinError, Shape, Site, component_of};
 
 /// The names under which kustomize looks for its file.
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -118,22 +116,10 @@ fn site(
         tag.map(parse_tag).transpose()?,
         digest.map(parse_digest).transpose()?,
     );
-    let named = declared.iter().find(|entry| {
-        entry
-            .image
-            .as_ref()
-            .is_some_and(|it| it.same_repository(&image))
-    });
-    let component = match named.and_then(|entry| entry.component.clone()) {
-        Some(name) => name,
-        None => image
-            .last_segment()
-            .parse()
-            .map_err(|source| PinError::Name {
-                location: location(name.1),
-                source,
-            })?,
-    };
+    let component = component_of(&image, declared).map_err(|source| PinError::Name {
+        location: location(name.1),
+        source,
+    })?;
     let site = Site {
         location: location(at),
         deployed: Deployed::Image(image),
@@ -141,99 +127,6 @@ fn site(
         shape,
     };
     Ok(Some((component, site)))
-}
-
-/// Which images kustomizations set, and in which files: there they are not pinned again.
-#[derive(Debug, Default)]
-pub(super) struct Overrides(Vec<Kustomization>);
-
-#[derive(Debug)]
-struct Kustomization {
-    folder: RepoPath,
-    images: Vec<String>,
-    reads: Vec<RepoPath>,
-}
-
-impl Overrides {
-    /// Reads the kustomizations below a folder.
-    pub(super) fn read(snapshot: &Snapshot, folder: &RepoPath) -> Self {
-        let mut found = Vec::new();
-        for (file, _) in snapshot.under(folder) {
-            if !file.file_name().is_some_and(|name| NAMES.contains(&name)) {
-                continue;
-            }
-            let text = snapshot.text(file).ok().flatten();
-            let Some(stream) = text.and_then(|text| Stream::parse(text).ok()) else {
-                continue;
-            };
-            for root in stream.documents().iter().filter_map(Document::root) {
-                found.push(Kustomization::read(
-                    &file.parent().unwrap_or_default(),
-                    root,
-                ));
-            }
-        }
-        Self(found)
-    }
-
-    /// Whether a kustomization that reads this file sets the image of this name. Like
-    /// kustomize, it goes by the name as it is written.
-    pub(super) fn hold(&self, file: &RepoPath, image: &str) -> bool {
-        self.0.iter().any(|kustomization| {
-            kustomization.images.iter().any(|name| name == image)
-                && self.reached(kustomization).contains(file)
-        })
-    }
-
-    /// The files and folders that a kustomization reads, itself or through others.
-    fn reached(&self, from: &Kustomization) -> BTreeSet<RepoPath> {
-        let mut reached = BTreeSet::new();
-        let mut open = from.reads.clone();
-        while let Some(path) = open.pop() {
-            if reached.insert(path.clone()) {
-                let below = self.0.iter().filter(|it| it.folder == path);
-                open.extend(below.flat_map(|it| it.reads.iter().cloned()));
-            }
-        }
-        reached
-    }
-}
-
-impl Kustomization {
-    fn read(folder: &RepoPath, root: &yaml::Node) -> Self {
-        let items = |key: &str| root.get(key).map(yaml::Node::items).unwrap_or_default();
-        let images = items("images")
-            .iter()
-            .filter_map(|image| Some(image.get("name")?.as_str()?.to_owned()))
-            .collect();
-        let named = ["resources", "bases", "components", "patchesStrategicMerge"];
-        let reads = named
-            .into_iter()
-            .flat_map(items)
-            .chain(items("patches").iter().filter_map(|it| it.get("path")))
-            .filter_map(|it| resolved(folder, it.as_str()?))
-            .collect();
-        Self {
-            folder: folder.clone(),
-            images,
-            reads,
-        }
-    }
-}
-
-/// A relative path with `..` in it, as far as it stays inside.
-fn resolved(folder: &RepoPath, relative: &str) -> Option<RepoPath> {
-    let mut segments: Vec<&str> = folder.segments().collect();
-    for part in relative.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                segments.pop()?;
-            }
-            other => segments.push(other),
-        }
-    }
-    segments.join("/").parse().ok()
 }
 
 fn place(file: &RepoPath, document: &Document, at: usize) -> Location {

@@ -16,9 +16,11 @@ mod flux_objects;
 mod flux_policy;
 mod found;
 mod helm;
+mod inherited;
 mod kind;
 mod kustomize;
 mod manifest;
+mod overlay;
 mod remote;
 mod resource;
 mod scan;
@@ -34,6 +36,7 @@ pub use found::{
 };
 pub use kind::SiteKind;
 pub use manifest::product_pins;
+pub use overlay::bases_beyond;
 pub use text::{Holds, TextPattern};
 pub use write::write;
 
@@ -41,7 +44,7 @@ use crate::image::{Digest, Reference, ReferenceError, Tag, TagPolicy};
 use crate::repo::{Location, RepoPath, SnapshotError};
 use crate::yaml::{EditError, Path, YamlError};
 
-use super::{ComponentName, NameError};
+use super::{ComponentName, NameError, PinEntry};
 
 /// One thing that is deployed at a version, and all places that say so.
 #[derive(Debug, Clone)]
@@ -111,6 +114,8 @@ enum Shape {
     Version,
     /// An entry of a kustomization's `images`, and which fields it has.
     Kustomize { tag: bool, digest: bool },
+    /// Nothing yet: an entry that a kustomization's `images` get for what a base says.
+    Inherited { from: Location },
     /// A scalar at a declared key path.
     Key(Holds),
     /// A scalar that a Flux marker points at; whether its policy writes digests.
@@ -145,7 +150,7 @@ impl Site {
     pub fn kind(&self) -> SiteKind {
         match self.shape {
             Shape::Reference | Shape::Version => SiteKind::Product,
-            Shape::Kustomize { .. } => SiteKind::Kustomize,
+            Shape::Kustomize { .. } | Shape::Inherited { .. } => SiteKind::Kustomize,
             Shape::Flux { .. } => SiteKind::Flux,
             Shape::Found { kind, .. } | Shape::Values { kind, .. } => kind,
             Shape::Key(_) => SiteKind::KeyPath,
@@ -158,12 +163,35 @@ impl Site {
         let has = self.image().is_some_and(|image| image.digest().is_some());
         let may = |holds: &Holds| matches!(holds, Holds::Image | Holds::Digest);
         match &self.shape {
-            Shape::Reference | Shape::Kustomize { .. } | Shape::Values { .. } => true,
+            Shape::Reference
+            | Shape::Kustomize { .. }
+            | Shape::Inherited { .. }
+            | Shape::Values { .. } => true,
             Shape::Key(holds) | Shape::Found { holds, .. } => has || may(holds),
             Shape::Flux { digests, .. } => has || *digests,
             Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
             Shape::Version => false,
         }
+    }
+
+    /// The place outside of the environment that says what is deployed, as long as the
+    /// environment itself says nothing.
+    pub fn inherited_from(&self) -> Option<&Location> {
+        match &self.shape {
+            Shape::Inherited { from } => Some(from),
+            _ => None,
+        }
+    }
+
+    /// Whether it names an image and leaves its version open: what is deployed there
+    /// is decided elsewhere, or nowhere.
+    pub(super) fn is_open(&self) -> bool {
+        let leaves_open = matches!(
+            self.shape,
+            Shape::Inherited { .. } | Shape::Found { .. } | Shape::Values { .. }
+        );
+        let bare = |image: &Reference| image.tag().is_none() && image.digest().is_none();
+        leaves_open && self.image().is_some_and(bare)
     }
 
     /// Whose version it holds, where that is known of something that is no image.
@@ -223,9 +251,11 @@ impl Pin {
             Shape::Kustomize { digest, .. } => digest,
             Shape::Flux { digests: true, .. } => true,
             Shape::Values { digest, joined, .. } => digest || joined,
-            Shape::Key(_) | Shape::Text { .. } | Shape::Flux { .. } | Shape::Found { .. } => {
-                site.image().is_some_and(|image| image.digest().is_some())
-            }
+            Shape::Key(_)
+            | Shape::Text { .. }
+            | Shape::Flux { .. }
+            | Shape::Found { .. }
+            | Shape::Inherited { .. } => site.image().is_some_and(|image| image.digest().is_some()),
             Shape::Version => false,
         })
     }
@@ -259,6 +289,19 @@ impl Pin {
         versions.sort();
         versions.dedup();
         versions
+    }
+}
+
+/// The component that an image belongs to: as `gitops.yaml` calls it, else by the last
+/// segment of its name.
+fn component_of(image: &Reference, declared: &[PinEntry]) -> Result<ComponentName, NameError> {
+    let named = declared.iter().find(|entry| {
+        let declared = entry.image.as_ref();
+        declared.is_some_and(|declared| declared.same_repository(image))
+    });
+    match named.and_then(|entry| entry.component.clone()) {
+        Some(name) => Ok(name),
+        None => image.last_segment().parse(),
     }
 }
 

@@ -13,9 +13,12 @@ use crate::product::{ComponentName, EnvironmentEntry, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
-use super::kustomize::{NAMES, Overrides};
+use super::kustomize::NAMES;
+use super::overlay::Overlays;
 use super::remote::{self, Base};
-use super::{Deployed, Holds, Node, Shape, Site, SiteKind, argo, flux_objects, helm, resource};
+use super::{
+    Deployed, Holds, Node, Shape, Site, SiteKind, argo, component_of, flux_objects, helm, resource,
+};
 
 /// What was found, and what was found and cannot be edited.
 #[derive(Debug, Default)]
@@ -58,12 +61,12 @@ pub(super) fn scanned_sites(
             finder.read();
         }
     }
-    let overrides = Overrides::read(snapshot, &entry.path);
+    let overlays = Overlays::read(snapshot, &entry.path);
     scanned.sites.retain(|(_, site)| {
         let overridden = site.kind() == SiteKind::Resource
             && site
                 .image()
-                .is_some_and(|image| overrides.hold(site.file(), image.name()));
+                .is_some_and(|image| overlays.hold(site.file(), image.name()));
         !overridden && !others.iter().any(|(_, other)| covers(other, site))
     });
     if let Some((first, rest)) = templates.split_first() {
@@ -77,6 +80,31 @@ pub(super) fn scanned_sites(
         ));
     }
     scanned
+}
+
+/// The images of the resources in one file, bare ones too, and where each stands.
+pub(super) fn images_in(file: &RepoPath, text: &str) -> Vec<(Reference, Location)> {
+    let mut scanned = Scanned::default();
+    let stream = Stream::parse(text).ok();
+    let documents = stream.as_ref().map(Stream::documents).unwrap_or_default();
+    for (number, document) in documents.iter().enumerate() {
+        let mut finder = Finder {
+            file,
+            document,
+            number,
+            declared: &[],
+            scanned: &mut scanned,
+        };
+        finder.read();
+    }
+    let resources = scanned.sites.into_iter().map(|(_, site)| site);
+    resources
+        .filter(|site| site.kind() == SiteKind::Resource)
+        .filter_map(|site| match site.deployed {
+            Deployed::Image(image) => Some((image, site.location)),
+            Deployed::Version(_) => None,
+        })
+        .collect()
 }
 
 /// The text of a file that may pin something.
@@ -181,9 +209,8 @@ impl<'a> Finder<'a> {
             }
             return;
         };
-        let bare = image.tag().is_none() && image.digest().is_none();
-        // Without a tag or digest it pins nothing.
-        if bare {
+        // In values a bare name may be anything, and its tag may stand elsewhere.
+        if kind != SiteKind::Resource && image.tag().is_none() && image.digest().is_none() {
             return;
         }
         let shape = Shape::Found {
@@ -244,17 +271,7 @@ impl<'a> Finder<'a> {
 
     /// Adds an image under the name that it has, or that `gitops.yaml` gives it.
     pub(super) fn image(&mut self, node: &yaml::Node, path: &Path, image: Reference, shape: Shape) {
-        let named = self.declared.iter().find_map(|entry| {
-            let declared = entry.image.as_ref()?;
-            declared
-                .same_repository(&image)
-                .then(|| entry.component.clone())?
-        });
-        let component = match named {
-            Some(name) => Ok(name),
-            None => image.last_segment().parse(),
-        };
-        match component {
+        match component_of(&image, self.declared) {
             Ok(component) => {
                 let deployed = Deployed::Image(image);
                 self.add(component, (node, path), deployed, shape);

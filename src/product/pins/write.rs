@@ -72,14 +72,68 @@ fn edited_yaml(
         source: Box::new(source),
     };
     let mut editor = Editor::new(&stream).map_err(|source| wrong(first, source))?;
+    let mut added = Added::default();
     for (site, target) in sites {
-        for (path, text) in fields(site, target)? {
-            editor
-                .set_string(site.node.document, &path, &text)
-                .map_err(|source| wrong(site, source))?;
+        let base = match site.shape {
+            Shape::Inherited { .. } => added.next(&stream, site),
+            _ => site.node.path.clone(),
+        };
+        for field in fields(site, target)? {
+            let path = field.key.map_or_else(|| base.clone(), |key| base.key(key));
+            let value = Value::String(field.text);
+            let document = site.node.document;
+            match field.behind {
+                Some(sibling) => editor.set_value_after(document, &path, &value, sibling),
+                None => editor.set_value(document, &path, &value),
+            }
+            .map_err(|source| wrong(site, source))?;
         }
     }
     editor.finish().map_err(|source| wrong(first, source))
+}
+
+/// A scalar of a site, and what it shall say.
+#[derive(Debug)]
+struct Field {
+    /// The key below the site's node; `None`: the node itself.
+    key: Option<&'static str>,
+    text: String,
+    /// Where it belongs when it is not there yet: behind the sibling of this key.
+    behind: Option<&'static str>,
+}
+
+impl Field {
+    fn whole(text: String) -> Self {
+        Self {
+            key: None,
+            text,
+            behind: None,
+        }
+    }
+
+    fn of(key: &'static str, text: impl ToString, behind: &'static str) -> Self {
+        Self {
+            key: Some(key),
+            text: text.to_string(),
+            behind: Some(behind),
+        }
+    }
+}
+
+/// How many entries each list of a file got.
+#[derive(Debug, Default)]
+struct Added(BTreeMap<usize, usize>);
+
+impl Added {
+    /// The path of an entry that is not there yet, behind all others.
+    fn next(&mut self, stream: &Stream, site: &Site) -> Path {
+        let list = stream.documents().get(site.node.document);
+        let list = list.and_then(|document| document.root()?.at(&site.node.path));
+        let there = list.map_or(0, |list| list.items().len());
+        let count = self.0.entry(site.node.document).or_default();
+        *count += 1;
+        site.node.path.index(there + *count - 1)
+    }
 }
 
 /// The text with what one match of an expression captured said anew.
@@ -197,11 +251,7 @@ fn bare(site: &Site, target: &Target) -> Option<Target> {
 
 /// What changes where tag and digest are keys of one mapping. What has no key gets one
 /// only if it must.
-fn values_fields(
-    site: &Site,
-    image: &Reference,
-    target: &Target,
-) -> Result<Vec<(Path, String)>, PinError> {
+fn values_fields(site: &Site, image: &Reference, target: &Target) -> Result<Vec<Field>, PinError> {
     let (
         Shape::Values {
             tag: key,
@@ -224,17 +274,17 @@ fn values_fields(
         return Err(unwritable(site, reason));
     }
     let mut fields = Vec::new();
-    let path = &site.node.path;
     if let Some(tag) = tag.as_ref().filter(|_| *has_tag || !has_digest) {
         let text = match digest.as_ref().filter(|_| *joined) {
             Some(digest) => format!("{tag}@{digest}"),
             None => tag.to_string(),
         };
-        fields.push((path.key(*key), text));
+        fields.push(Field::of(key, text, "repository"));
     }
     let apart = *has_digest || (!joined && (*pinned || tag.is_none()));
     if let Some(digest) = digest.as_ref().filter(|_| apart) {
-        fields.push((path.key("digest"), digest.to_string()));
+        let behind = if tag.is_some() { key } else { "repository" };
+        fields.push(Field::of("digest", digest, behind));
     }
     Ok(fields)
 }
@@ -242,7 +292,7 @@ fn values_fields(
 /// What changes in an entry of a kustomization's `images`. A digest beats a tag in
 /// kustomize, so one that stands there follows; where none stands, none is forced on
 /// the author.
-fn kustomize_fields(site: &Site, image: &Reference, target: &Target) -> Vec<(Path, String)> {
+fn kustomize_fields(site: &Site, image: &Reference, target: &Target) -> Vec<Field> {
     let (
         Shape::Kustomize {
             tag: has_tag,
@@ -257,28 +307,46 @@ fn kustomize_fields(site: &Site, image: &Reference, target: &Target) -> Vec<(Pat
     else {
         return Vec::new();
     };
-    let path = &site.node.path;
     let mut fields = Vec::new();
     let writes_tag = *has_tag || !has_digest;
     if let Some(tag) = tag
         .as_ref()
         .filter(|tag| writes_tag && image.tag() != Some(tag))
     {
-        fields.push((path.key("newTag"), tag.to_string()));
+        fields.push(Field::of("newTag", tag, "newName"));
     }
     let writes_digest = *has_digest || *pinned || tag.is_none();
     if let Some(digest) = digest
         .as_ref()
         .filter(|digest| writes_digest && image.digest() != Some(digest))
     {
-        fields.push((path.key("digest"), digest.to_string()));
+        fields.push(Field::of("digest", digest, "newTag"));
     }
     fields
 }
 
+/// A new entry for what a base says: like `kustomize edit set image` it takes the place
+/// of tag and digest together, so a digest that stands in the base is not lost.
+fn inherited_fields(image: &Reference, target: &Target) -> Vec<Field> {
+    let Target::Image {
+        tag,
+        digest,
+        pinned,
+    } = target
+    else {
+        return Vec::new();
+    };
+    let mut fields = vec![Field::of("name", image.name(), "")];
+    fields.extend(tag.as_ref().map(|tag| Field::of("newTag", tag, "name")));
+    let pins = *pinned || tag.is_none() || image.digest().is_some();
+    let digest = digest.as_ref().filter(|_| pins);
+    fields.extend(digest.map(|digest| Field::of("digest", digest, "newTag")));
+    fields
+}
+
 /// The fields of a site that change, and what they shall say.
-fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError> {
-    let path = &site.node.path;
+fn fields(site: &Site, target: &Target) -> Result<Vec<Field>, PinError> {
+    let one = |text: Option<String>| text.map(Field::whole).into_iter().collect();
     Ok(match (target, &site.deployed, &site.shape) {
         // Without digests Flux takes them away again.
         (
@@ -294,10 +362,7 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
                 digest: None,
                 pinned: false,
             };
-            said(site, *holds, &bare, false)?
-                .map(|text| (path.clone(), text))
-                .into_iter()
-                .collect()
+            one(said(site, *holds, &bare, false)?)
         }
         (
             _,
@@ -310,27 +375,24 @@ fn fields(site: &Site, target: &Target) -> Result<Vec<(Path, String)>, PinError>
             },
         ) => {
             let bare = bare(site, target);
-            said(site, *holds, bare.as_ref().unwrap_or(target), false)?
-                .map(|text| (path.clone(), format!("{before}{text}{after}")))
-                .into_iter()
-                .collect()
+            let text = said(site, *holds, bare.as_ref().unwrap_or(target), false)?;
+            one(text.map(|text| format!("{before}{text}{after}")))
         }
         (Target::Image { .. }, Deployed::Image(image), Shape::Values { .. }) => {
             values_fields(site, image, target)?
         }
-        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. }) => said(site, *holds, target, false)?
-            .map(|text| (path.clone(), text))
-            .into_iter()
-            .collect(),
-        (Target::Version(version), _, Shape::Version) => {
-            vec![(path.clone(), version.clone())]
+        (_, _, Shape::Key(holds) | Shape::Flux { holds, .. }) => {
+            one(said(site, *holds, target, false)?)
         }
+        (Target::Version(version), _, Shape::Version) => one(Some(version.clone())),
         (Target::Image { tag, digest, .. }, Deployed::Image(image), Shape::Reference) => {
-            let wanted = image.with(tag.clone(), digest.clone());
-            vec![(path.clone(), wanted.to_string())]
+            one(Some(image.with(tag.clone(), digest.clone()).to_string()))
         }
         (Target::Image { .. }, Deployed::Image(image), Shape::Kustomize { .. }) => {
             kustomize_fields(site, image, target)
+        }
+        (Target::Image { .. }, Deployed::Image(image), Shape::Inherited { .. }) => {
+            inherited_fields(image, target)
         }
         _ => Vec::new(),
     })

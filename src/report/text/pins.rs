@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::ops::pins::{EnvironmentPins, PinReport, PinStatus};
+use crate::ops::pins::{EnvironmentPins, PinReport, PinStatus, SiteStatus};
 use crate::report::{Cell, Style, Table, Tone, clean_lines, count};
 
 /// The text of a list of pins.
@@ -54,6 +54,17 @@ fn one(environment: &EnvironmentPins, style: &Style) -> String {
     text
 }
 
+/// What is worth saying about a site: one pin that agrees with itself need not be said
+/// at every site.
+fn said(pin: &PinStatus, site: &SiteStatus) -> String {
+    match (&site.inherited_from, pin.disagree) {
+        (Some(from), true) => format!("{} from {from}", site.deployed),
+        (Some(from), false) => format!("from {from}"),
+        (None, true) => site.deployed.clone(),
+        (None, false) => String::new(),
+    }
+}
+
 fn rows(table: &mut Table, pin: &PinStatus) {
     let versions = match pin.versions.as_slice() {
         [] => "no version".to_owned(),
@@ -81,12 +92,7 @@ fn rows(table: &mut Table, pin: &PinStatus) {
         table.row([
             Cell::from(format!("  {}", site.location)),
             Cell::new(Tone::Faint, site.kind),
-            // One pin that agrees with itself need not be said at every site.
-            Cell::from(if pin.disagree {
-                site.deployed.as_str()
-            } else {
-                ""
-            }),
+            Cell::from(said(pin, site)),
         ]);
     }
 }

@@ -206,6 +206,10 @@ impl<'s> Editor<'s> {
         value: &Value,
         sibling: &str,
     ) -> Result<(), EditError> {
+        // One that was added just now is found in the text as it is with it.
+        if self.added.iter().any(|(_, name)| name == sibling) {
+            self.flush()?;
+        }
         let place = Place::Near {
             before: vec![sibling.to_owned()],
             after: Vec::new(),
