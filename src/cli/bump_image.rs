@@ -340,6 +340,12 @@ fn failure(error: BumpError) -> Failure {
                 .hint(first)
                 .hint("or choose the newest in a range: --semver RANGE, or update: {semver: RANGE} in the product manifest")
         }
+        BumpError::Source { ref component, .. } => {
+            let first = format!("name its version: {component}=TAG");
+            Failure::new(FailureKind::Usage, error)
+                .hint(first)
+                .hint("or correct `from` in its policy; all policies that are followed: kubectl gitops pins")
+        }
         BumpError::NoPolicies { .. } => Failure::new(FailureKind::Usage, error)
             .hint("name versions (COMPONENT=TAG), give a range with --semver, or write update: {semver: RANGE} into the product manifest"),
         BumpError::UnknownTag { .. } => {

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod demo;
 pub mod diff;
 pub mod estate;
+mod followed;
 pub mod history;
 pub mod init;
 pub mod pins;

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::estate::{EnvironmentState, Estate, EstateError};
+use super::followed::{follow, is_yaml};
 use crate::git::{GitError, Selection};
 use crate::image::TagPolicy;
-use crate::product::EnvironmentName;
 use crate::product::pins::{
     Deployed, FluxPolicies, FoundPins, Pin, PinError, Site, environment_pins, environment_pins_by,
     product_pins, with_declared_sites,
 };
+use crate::product::{EnvironmentName, Update};
 use crate::repo::{Location, RepoPath};
 use crate::template::served_image;
 
@@ -70,6 +71,9 @@ pub struct PinStatus {
     /// Its policy in a few words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Flux's `ImagePolicy` that it is taken from, where that was said by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_from: Option<String>,
     /// Why it should stay as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
@@ -128,16 +132,15 @@ pub(crate) fn pins_of(estate: &Estate, state: &EnvironmentState) -> Result<Found
             .iter()
             .find(|entry| entry.is_about(&pin.component, written));
         if let Some(declared) = declared {
-            pin.policy = pin.policy.take().or_else(|| declared.policy.clone());
+            if pin.policy.is_none() && pin.source.is_none() {
+                let update = declared.policy.as_ref();
+                pin.policy = update.and_then(Update::own).cloned();
+                pin.source = update.and_then(Update::source).cloned();
+            }
             pin.hold = pin.hold.take().or_else(|| declared.hold.clone());
         }
     }
     Ok(found)
-}
-
-fn is_yaml(path: &RepoPath) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
 /// Why the pins of an environment are not known.
@@ -188,7 +191,13 @@ fn describe(
     state: &EnvironmentState,
 ) -> Result<(), EstateError> {
     found.commit = Some(state.commit.to_string());
-    match pins_of(estate, state) {
+    match pins_of(estate, state).and_then(|mut pins| {
+        let problems = follow(estate, state, &mut pins)?;
+        let said = problems.iter();
+        let said = said.map(|(component, problem)| format!("{component}: {problem}"));
+        pins.warnings.extend(said);
+        Ok(pins)
+    }) {
         Ok(pins) => {
             found.pins = pins.pins.iter().map(pin_status).collect();
             found.collisions = pins.collisions.values().map(ToString::to_string).collect();
@@ -211,6 +220,7 @@ fn pin_status(pin: &Pin) -> PinStatus {
         versions: pin.versions(),
         disagree: disagree(pin),
         policy: pin.policy.as_ref().map(TagPolicy::summary),
+        policy_from: pin.source.as_ref().map(|source| source.name.to_string()),
         hold: pin.hold.clone(),
         sites: pin.sites.iter().map(site_status).collect(),
     }

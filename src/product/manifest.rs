@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::image::{Reference, TagPolicy};
+use crate::image::Reference;
 use crate::repo::{Location, RepoPath};
 use crate::yaml;
 
@@ -77,7 +77,7 @@ pub struct Component {
     /// The environments that it exists in; `None`: all.
     pub environments: Option<Vec<EnvironmentName>>,
     /// Which tags may follow its image's.
-    pub update: Option<Located<TagPolicy>>,
+    pub update: Option<Located<super::Update>>,
     /// Why nobody should update it, where that is so.
     pub hold: Option<Located<String>>,
     /// The name that it had before.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::image::{FilterSpec, PolicySpec, Reference, TagPolicy};
+use crate::image::Reference;
 use crate::repo::{Location, RepoPath};
 use crate::yaml::{Decoder, Field, Fields, Path, Stream};
 
 use super::decode::{At, Parts, document};
 use super::error::ModelError;
+use super::update::update;
 use super::{
     Component, ComponentName, Environment, EnvironmentName, Located, Output, Override, Product,
     Template, TemplateName,
@@ -219,48 +220,6 @@ fn placeholder(location: &Location) -> Option<Located<TemplateName>> {
 
 fn environment_names(field: &Field<'_>) -> Vec<EnvironmentName> {
     field.list().iter().filter_map(Field::parse).collect()
-}
-
-pub(super) fn update(at: At<'_>, field: &Field<'_>) -> Option<Located<TagPolicy>> {
-    let mut fields = field.fields()?;
-    let text = |fields: &mut Fields<'_>, name| fields.optional(name).and_then(|it| it.string());
-    let list = |fields: &mut Fields<'_>, name| {
-        fields
-            .optional(name)
-            .map(|it| it.strings())
-            .unwrap_or_default()
-    };
-    let mut spec = PolicySpec {
-        semver: text(&mut fields, "semver"),
-        numeric: text(&mut fields, "numeric"),
-        alphabetical: text(&mut fields, "alphabetical"),
-        newest: fields
-            .optional("newest")
-            .and_then(|it| it.bool())
-            .unwrap_or_default(),
-        digest: text(&mut fields, "digest"),
-        filter: None,
-        ignore: list(&mut fields, "ignore"),
-        platforms: list(&mut fields, "platforms"),
-        min_age: text(&mut fields, "minAge"),
-    };
-    if let Some(mut filter) = fields.optional("filter").and_then(|it| it.fields()) {
-        let pattern = filter.required("pattern").and_then(|it| it.string());
-        let extract = text(&mut filter, "extract");
-        spec.filter = pattern.map(|pattern| FilterSpec { pattern, extract });
-        filter.finish();
-    }
-    fields.finish();
-    match TagPolicy::new(&spec) {
-        Ok(value) => Some(Located {
-            value,
-            location: at.of(field),
-        }),
-        Err(error) => {
-            field.fail(format!("is no policy: {error}"));
-            None
-        }
-    }
 }
 
 /// Reads `environment.yaml`.

@@ -21,6 +21,7 @@ mod repository_decode;
 mod schemas;
 mod tree;
 mod unit;
+mod update;
 
 pub use commit::{CommitAction, CommitEntry, CommitText};
 pub use compare::{Base, Class, Difference, compare, value_at};
@@ -41,6 +42,7 @@ pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
 pub use unit::{UnitError, UnitId, Units, units};
+pub use update::{PolicyName, PolicyNameError, PolicySource, Update};
 
 #[cfg(test)]
 mod tests;

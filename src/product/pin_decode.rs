@@ -4,9 +4,9 @@ use crate::image::Reference;
 use crate::yaml::Field;
 
 use super::decode::At;
-use super::manifest_decode::update;
 use super::pins::{Holds, TextPattern};
 use super::repository::{DeclaredPlace, DeclaredSite, FilePattern, PinEntry};
+use super::update::update;
 
 /// All entries, with what they contradict each other in.
 pub(super) fn pins(at: At<'_>, field: Option<Field<'_>>) -> Vec<PinEntry> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::image::{Reference, TagPolicy};
+use crate::image::Reference;
 use crate::repo::{BlobId, BranchName, Location, RepoPath};
 use crate::yaml;
 
@@ -235,7 +235,7 @@ pub struct PinEntry {
     /// What its component is called; `None`: as the last segment of its name.
     pub component: Option<super::ComponentName>,
     /// Which tags may follow.
-    pub policy: Option<TagPolicy>,
+    pub policy: Option<super::Update>,
     /// Why nobody should update it.
     pub hold: Option<String>,
     /// Where it is written, besides the places that are found without help.

@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn every_field_of_a_schema_was_tried_on_the_decoder() {
         // One policy cannot have two orders.
-        let others = ["numeric", "alphabetical", "newest", "digest"];
+        let others = ["numeric", "alphabetical", "newest", "digest", "from"];
         for kind in Kind::ALL {
             let schema: Value = serde_json::from_str(kind.json_schema()).unwrap();
             let mut all = Vec::new();
@@ -279,6 +279,7 @@ mod tests {
             ("alphabetical", json!("desc")),
             ("newest", json!(true)),
             ("digest", json!("stable")),
+            ("from", json!("flux-system:api")),
         ] {
             let mut document = full(Kind::Component);
             document["spec"]["update"] = json!({order: value});

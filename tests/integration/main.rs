@@ -36,6 +36,7 @@ mod online_boutique;
 mod pins;
 mod plan_files;
 mod plugin;
+mod policy_sources;
 mod promote;
 mod promote_answers;
 mod publish;

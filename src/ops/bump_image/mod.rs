@@ -34,7 +34,7 @@ use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use crate::image::{
     Digest, DigestError, Origin, Platform, SelectError, Tag, TagError, TagPolicy, Verdict,
 };
-use crate::product::pins::PinError;
+use crate::product::pins::{PinError, SourceError};
 use crate::product::{ComponentName, EnvironmentName};
 use crate::registry::RegistryError;
 use crate::repo::{CommitId, Edit, Location, RepoPath};
@@ -341,6 +341,14 @@ pub enum BumpError {
     NoPolicy {
         /// The component.
         component: ComponentName,
+    },
+    /// The policy that a component names cannot be followed.
+    #[error("component {component} has no policy to choose by: {source}")]
+    Source {
+        /// The component.
+        component: ComponentName,
+        /// Why.
+        source: SourceError,
     },
     /// No component has a policy.
     #[error("no component of {environment} has a policy that could choose a version")]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::taken_back::{TakenBack, taken_back};
 use super::{BumpError, Request};
 use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::followed::{Unfollowed, follow};
 use crate::ops::pins::{PinsError, pins_of};
 use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
@@ -53,16 +54,22 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         (None, None) => {}
     }
     let state = estate.load(&request.environment)?;
+    let mut found = pins_of(estate, &state).map_err(|error| match error {
+        PinsError::Pin(error) => BumpError::Pin(error),
+        PinsError::Git(error) => BumpError::Estate(error.into()),
+    })?;
+    let unfollowed = follow(estate, &state, &mut found);
+    let unfollowed = unfollowed.map_err(|error| BumpError::Estate(error.into()))?;
     let FoundPins {
         pins: found,
         open,
         collisions,
         mut warnings,
         ..
-    } = pins_of(estate, &state).map_err(|error| match error {
-        PinsError::Pin(error) => BumpError::Pin(error),
-        PinsError::Git(error) => BumpError::Estate(error.into()),
-    })?;
+    } = found;
+    refuse_unfollowed(request, &unfollowed)?;
+    let known = |(component, problem)| format!("{component}: {problem}");
+    warnings.extend(unfollowed.iter().map(known));
     let pins = if request.wishes.is_empty() {
         warnings.extend(collisions.values().map(ToString::to_string));
         followed(request, found)?
@@ -106,6 +113,22 @@ fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a En
         }
     }
     at
+}
+
+/// Nothing is chosen for a component whose policy is not there.
+fn refuse_unfollowed(request: &Request, unfollowed: &Unfollowed) -> Result<(), BumpError> {
+    let wants = |component: &ComponentName| {
+        let mut wishes = request.wishes.iter();
+        request.wishes.is_empty()
+            || wishes.any(|wish| wish.component == *component && wish.version.is_none())
+    };
+    match unfollowed.iter().find(|(component, _)| wants(component)) {
+        None => Ok(()),
+        Some((component, source)) => Err(BumpError::Source {
+            component: component.clone(),
+            source: source.clone(),
+        }),
+    }
 }
 
 /// Whether a version is named for a pin, which has none so far.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::image::{FilterSpec, PolicySpec, Reference, TagPolicy};
+use crate::product::{PolicyName, PolicySource, nearest};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{Document, Stream};
 
@@ -33,6 +34,51 @@ pub(super) struct FluxPolicy {
     pub(super) warnings: Vec<String>,
 }
 
+/// What a pin has to follow.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// The policy.
+    pub policy: TagPolicy,
+    /// Flux was told not to act on it.
+    pub suspended: bool,
+    /// The image that it chooses tags of, where that is known.
+    pub image: Option<Reference>,
+    /// What Flux does otherwise.
+    pub warnings: Vec<String>,
+}
+
+/// Why nothing follows from the name of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing bears the name.
+    #[error("there is no ImagePolicy {name} in this repository{}", nearest_of(.nearest.as_deref()))]
+    Missing {
+        /// The name.
+        name: PolicyName,
+        /// A name that exists and looks alike.
+        nearest: Option<String>,
+    },
+    /// Several bear it and say different things.
+    #[error("several ImagePolicy objects may be {name}, and they differ")]
+    Several {
+        /// The name.
+        name: PolicyName,
+    },
+    /// It cannot be followed.
+    #[error("nothing can follow ImagePolicy {name}: {reason}")]
+    Unfit {
+        /// The name.
+        name: PolicyName,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn nearest_of(name: Option<&str>) -> String {
+    name.map(|name| format!(", did you mean {name}?"))
+        .unwrap_or_default()
+}
+
 /// The name of an object. Without a namespace in its file, a kustomization gives it one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Name {
@@ -49,12 +95,27 @@ impl Name {
         })
     }
 
+    fn wanted(name: &PolicyName) -> Self {
+        Self {
+            namespace: Some(name.namespace.clone()),
+            name: name.name.clone(),
+        }
+    }
+
     fn may_be(&self, other: &Name) -> bool {
         let same = match (&self.namespace, &other.namespace) {
             (Some(one), Some(two)) => one == two,
             _ => true,
         };
         self.name == other.name && same
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without a namespace any fits; most people use Flux's own.
+        let namespace = self.namespace.as_deref().unwrap_or("flux-system");
+        write!(f, "{namespace}:{}", self.name)
     }
 }
 
@@ -112,6 +173,41 @@ impl FluxPolicies {
             }
             _ => {}
         }
+    }
+
+    /// What a pin has to follow that names a policy.
+    ///
+    /// # Errors
+    /// There is none of that name, or none that can be followed.
+    pub fn follow(&self, source: &PolicySource) -> Result<Follow, SourceError> {
+        let name = &source.name;
+        let fitting = |(found, _): &&(Name, FluxPolicy)| found.may_be(&Name::wanted(name));
+        if self.policies.iter().filter(fitting).count() == 0 {
+            let known: Vec<String> = self.policies.iter().map(|(it, _)| it.to_string()).collect();
+            return Err(SourceError::Missing {
+                nearest: nearest(&name.to_string(), known.iter().map(String::as_str)),
+                name: name.clone(),
+            });
+        }
+        let several = || SourceError::Several { name: name.clone() };
+        let found = self
+            .policy(&name.namespace, &name.name)
+            .ok_or_else(several)?;
+        let unfit = |reason: String| SourceError::Unfit {
+            name: name.clone(),
+            reason,
+        };
+        let Some(policy) = &found.policy else {
+            return Err(unfit(found.warnings.join("; ")));
+        };
+        Ok(Follow {
+            policy: source
+                .refine(policy)
+                .map_err(|error| unfit(error.to_string()))?,
+            suspended: found.suspended,
+            image: self.image(&found).cloned(),
+            warnings: found.warnings,
+        })
     }
 
     /// The policy of that name; `None` where there is none, or several that differ.

@@ -123,6 +123,7 @@ fn gathered(pins: Vec<Pin>, sites: Vec<(ComponentName, Site)>) -> FoundPins {
                     component: component.clone(),
                     served: None,
                     policy: None,
+                    source: None,
                     hold: None,
                     sites: vec![site],
                 };

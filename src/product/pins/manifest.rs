@@ -1,7 +1,7 @@
 //! Pins of a product manifest: `image:` and `version:` of its components, in the
 //! manifest itself and in the files that it includes.
 
-use crate::product::{ComponentNode, ProductTree};
+use crate::product::{ComponentNode, ProductTree, Update};
 
 use super::{Deployed, Node, Pin, Shape, Site};
 
@@ -9,14 +9,12 @@ use super::{Deployed, Node, Pin, Shape, Site};
 /// there and has an image or a version.
 pub fn product_pins(tree: &ProductTree) -> Vec<Pin> {
     let pin = |node: &ComponentNode| {
+        let update = node.component.update.as_ref().map(|update| &update.value);
         Some(Pin {
             component: node.component.name.clone(),
             served: None,
-            policy: node
-                .component
-                .update
-                .as_ref()
-                .map(|update| update.value.clone()),
+            policy: update.and_then(Update::own).cloned(),
+            source: update.and_then(Update::source).cloned(),
             hold: node.component.hold.as_ref().map(|hold| hold.value.clone()),
             sites: vec![site(node)?],
         })

@@ -30,7 +30,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use flux_policy::FluxPolicies;
+pub use flux_policy::{FluxPolicies, Follow, SourceError};
 pub use found::{
     FoundPins, environment_pins, environment_pins_by, kustomize_pins, with_declared_sites,
 };
@@ -44,7 +44,7 @@ use crate::image::{Digest, Reference, ReferenceError, Tag, TagPolicy};
 use crate::repo::{Location, RepoPath, SnapshotError};
 use crate::yaml::{EditError, Path, YamlError};
 
-use super::{ComponentName, NameError, PinEntry};
+use super::{ComponentName, NameError, PinEntry, PolicySource};
 
 /// One thing that is deployed at a version, and all places that say so.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub struct Pin {
     pub served: Option<Reference>,
     /// Which tags may follow.
     pub policy: Option<TagPolicy>,
+    /// The policy elsewhere that decides about it; with `policy` where it was found.
+    pub source: Option<PolicySource>,
     /// Why it should stay as it is.
     pub hold: Option<String>,
     /// Where it is written; at least one.
@@ -231,6 +233,11 @@ impl Pin {
         self.served
             .as_ref()
             .or_else(|| self.sites.iter().find_map(Site::image))
+    }
+
+    /// The image as its first site writes it.
+    pub fn written(&self) -> Option<&Reference> {
+        self.sites.iter().find_map(Site::image)
     }
 
     /// What is deployed, put together from all sites: one may say the tag, another the

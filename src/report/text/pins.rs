@@ -79,7 +79,11 @@ fn rows(table: &mut Table, pin: &PinStatus) {
     if pin.disagree {
         remarks.push("its sites disagree".to_owned());
     }
-    remarks.extend(pin.policy.clone());
+    remarks.extend(match (&pin.policy, &pin.policy_from) {
+        (Some(policy), Some(from)) => Some(format!("{policy} of {from}")),
+        (None, Some(from)) => Some(format!("no policy {from}")),
+        (policy, None) => policy.clone(),
+    });
     remarks.extend(pin.hold.as_ref().map(|reason| format!("held: {reason}")));
     remarks.extend(pin.image.clone());
     remarks.extend(pin.served.as_ref().map(|name| format!("pulled as {name}")));
