@@ -19,7 +19,9 @@ use super::writing::{announce, publish_failure, published_data};
 use crate::config::CONFIG_FILE;
 use crate::image::Reference;
 use crate::ops::estate::OpenOptions;
-use crate::ops::init::{Ground, InitError, InitPlan, Layout, Proposal, Wish, begin, plan, survey};
+use crate::ops::init::{
+    Ground, InitError, InitPlan, Layout, Proposal, ProposedPin, Wish, begin, plan, survey,
+};
 use crate::product::{ComponentName, EnvironmentName, ProductName};
 use crate::repo::{Location, RepoPath};
 use crate::report::{Format, Style, Table};
@@ -159,24 +161,41 @@ fn found(proposal: &Proposal, style: &Style) -> String {
             (true, Some(files)) => files.clone(),
             (false, Some(files)) => format!("{}/{files}", environment.path),
         };
-        let pins: Vec<String> = environment
-            .pins
-            .iter()
-            .map(|pin| {
-                let version = pin.deployed.rsplit(['/', '@']).next().unwrap_or_default();
-                version.to_owned()
-            })
-            .collect();
-        let pins = match (&environment.problem, pins.is_empty()) {
+        let pins = match (&environment.problem, environment.pins.is_empty()) {
             (Some(problem), _) => problem.lines().next().unwrap_or_default().to_owned(),
             (None, true) => "no pins".to_owned(),
-            (None, false) => pins.join(", "),
+            (None, false) => pins(&environment.pins),
         };
         table.row([environment.name.to_string(), place, pins]);
     }
     text.push_str(&table.render(style));
     text.push_str(&helm_templates(&proposal.helm_templates));
     text.trim_end().to_owned()
+}
+
+/// A few pins by name and version.
+fn pins(pins: &[ProposedPin]) -> String {
+    const MOST: usize = 6;
+    let shown = |pin: &ProposedPin| {
+        let (name, digest) = match pin.deployed.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (pin.deployed.as_str(), None),
+        };
+        let last = name.rsplit('/').next().unwrap_or_default();
+        match digest {
+            // What has a tag is known by it.
+            Some(digest) if !last.contains(':') => format!("{last}@{digest:.19}"),
+            None if last == name && !name.contains(':') && name != pin.component => {
+                format!("{} {name}", pin.component)
+            }
+            _ => last.to_owned(),
+        }
+    };
+    let mut names: Vec<String> = pins.iter().take(MOST).map(shown).collect();
+    if pins.len() > MOST {
+        names.push(format!("{} more", pins.len() - MOST));
+    }
+    names.join(", ")
 }
 
 /// Templates that write images, named so that nobody waits for them to be edited.

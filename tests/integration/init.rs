@@ -306,3 +306,31 @@ spec:
         pins.stdout
     );
 }
+
+#[test]
+fn many_pins_are_counted_and_digests_stand_behind_tags() {
+    let mut overlay = String::from("images:\n");
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let line = format!(
+            "- {{name: shop/{name}, newTag: v1, digest: 'sha256:{}'}}\n",
+            "1".repeat(64)
+        );
+        overlay.push_str(&line);
+    }
+    let digest = format!(
+        "images: [{{name: shop/a, digest: 'sha256:{}'}}]\n",
+        "1".repeat(64)
+    );
+    let files = [
+        ("overlays/dev/kustomization.yaml", overlay.as_str()),
+        ("overlays/prod/kustomization.yaml", digest.as_str()),
+    ];
+    let fixture = Fixture::new(&[("main", &files)]);
+    let proposal = fixture.env.gitops(&fixture.clone, &["init"]).code(0);
+    for wanted in [
+        "a:v1, b:v1, c:v1, d:v1, e:v1, f:v1, 2 more\n",
+        "a@sha256:111111111111\n",
+    ] {
+        assert!(proposal.stderr.contains(wanted), "{}", proposal.stderr);
+    }
+}

@@ -24,6 +24,7 @@ mod components;
 mod declared_pins;
 mod demo;
 mod diff;
+mod every_site;
 mod existing_kustomize;
 mod flux_pins;
 mod found_pins;

@@ -428,6 +428,33 @@ mod tests {
     }
 
     #[test]
+    fn environments_never_lie_inside_each_other() {
+        let upon = "resources: [../base]\n";
+        let files = [
+            ("base/kustomization.yaml", ""),
+            ("kustomize/kustomization.yaml", upon),
+            (
+                "kustomize/tests/all/kustomization.yaml",
+                "resources: [../../../base]\n",
+            ),
+        ];
+        assert_eq!(
+            summary(&[branch("main", &files)]),
+            ["kustomize main:kustomize"]
+        );
+        let files = [
+            ("base/kustomization.yaml", ""),
+            ("deploy/kustomization.yaml", upon),
+            ("deploy/dev/kustomization.yaml", "resources: [../../base]\n"),
+            (
+                "deploy/dev/extra/kustomization.yaml",
+                "resources: [../../../base]\n",
+            ),
+        ];
+        assert_eq!(summary(&[branch("main", &files)]), ["dev main:deploy/dev"]);
+    }
+
+    #[test]
     fn a_repository_without_environments_gets_no_proposal() {
         assert!(scan(&[branch("main", &[("src/main.rs", ""), ("README.md", "")])]).is_none());
     }

@@ -53,7 +53,29 @@ pub(super) fn candidates(branches: &[ScannedBranch]) -> Vec<Candidate<'_>> {
         found.extend(kustomization_folders(branch));
         found.extend(values_files(branch));
     }
-    found
+    apart(found)
+}
+
+/// Environments do not lie inside each other: of two folders that do, the outer one is
+/// what somebody applies, unless only the inner one is called like a stage.
+fn apart(found: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    let around = |outer: &Candidate<'_>, inner: &Candidate<'_>| {
+        let whole = outer.files.is_none() && inner.files.is_none();
+        whole
+            && outer.branch.name == inner.branch.name
+            && outer.path != inner.path
+            && inner.path.starts_with(&outer.path)
+    };
+    let staged = |it: &Candidate<'_>| stage(&it.word).is_some();
+    let yields = |it: &Candidate<'_>| {
+        found.iter().any(|other| {
+            around(other, it) && !(staged(it) && !staged(other))
+                || around(it, other) && staged(other) && !staged(it)
+        })
+    };
+    let stays: Vec<bool> = found.iter().map(|it| !yields(it)).collect();
+    let kept = found.into_iter().zip(stays).filter(|(_, stays)| *stays);
+    kept.map(|(it, _)| it).collect()
 }
 
 /// The stage that a word stands for; `None` where it stands for none.

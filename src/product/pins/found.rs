@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::product::{ComponentName, EnvironmentEntry, Repository};
+use crate::product::{ComponentName, EnvironmentEntry, PinEntry, Repository};
 use crate::repo::{RepoPath, Snapshot};
 
 use super::declared::declared_sites;
@@ -63,15 +63,9 @@ pub fn environment_pins_by(
     sites.extend(scanned.sites);
     let inherited = inherited_sites(snapshot, entry, &repository.pins, &sites);
     sites.extend(inherited.sites);
-    let is_declared = |component: &ComponentName, site: &Site| {
-        let mut entries = repository.pins.iter();
-        entries.any(|entry| entry.is_about(component, site.image()))
-    };
-    let (open, sites): (Vec<_>, Vec<_>) = sites
-        .into_iter()
-        .partition(|(component, site)| site.is_open() && !is_declared(component, site));
+    let (open, sites): (Vec<_>, Vec<_>) = sites.into_iter().partition(|(_, site)| site.is_open());
     let mut found = gathered(Vec::new(), sites);
-    found.add_open(open);
+    found.add_open(open, &repository.pins);
     marked.apply(&mut found.pins);
     found.warnings = declared.warnings;
     found.warnings.extend(marked.warnings);
@@ -148,11 +142,18 @@ fn gathered(pins: Vec<Pin>, sites: Vec<(ComponentName, Site)>) -> FoundPins {
 impl FoundPins {
     /// Adds places that name an image and no version, of components that have none
     /// elsewhere: beside a version they belong to who left them open.
-    fn add_open(&mut self, sites: Vec<(ComponentName, Site)>) {
-        let open = gathered(Vec::new(), sites);
-        let known = |name: &ComponentName| self.pins.iter().any(|pin| pin.component == *name);
-        self.open = open.pins;
-        self.open.retain(|pin| !known(&pin.component));
+    fn add_open(&mut self, sites: Vec<(ComponentName, Site)>, declared: &[PinEntry]) {
+        let mut open = gathered(Vec::new(), sites).pins;
+        let known = |pin: &Pin| self.pins.iter().any(|it| it.component == pin.component);
+        open.retain(|pin| !known(pin) && !self.collisions.contains_key(&pin.component));
+        let is_declared = |pin: &Pin| {
+            let mut entries = declared.iter();
+            entries.any(|entry| entry.is_about(&pin.component, pin.written()))
+        };
+        let (pins, open): (Vec<Pin>, Vec<Pin>) = open.into_iter().partition(is_declared);
+        self.open = open;
+        self.pins.extend(pins);
+        self.pins.sort_by(|a, b| a.component.cmp(&b.component));
     }
 }
 

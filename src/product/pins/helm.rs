@@ -1,5 +1,6 @@
-//! Helm values: under every key that ends in `image`, at any depth and in lists, one
-//! string or a mapping of `registry`, `repository`, `tag` or `version`, and `digest`.
+//! Helm values, at any depth and in lists: under every key that ends in `image` one string
+//! or a mapping of `registry`, `repository`, `tag` or `version`, and `digest`; the same
+//! mapping under any key when it has a tag; and `image` with `tag` or `imageTag` beside it.
 
 use crate::image::{Digest, Reference, Tag};
 use crate::yaml::{self, Path};
@@ -16,25 +17,57 @@ pub(super) fn values(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node,
         let (value, path) = (&entry.value, path.key(name.as_ref()));
         if name.to_ascii_lowercase().ends_with("image") {
             if value.is_mapping() && value.get("repository").is_some() {
-                parts(finder, kind, value, &path);
+                let tag = match (value.get("tag"), value.get("version")) {
+                    (None, Some(_)) => "version",
+                    _ => "tag",
+                };
+                parts(finder, kind, value, (&path, "repository", tag));
                 continue;
             }
+            // A bare name is none of its own; its tag may stand beside it.
             finder.reference(kind, "", value, &path);
         }
         values(finder, kind, value, &path);
+    }
+    let has = |key: &str| {
+        node.get(key)
+            .is_some_and(|value| value.as_str() != Some(""))
+    };
+    if has("repository") && has("tag") {
+        parts(finder, kind, node, (path, "repository", "tag"));
+    } else if let Some(tag) = tag_beside(node) {
+        parts(finder, kind, node, (path, "image", tag));
     }
     for (index, item) in node.items().iter().enumerate() {
         values(finder, kind, item, &path.index(index));
     }
 }
 
+/// The key beside `image` that holds its tag, where that is a bare name.
+fn tag_beside(node: &yaml::Node) -> Option<&'static str> {
+    let image: Reference = node.get("image")?.as_str()?.parse().ok()?;
+    if image.tag().is_some() || image.digest().is_some() {
+        return None;
+    }
+    let says = |key: &&str| {
+        let text = node.get(key).and_then(yaml::Node::as_str);
+        text.is_some_and(|text| !text.is_empty())
+    };
+    ["tag", "imageTag"].into_iter().find(says)
+}
+
 /// An image whose parts have keys of their own.
-fn parts(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path) {
+fn parts(
+    finder: &mut Finder<'_>,
+    kind: SiteKind,
+    node: &yaml::Node,
+    (path, named, tag): (&Path, &str, &'static str),
+) {
     let text = |key: &str| {
         let text = node.get(key).and_then(yaml::Node::as_str);
         text.filter(|text| !text.is_empty())
     };
-    let Some(repository) = text("repository") else {
+    let Some(repository) = text(named) else {
         return;
     };
     let name = match text("registry") {
@@ -51,10 +84,6 @@ fn parts(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path
         ));
         return;
     }
-    let tag = match (node.get("tag"), node.get("version")) {
-        (None, Some(_)) => "version",
-        _ => "tag",
-    };
     apart(finder, kind, node, path, (&image, tag));
 }
 

@@ -66,8 +66,8 @@ fn sites(
     Ok(sites)
 }
 
-/// An entry as a site; `None` for one that pins nothing, such as one with a new name only.
-fn site(
+/// An entry as a site; `None` for one that pins nothing, and names no image either.
+pub(super) fn site(
     document: &Document,
     entry: &yaml::Node,
     node: Node,
@@ -95,11 +95,18 @@ fn site(
     };
     let (tag, digest) = (text("newTag")?, text("digest")?);
     let at = tag.or(digest).map_or(name.1, |(_, at)| at);
-    let parsed: Reference = name.0.parse().map_err(|source| PinError::Image {
-        location: location(name.1),
-        text: name.0.to_owned(),
-        source,
-    })?;
+    let parsed: Reference = match name.0.parse() {
+        Ok(parsed) => parsed,
+        // A placeholder that some script fills in; nothing is deployed by it yet.
+        Err(_) if tag.is_none() && digest.is_none() => return Ok(None),
+        Err(source) => {
+            return Err(PinError::Image {
+                location: location(name.1),
+                text: name.0.to_owned(),
+                source,
+            });
+        }
+    };
     let parse_tag = |(text, at): (&str, usize)| {
         text.parse::<Tag>()
             .map_err(|error| wrong(at, &format!("newTag {text:?}: {error}")))
@@ -160,6 +167,7 @@ mod tests {
             ),
             ("overlays/dev/sub/Kustomization", "images: [{name: registry.example.com/team/api, newTag: 2.3.9}]\n"),
             ("overlays/prod/kustomization.yaml", "images: [{name: other, newTag: 1.0.0}]\n"),
+            ("overlays/dev/later/kustomization.yaml", "images: [{name: job, newName: REGISTRY/job}]\n"),
             ("overlays/dev/web.yaml", "images: 3\n"),
         ])
         .unwrap()
@@ -194,7 +202,7 @@ mod tests {
             format!("{at}:1:9: images is no list")
         );
         assert!(
-            error("images: [{name: A/b}]\n")
+            error("images: [{name: A/b, newTag: v1}]\n")
                 .starts_with(&format!("{at}:1:17: \"A/b\" is no image"))
         );
         assert!(

@@ -1,11 +1,11 @@
 //! What kustomizations fetch from elsewhere: the `ref` of a remote base, and the
-//! versions of `helmCharts`. A ref that is a branch or a commit pins no version and is
+//! versions and values of `helmCharts`. A ref that is a branch or a commit pins no version and is
 //! left alone.
 
 use crate::yaml::{self, Path};
 
-use super::SiteKind;
 use super::scan::Finder;
+use super::{SiteKind, helm};
 
 /// The fields of a kustomization that name other kustomizations.
 const FIELDS: [&str; 3] = ["resources", "bases", "components"];
@@ -22,9 +22,18 @@ pub(super) fn read(finder: &mut Finder<'_>, root: &yaml::Node) {
     }
     let charts = root.get("helmCharts").map(yaml::Node::items);
     for (index, chart) in charts.unwrap_or_default().iter().enumerate() {
+        let path = Path::root().key("helmCharts").index(index);
         if let Some(name) = chart.get("name").and_then(yaml::Node::as_str) {
-            let path = Path::root().key("helmCharts").index(index).key("version");
+            let path = path.key("version");
             finder.chart(SiteKind::Kustomize, name, chart.get("version"), &path);
+        }
+        if let Some(values) = chart.get("valuesInline") {
+            helm::values(
+                finder,
+                SiteKind::HelmValues,
+                values,
+                &path.key("valuesInline"),
+            );
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::product::{ComponentName, EnvironmentEntry, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
 use crate::yaml::{self, Document, Path, Stream};
 
-use super::kustomize::NAMES;
+use super::kustomize::{self, NAMES};
 use super::overlay::Overlays;
 use super::remote::{self, Base};
 use super::{
@@ -184,6 +184,7 @@ impl<'a> Finder<'a> {
     pub(super) fn object(&mut self, kind: &str, root: &'a yaml::Node, path: &Path) {
         match kind {
             "HelmRelease" => flux_objects::helm_release(self, root, path),
+            "Kustomization" => flux_objects::kustomization(self, root, path),
             "OCIRepository" => flux_objects::oci_repository(self, root, path),
             "Application" | "ApplicationSet" => argo::read(self, kind, root, path),
             _ => resource::read(self, kind, root, path),
@@ -220,6 +221,19 @@ impl<'a> Finder<'a> {
             after: String::new(),
         };
         self.image(node, path, image, shape);
+    }
+
+    /// Adds an entry of `images` as kustomizations have them.
+    pub(super) fn entry(&mut self, entry: &yaml::Node, path: Path) {
+        let node = Node {
+            file: self.file.clone(),
+            document: self.number,
+            path,
+        };
+        match kustomize::site(self.document, entry, node, self.declared) {
+            Ok(found) => self.scanned.sites.extend(found),
+            Err(error) => self.warn(error.to_string()),
+        }
     }
 
     /// Adds the version of a chart, when it is one version and no range. Charts have
