@@ -28,6 +28,8 @@ mod text;
 mod write;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use flux_policy::{FluxPolicies, Follow, SourceError};
