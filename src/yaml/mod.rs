@@ -18,7 +18,7 @@ mod stream;
 mod value;
 
 pub use decode::{DecodeError, Decoder, Field, Fields};
-pub use edit::{EditError, Editor};
+pub use edit::{EditError, Editor, literal_indent};
 pub use emit::{needs_quotes, quote, to_yaml};
 pub use error::{YamlError, YamlErrorKind};
 pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};

@@ -31,7 +31,7 @@ const DECLARED: &str = "  pins:
 ";
 
 /// Every file, the number of places of the image in it, and its text.
-const FILES: [(&str, usize, &str); 13] = [
+const FILES: [(&str, usize, &str); 14] = [
     (
         "pods.yaml",
         12,
@@ -155,8 +155,27 @@ image: {repository: registry.example.com/shop/web, tag: TAG} # {\"$imagepolicy\"
 ",
     ),
     (
+        "config.yaml",
+        2,
+        "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web-values}
+data:
+  note: registry.example.com/shop/web:v1.0.0
+  values.yaml: |
+      # v1.0.0 was slow
+      web:
+        image:   # ours
+          repository: registry.example.com/shop/web
+
+          tag: 'TAG'
+      sidecarImage: registry.example.com/shop/web:TAG
+",
+    ),
+    (
         "application.yaml",
-        4,
+        5,
         "\
 apiVersion: argoproj.io/v1alpha1
 kind: Application
@@ -169,6 +188,8 @@ spec:
         parameters:
           - {name: image.repository, value: registry.example.com/shop/web}
           - {name: image.tag, value: \"TAG\"}
+        values: |-
+          deep: [{image: {tag: TAG, repository: registry.example.com/shop/web}}]
         valuesObject:
           image: registry.example.com/shop/web:TAG
     - repoURL: https://git.example.com/shop/config
@@ -313,6 +334,12 @@ fn leaves(text: &str) -> BTreeSet<(String, String)> {
                 .iter()
                 .enumerate()
                 .for_each(|(index, value)| walk(value, &format!("{at}/{index}"), found)),
+            // A text of values is read as its reader would.
+            Value::String(text) if text.contains("mage: ") || text.contains("tag: ") => {
+                for (path, leaf) in leaves(text) {
+                    found.insert((format!("{at}/{path}"), leaf));
+                }
+            }
             leaf => {
                 found.insert((at.to_owned(), leaf.to_string()));
             }

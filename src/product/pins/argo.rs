@@ -5,7 +5,7 @@ use crate::image::Reference;
 use crate::yaml::{self, Path};
 
 use super::scan::Finder;
-use super::{Holds, Shape, SiteKind, helm};
+use super::{Holds, Shape, SiteKind, helm, nested};
 
 const KIND: SiteKind = SiteKind::ArgoApplication;
 
@@ -55,16 +55,7 @@ fn source(finder: &mut Finder<'_>, source: &yaml::Node, path: &Path) {
         helm::values(finder, KIND, values, &path.key("valuesObject"));
     }
     if let Some(text) = release.get("values") {
-        let written = text.as_str().unwrap_or_default();
-        if written
-            .lines()
-            .any(|line| line.trim_end().ends_with("mage:") || line.contains("mage: "))
-        {
-            let place = finder.place(text);
-            finder.warn(format!(
-                "{place}: values inside a text cannot be edited safely; write them as valuesObject"
-            ));
-        }
+        nested::values(finder, KIND, text, &path.key("values"));
     }
     let list = release.get("parameters").map(yaml::Node::items);
     parameters(finder, list.unwrap_or_default(), &path.key("parameters"));

@@ -6,7 +6,7 @@ use crate::image::{Digest, Reference, Tag};
 use crate::yaml::{self, Path};
 
 use super::scan::Finder;
-use super::{Shape, SiteKind};
+use super::{Shape, SiteKind, nested};
 
 /// The sites in some values.
 pub(super) fn values(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path) {
@@ -40,6 +40,19 @@ pub(super) fn values(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node,
     }
     for (index, item) in node.items().iter().enumerate() {
         values(finder, kind, item, &path.index(index));
+    }
+}
+
+/// The values files that a ConfigMap brings to a release, such as `values.yaml: |`.
+pub(super) fn config_map(finder: &mut Finder<'_>, root: &yaml::Node, path: &Path) {
+    let data = root.get("data").map(yaml::Node::entries);
+    for entry in data.unwrap_or_default() {
+        let Some(name) = entry.name() else { continue };
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+        if is_yaml && name.contains("values") {
+            let path = path.key("data").key(name.as_ref());
+            nested::values(finder, SiteKind::HelmValues, &entry.value, &path);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod inherited;
 mod kind;
 mod kustomize;
 mod manifest;
+mod nested;
 mod overlay;
 mod remote;
 mod resource;
@@ -140,6 +141,8 @@ enum Shape {
         joined: bool,
         digest: bool,
     },
+    /// A site in the text of values that its node holds.
+    Within { inner: Path, shape: Box<Shape> },
     /// One match of a declared expression, counted from 0; its node is the file.
     Text { pattern: TextPattern, number: usize },
 }
@@ -150,15 +153,23 @@ impl Site {
         &self.node.file
     }
 
+    /// How it holds its image, wherever that stands.
+    fn form(&self) -> &Shape {
+        match &self.shape {
+            Shape::Within { shape, .. } => shape.as_ref(),
+            shape => shape,
+        }
+    }
+
     /// What kind of place it is.
     pub fn kind(&self) -> SiteKind {
-        match self.shape {
+        match self.form() {
             Shape::Reference | Shape::Version => SiteKind::Product,
             Shape::Kustomize { .. } | Shape::Inherited { .. } => SiteKind::Kustomize,
             Shape::Flux { .. } => SiteKind::Flux,
-            Shape::Found { kind, .. } | Shape::Values { kind, .. } => kind,
+            Shape::Found { kind, .. } | Shape::Values { kind, .. } => *kind,
             Shape::Key(_) => SiteKind::KeyPath,
-            Shape::Text { .. } => SiteKind::Text,
+            Shape::Text { .. } | Shape::Within { .. } => SiteKind::Text,
         }
     }
 
@@ -166,7 +177,7 @@ impl Site {
     pub fn takes_digest(&self) -> bool {
         let has = self.image().is_some_and(|image| image.digest().is_some());
         let may = |holds: &Holds| matches!(holds, Holds::Image | Holds::Digest);
-        match &self.shape {
+        match self.form() {
             Shape::Reference
             | Shape::Kustomize { .. }
             | Shape::Inherited { .. }
@@ -174,14 +185,14 @@ impl Site {
             Shape::Key(holds) | Shape::Found { holds, .. } => has || may(holds),
             Shape::Flux { digests, .. } => has || *digests,
             Shape::Text { pattern, .. } => has || pattern.holds().iter().any(may),
-            Shape::Version => false,
+            Shape::Version | Shape::Within { .. } => false,
         }
     }
 
     /// The place outside of the environment that says what is deployed, as long as the
     /// environment itself says nothing.
     pub fn inherited_from(&self) -> Option<&Location> {
-        match &self.shape {
+        match self.form() {
             Shape::Inherited { from } => Some(from),
             _ => None,
         }
@@ -191,7 +202,7 @@ impl Site {
     /// is decided elsewhere, or nowhere.
     pub(super) fn is_open(&self) -> bool {
         let leaves_open = matches!(
-            self.shape,
+            self.form(),
             Shape::Inherited { .. } | Shape::Found { .. } | Shape::Values { .. }
         );
         let bare = |image: &Reference| image.tag().is_none() && image.digest().is_none();
@@ -200,7 +211,7 @@ impl Site {
 
     /// Whose version it holds, where that is known of something that is no image.
     fn origin(&self) -> Option<&str> {
-        match &self.shape {
+        match self.form() {
             Shape::Found {
                 kind: SiteKind::KustomizeBase,
                 before,
@@ -212,9 +223,9 @@ impl Site {
 
     /// Whether it holds nothing but the digest of a tag that stands elsewhere.
     fn is_digest_apart(&self) -> bool {
-        match self.shape {
+        match self.form() {
             Shape::Key(holds) | Shape::Flux { holds, .. } | Shape::Found { holds, .. } => {
-                holds == Holds::Digest
+                *holds == Holds::Digest
             }
             _ => false,
         }
@@ -255,17 +266,17 @@ impl Pin {
 
     /// Whether some site has room for a digest without being asked to make it.
     pub fn holds_digest(&self) -> bool {
-        self.sites.iter().any(|site| match site.shape {
+        self.sites.iter().any(|site| match site.form() {
             Shape::Reference | Shape::Key(Holds::Image) => true,
-            Shape::Kustomize { digest, .. } => digest,
+            Shape::Kustomize { digest, .. } => *digest,
             Shape::Flux { digests: true, .. } => true,
-            Shape::Values { digest, joined, .. } => digest || joined,
+            Shape::Values { digest, joined, .. } => *digest || *joined,
             Shape::Key(_)
             | Shape::Text { .. }
             | Shape::Flux { .. }
             | Shape::Found { .. }
             | Shape::Inherited { .. } => site.image().is_some_and(|image| image.digest().is_some()),
-            Shape::Version => false,
+            Shape::Version | Shape::Within { .. } => false,
         })
     }
 

@@ -18,7 +18,7 @@ const OLD: &str = "v0-old";
 
 /// A file of each kind: `@` stands for the tag, `%` for a whole image, both with quotes
 /// or without; `#` at the end of a line for a comment.
-const KINDS: [(&str, &str); 14] = [
+const KINDS: [(&str, &str); 16] = [
     (
         "pod.yaml",
         "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a#\n    image: %#\n    args: [a, b]\n",
@@ -69,6 +69,14 @@ const KINDS: [(&str, &str); 14] = [
         "kind: Own\nspec: {runtime: {tag: @}, x: [1]}#\n---\nkind: Own\nspec:\n  runtime:\n    tag: @#\n",
     ),
     (
+        "text.yaml",
+        "kind: Application\nspec:\n  sources:\n  - helm:\n      values: |-\n            web:\n\n              image:#\n                  tag: @#\n                  repository: registry.example.com/shop/web\n            list: [{sidecarImage: %}]#\n    chart: web\n",
+    ),
+    (
+        "config.yaml",
+        "kind: ConfigMap\ndata:\n  note: v0\n  web-values.yaml: |\n    image: %#\n    job: {image: {repository: registry.example.com/shop/web, tag: @}}\n\n  end: x\n",
+    ),
+    (
         "marked.yaml",
         "a: x\nspec:\n  - tag: @ # {\"$imagepolicy\": \"flux-system:web:tag\"}\n    b: 1\n",
     ),
@@ -90,7 +98,12 @@ struct Look {
 
 impl Look {
     fn written(&self, template: &str, tag: &str) -> String {
-        let quoted = |text: &str| format!("{0}{text}{0}", self.quote);
+        self.quoted(template, tag, self.quote)
+    }
+
+    /// With other quotes around tags than around whole images.
+    fn quoted(&self, template: &str, tag: &str, around_tag: &str) -> String {
+        let quoted = |text: &str, quote: &str| format!("{quote}{text}{quote}");
         let mut lines: Vec<String> = Vec::new();
         for line in template.lines() {
             let line = match line.strip_suffix('#') {
@@ -105,8 +118,8 @@ impl Look {
         }
         let image = format!("{NAME}:{tag}");
         let text = text
-            .replace('%', &quoted(&image))
-            .replace('@', &quoted(tag));
+            .replace('%', &quoted(&image, self.quote))
+            .replace('@', &quoted(tag, around_tag));
         if self.bom {
             format!("\u{feff}{text}")
         } else {
@@ -202,6 +215,10 @@ fn trees(text: &str) -> Vec<Value> {
 /// A tree in which the old tag is the new one.
 fn with_tag(value: &Value, new: &str) -> Value {
     match value {
+        // A text of values is read as its reader would.
+        Value::String(text) if text.contains('\n') => {
+            Value::Array(trees(text).iter().map(|tree| with_tag(tree, new)).collect())
+        }
         Value::String(text) => Value::String(match text.strip_suffix(OLD) {
             Some(before) => format!("{before}{new}"),
             None => text.clone(),
@@ -238,11 +255,12 @@ proptest! {
         let before = look.written(template, OLD);
         let after = bumped(file, &before, &image(&new, None));
         // Without quotes of its own it may get those that YAML asks for.
-        let quoted = Look { quote: if look.quote.is_empty() { "\"" } else { look.quote }, ..look.clone() };
-        let allowed = [look.written(template, &new), quoted.written(template, &new)];
+        let around = if look.quote.is_empty() { "\"" } else { look.quote };
+        let allowed = [look.written(template, &new), look.quoted(template, &new, around)];
         prop_assert!(allowed.contains(&after), "{before:?}\n{after:?}");
         let wanted: Vec<Value> = trees(&before).iter().map(|tree| with_tag(tree, &new)).collect();
-        prop_assert_eq!(trees(&after), wanted);
+        let read: Vec<Value> = trees(&after).iter().map(|tree| with_tag(tree, &new)).collect();
+        prop_assert_eq!(read, wanted);
         // Nothing is left to do.
         prop_assert_eq!(bumped(file, &after, &image(&new, None)), after);
     }

@@ -57,6 +57,7 @@ pub(super) fn scanned_sites(
                 number,
                 declared,
                 scanned: &mut scanned,
+                shift: Shift::default(),
             };
             finder.read();
         }
@@ -94,6 +95,7 @@ pub(super) fn images_in(file: &RepoPath, text: &str) -> Vec<(Reference, Location
             number,
             declared: &[],
             scanned: &mut scanned,
+            shift: Shift::default(),
         };
         finder.read();
     }
@@ -160,6 +162,14 @@ pub(super) struct Finder<'a> {
     number: usize,
     declared: &'a [PinEntry],
     scanned: &'a mut Scanned,
+    shift: Shift,
+}
+
+/// Where a document begins that stands within another one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shift {
+    pub(super) lines: u32,
+    pub(super) columns: u32,
 }
 
 impl<'a> Finder<'a> {
@@ -187,6 +197,7 @@ impl<'a> Finder<'a> {
             "Kustomization" => flux_objects::kustomization(self, root, path),
             "OCIRepository" => flux_objects::oci_repository(self, root, path),
             "Application" | "ApplicationSet" => argo::read(self, kind, root, path),
+            "ConfigMap" => helm::config_map(self, root, path),
             _ => resource::read(self, kind, root, path),
         }
     }
@@ -221,6 +232,36 @@ impl<'a> Finder<'a> {
             after: String::new(),
         };
         self.image(node, path, image, shape);
+    }
+
+    /// The document that is read.
+    pub(super) fn document(&self) -> &'a Document {
+        self.document
+    }
+
+    /// What is found in a document that stands within this one.
+    pub(super) fn within(
+        &mut self,
+        document: &Document,
+        shift: Shift,
+        read: impl FnOnce(&mut Finder<'_>),
+    ) -> Vec<(ComponentName, Site)> {
+        let mut scanned = Scanned::default();
+        read(&mut Finder {
+            file: self.file,
+            document,
+            number: self.number,
+            declared: self.declared,
+            scanned: &mut scanned,
+            shift,
+        });
+        self.scanned.warnings.extend(scanned.warnings);
+        scanned.sites
+    }
+
+    /// Adds a site.
+    pub(super) fn found(&mut self, component: ComponentName, site: Site) {
+        self.scanned.sites.push((component, site));
     }
 
     /// Adds an entry of `images` as kustomizations have them.
@@ -319,7 +360,12 @@ impl<'a> Finder<'a> {
 
     pub(super) fn place(&self, node: &yaml::Node) -> Location {
         let position = self.document.position(node.start());
-        Location::new(self.file.clone(), position.line, position.column)
+        let line = position.line + self.shift.lines;
+        Location::new(
+            self.file.clone(),
+            line,
+            position.column + self.shift.columns,
+        )
     }
 
     pub(super) fn warn(&mut self, text: String) {

@@ -276,20 +276,27 @@ spec:
             "job argo-application registry.example.com/job:v1",
             "web argo-application registry.example.com/web:v1",
             "web-chart argo-application 1.2.3",
+            "x argo-application x:v1",
         ]
     );
-    assert_eq!(found.warnings.len(), 1);
-    assert!(
-        found.warnings[0].starts_with("app.yaml:13:17: values inside a text"),
-        "{}",
-        found.warnings[0]
-    );
+    let inner = found.pins.last().unwrap().sites[0].location.to_string();
+    assert_eq!(inner, "app.yaml:14:39");
+    assert_eq!(found.warnings, [""; 0]);
     assert_eq!(
         bumped(text, "v2", None, false),
         text.replace("\"v1\"", "\"v2\"")
             .replace("api:v1", "api:v2")
             .replace("job:v1", "job:v2")
             .replace("1.2.3", "9.9.9")
+            .replace("tag: v1}", "tag: v2}")
+    );
+    let text = text.replace("values: |", "values: >");
+    let (_, found) = at_root(&[("app.yaml", &text)]);
+    assert_eq!(found.warnings.len(), 1);
+    assert!(
+        found.warnings[0].starts_with("app.yaml:13:17: values inside a text cannot be edited"),
+        "{}",
+        found.warnings[0]
     );
 }
 

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::image::Reference;
 use crate::repo::{Edit, EntryKind, RepoPath, Snapshot};
-use crate::yaml::{Editor, Path, Stream, parse_values};
+use crate::yaml::{Document, Editor, Path, Stream, parse_values};
 
-use super::{Deployed, Holds, Pin, PinError, Shape, Site, Target};
+use super::{Deployed, Holds, Node, Pin, PinError, Shape, Site, Target};
 
 /// The edits that make all sites of these pins say what they shall.
 ///
@@ -73,7 +73,16 @@ fn edited_yaml(
     };
     let mut editor = Editor::new(&stream).map_err(|source| wrong(first, source))?;
     let mut added = Added::default();
+    let mut texts: Vec<(&Site, Vec<(Site, &Target)>)> = Vec::new();
     for (site, target) in sites {
+        if let Shape::Within { inner, shape } = &site.shape {
+            let inner = within(site, inner, shape);
+            match texts.iter_mut().find(|(other, _)| other.node == site.node) {
+                Some((_, sites)) => sites.push((inner, target)),
+                None => texts.push((site, vec![(inner, target)])),
+            }
+            continue;
+        }
         let base = match site.shape {
             Shape::Inherited { .. } => added.next(&stream, site),
             _ => site.node.path.clone(),
@@ -89,7 +98,30 @@ fn edited_yaml(
             .map_err(|source| wrong(site, source))?;
         }
     }
+    for (outer, sites) in texts {
+        let Node { document, path, .. } = &outer.node;
+        let root = stream.documents().get(*document).and_then(Document::root);
+        let text = root.and_then(|root| root.at(path)?.as_str());
+        let sites: Vec<(&Site, &Target)> = sites.iter().map(|(site, it)| (site, *it)).collect();
+        let text = edited_yaml(file, text.unwrap_or_default(), outer, &sites)?;
+        editor
+            .set_string(*document, path, &text)
+            .map_err(|source| wrong(outer, source))?;
+    }
     editor.finish().map_err(|source| wrong(first, source))
+}
+
+/// A site of a text, as if that text were a file of its own.
+fn within(site: &Site, inner: &Path, shape: &Shape) -> Site {
+    Site {
+        node: Node {
+            file: site.node.file.clone(),
+            document: 0,
+            path: inner.clone(),
+        },
+        shape: shape.clone(),
+        ..site.clone()
+    }
 }
 
 /// A scalar of a site, and what it shall say.

@@ -11,6 +11,7 @@
 
 mod copy;
 mod layout;
+mod literal;
 mod plan;
 mod proof;
 mod remove;
@@ -25,9 +26,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::error::YamlError;
-use super::node::{Position, Span};
+use super::node::{Node, Position, Span};
 use super::path::{Path, Step};
-use super::stream::Stream;
+use super::stream::{Document, Stream};
 use plan::{Fresh, Place};
 use proof::Tree;
 
@@ -401,6 +402,12 @@ fn joined(mut splices: Vec<Splice>) -> Vec<Splice> {
         }
     }
     out
+}
+
+/// How far the lines of a literal block scalar are indented, when each stands on a line
+/// of its own below the header; none for any other node.
+pub fn literal_indent(document: &Document, node: &Node) -> Option<usize> {
+    literal::Lines::of(document.text(), node).map(|lines| lines.indent)
 }
 
 fn cut(text: &str, start: usize, end: usize, new: impl Into<String>) -> Splice {

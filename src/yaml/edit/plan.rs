@@ -7,6 +7,7 @@ use super::super::node::{Entry, Node, NodeKind, Span, Style};
 use super::super::path::{Path, Step};
 use super::super::stream::Stream;
 use super::layout::{self, Block, column, extent, line_end, line_start};
+use super::literal;
 use super::walk::{Slot, Way};
 use super::{EditError, Planned, Splice, cut, joined, key_of};
 
@@ -148,7 +149,10 @@ pub(super) fn set(
         way.not_shared(Some(span))?;
         let splices = match fresh.value {
             Value::String(text) if node.scalar().is_some() && !node.span.is_empty() => {
-                vec![restyled(&way, node, text)]
+                vec![
+                    literal::relined(&way, node, text)
+                        .unwrap_or_else(|| restyled(&way, node, text)),
+                ]
             }
             _ => replace(&way, way.last_slot(), node, &fresh.body())?,
         };

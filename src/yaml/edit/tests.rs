@@ -753,3 +753,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_literal_text_keeps_the_lines_that_stay() {
+    let set = |before: &str, new: &str| {
+        let stream = Stream::parse(before).unwrap();
+        let mut editor = Editor::new(&stream).unwrap();
+        editor
+            .set_string(0, &"a.text".parse().unwrap(), new)
+            .unwrap();
+        editor.finish().unwrap()
+    };
+    // Indentation, blank lines and line breaks stay as they are.
+    let before = "a:\r\n  text: |-   # why\r\n       one: 1\r\n     \r\n         two:  x\r\n       three\r\n  b: 1\r\n";
+    assert_eq!(
+        set(before, "one: 1\n\n  two:  y\nthree"),
+        before.replace("two:  x", "two:  y")
+    );
+    assert_eq!(
+        set(before, "one: 1\n\n  two:  x\n  new\nthree"),
+        before.replace("two:  x\r\n", "two:  x\r\n         new\r\n")
+    );
+    let kept = "a:\n    text: |+\n        old\n\n\n    b: 1\n";
+    assert_eq!(set(kept, "new\n\n\n"), kept.replace("old", "new"));
+    assert_eq!(set(kept, "old\n\n\n"), kept);
+    let indented = "a: {b: 1}\n---\na:\n  text: |2\n     x\n    y\n";
+    let stream = Stream::parse(indented).unwrap();
+    let mut editor = Editor::new(&stream).unwrap();
+    editor
+        .set_string(1, &"a.text".parse().unwrap(), " x\nz\n")
+        .unwrap();
+    assert_eq!(editor.finish().unwrap(), indented.replace('y', "z"));
+}
