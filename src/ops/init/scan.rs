@@ -69,7 +69,7 @@ fn apart(found: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
     let staged = |it: &Candidate<'_>| stage(&it.word).is_some();
     let yields = |it: &Candidate<'_>| {
         found.iter().any(|other| {
-            around(other, it) && !(staged(it) && !staged(other))
+            around(other, it) && (staged(other) || !staged(it))
                 || around(it, other) && staged(other) && !staged(it)
         })
     };
