@@ -117,7 +117,8 @@ fn one_environment_gets_an_entry_and_the_base_stays() {
     fixture
         .run(&["bump-image", "web=v1.1.0", "--env", "dev", "--yes"])
         .code(0);
-    let entry = "\nimages:\n- name: registry.example.com/shop/web\n  newTag: v1.1.0";
+    // Indented like the other lists of the file.
+    let entry = "\nimages:\n    - name: registry.example.com/shop/web\n      newTag: v1.1.0";
     assert_eq!(overlay(&fixture, "dev"), format!("{dev}{entry}"));
     assert_eq!(changed(&fixture), "overlays/dev/kustomization.yaml");
     // From now on it is an entry like any other.
@@ -125,7 +126,7 @@ fn one_environment_gets_an_entry_and_the_base_stays() {
         .run(&["bump-image", "--env", "dev", "--yes"])
         .code(0);
     says(&outcome, &["v1.1.0"]);
-    let job = "\n- name: registry.example.com/shop/job\n  newTag: v1.1.0";
+    let job = "\n    - name: registry.example.com/shop/job\n      newTag: v1.1.0";
     assert_eq!(overlay(&fixture, "dev"), format!("{dev}{entry}{job}"));
     assert_eq!(overlay(&fixture, "prod"), PROD);
 

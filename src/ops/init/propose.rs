@@ -192,9 +192,10 @@ fn describe(
 
 fn proposed(pin: &Pin) -> Option<ProposedPin> {
     let site = pin.sites.first()?;
-    let deployed = match &site.deployed {
-        Deployed::Image(image) => image.to_string(),
-        Deployed::Version(version) => version.clone(),
+    let deployed = match (pin.deployed(), &site.deployed) {
+        (Some(image), _) => image.to_string(),
+        (None, Deployed::Image(image)) => image.to_string(),
+        (None, Deployed::Version(version)) => version.clone(),
     };
     Some(ProposedPin {
         component: pin.component.to_string(),

@@ -183,6 +183,28 @@ pub(super) fn step(document: &Document) -> usize {
         .unwrap_or(2)
 }
 
+/// How many columns the lists of a document stand behind the keys that they belong to; 0
+/// when it has none.
+pub(super) fn list_step(document: &Document) -> usize {
+    fn find(document: &Document, node: &Node) -> Option<usize> {
+        for entry in node.entries().iter().filter(|entry| !entry.value.flow) {
+            if let Some(first) = entry.value.items().first() {
+                let dash = document.text()[..first.start()].rfind('-')?;
+                let outer = column(document, entry.key.start());
+                return column(document, dash).checked_sub(outer);
+            }
+        }
+        let nodes = node.entries().iter().map(|entry| &entry.value);
+        nodes
+            .chain(node.items())
+            .find_map(|node| find(document, node))
+    }
+    document
+        .root()
+        .and_then(|root| find(document, root))
+        .unwrap_or(0)
+}
+
 /// Lines that can stand in any column.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
@@ -226,6 +248,15 @@ impl Block {
             lines,
             exact: starts_line.then(|| (column, slice.to_owned())),
         }
+    }
+
+    /// The same lines with all but the first deeper by some columns.
+    pub(super) fn below(&self, by: usize) -> Block {
+        let mut lines = self.indented(by);
+        if let (Some(first), Some(old)) = (lines.first_mut(), self.lines.first()) {
+            first.clone_from(old);
+        }
+        Block::of_lines(lines)
     }
 
     /// The lines, deeper by some columns.

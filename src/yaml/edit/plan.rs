@@ -164,11 +164,13 @@ pub(super) fn set(
     way.not_shared(None)?;
     match way.missing() {
         Some(Step::Index(_)) => append(&way, way.beyond(), fresh.value),
-        step => insert(
-            &way,
-            &new_entry(&key_of(step), way.beyond(), fresh.value),
-            place,
-        ),
+        step => {
+            let mut entry = new_entry(&key_of(step), way.beyond(), fresh.value);
+            if wrapped(way.beyond(), fresh.value).is_array() {
+                entry.block = entry.block.below(layout::list_step(way.document));
+            }
+            insert(&way, &entry, place)
+        }
     }
 }
 
@@ -286,7 +288,7 @@ fn in_block_mapping(way: &Way<'_>, entry: &Entry, new: &Body) -> Result<Vec<Spli
     let key_column = column(way.document, entry.key.start());
     let inner = key_column
         + if new.list {
-            0
+            layout::list_step(way.document)
         } else {
             layout::step(way.document)
         };
