@@ -53,6 +53,7 @@ mod reverts;
 mod rollback;
 mod schema;
 mod shared_bases;
+mod site_properties;
 mod status;
 mod support;
 mod tag_file;

@@ -29,8 +29,6 @@ mod text;
 mod write;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 pub use flux_policy::{FluxPolicies, Follow, SourceError};

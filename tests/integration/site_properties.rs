@@ -2,16 +2,13 @@
 //! and no other, and a parser that had no part in it reads the same tree with only the
 //! version changed. What is added is one run of bytes, and one key more in the tree.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
+use kubectl_gitops::image::Digest;
+use kubectl_gitops::product::Repository;
+use kubectl_gitops::product::pins::{FoundPins, Pin, Target, environment_pins, write};
+use kubectl_gitops::repo::{Edit, RepoPath, Snapshot};
 use proptest::prelude::*;
 use serde::Deserialize as _;
 use serde_json::Value;
-
-use super::*;
-use crate::image::Digest;
-use crate::product::Repository;
-use crate::repo::{Edit, RepoPath, Snapshot};
 
 const NAME: &str = "registry.example.com/shop/web";
 const OLD: &str = "v0-old";
