@@ -340,6 +340,8 @@ fn failure(error: BumpError) -> Failure {
                 .hint(first)
                 .hint("or choose the newest in a range: --semver RANGE, or update: {semver: RANGE} in the product manifest")
         }
+        BumpError::Unmapped { .. } => Failure::new(FailureKind::Usage, error)
+            .hint("say under spec.registry of the environment's manifest where it is pulled from"),
         BumpError::Source { ref component, .. } => {
             let first = format!("name its version: {component}=TAG");
             Failure::new(FailureKind::Usage, error)

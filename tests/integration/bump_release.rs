@@ -223,3 +223,23 @@ fn an_environments_own_registry_is_the_one_that_is_asked() {
         "{product}"
     );
 }
+
+#[test]
+fn an_image_that_the_environment_pulls_from_nowhere_is_not_looked_for() {
+    // Nobody listens there, and nobody is asked.
+    let named = dead_address().to_string();
+    let fixture = shop(&named);
+    let environment = "apiVersion: kubectl-gitops/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec: {registry: {registry.example.com/other: mirror.example.com/other}}\n";
+    fixture.commit(
+        "env/dev",
+        "a mirror",
+        &[("environment.yaml", Some(environment))],
+    );
+    for words in [&["cart=v1.1.0"][..], &["cart"], &[]] {
+        let words = [words, &["--env", "dev", "--yes"]].concat();
+        let refused = nothing_written(&fixture, &words, 2);
+        let wanted =
+            format!("{named}/shop/cart of component cart is not in the registry map of dev");
+        says(&refused, &[&wanted, "spec.registry"]);
+    }
+}

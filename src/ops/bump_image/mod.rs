@@ -350,6 +350,16 @@ pub enum BumpError {
         /// Why.
         source: SourceError,
     },
+    /// The environment pulls its images from elsewhere, and this one from nowhere.
+    #[error("{image} of component {component} is not in the registry map of {environment}")]
+    Unmapped {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The component.
+        component: ComponentName,
+        /// The image's name.
+        image: String,
+    },
     /// No component has a policy.
     #[error("no component of {environment} has a policy that could choose a version")]
     NoPolicies {

@@ -81,6 +81,7 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
         let found = found.into_iter().chain(open).collect();
         named(request, &state, found, collisions)?
     };
+    refuse_unmapped(&state, &pins)?;
     let chosen = |pin: &&Pin| {
         let mut wishes = request.wishes.iter();
         !wishes.any(|wish| wish.component == pin.component && wish.version.is_some())
@@ -113,6 +114,24 @@ fn first_of<'a>(repository: &'a Repository, from: &'a EnvironmentName) -> &'a En
         }
     }
     at
+}
+
+/// An image that the environment could not pull is not looked for elsewhere.
+fn refuse_unmapped(state: &EnvironmentState, pins: &[Pin]) -> Result<(), BumpError> {
+    let Some(tree) = &state.product else {
+        return Ok(());
+    };
+    for pin in pins.iter().filter(|pin| pin.served.is_none()) {
+        let node = tree.components.get(&pin.component);
+        if let Some(image) = node.and_then(|node| node.component.image.as_ref()) {
+            return Err(BumpError::Unmapped {
+                environment: state.entry.name.clone(),
+                component: pin.component.clone(),
+                image: image.value.name().to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Nothing is chosen for a component whose policy is not there.
