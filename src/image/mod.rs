@@ -19,4 +19,4 @@ pub use reference::{Reference, ReferenceError, Repository};
 pub use selection::{Candidate, SelectError, Selection, Step, select};
 pub use tag::{Digest, DigestError, Tag, TagError};
 pub use verdict::{Verdict, Why};
-pub use version::{RangeError, VersionRange, coerce};
+pub use version::{RangeError, VersionRange, coerce, steps_back};

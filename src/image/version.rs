@@ -49,6 +49,46 @@ pub fn coerce(text: &str) -> Option<Version> {
     Some(version)
 }
 
+/// Whether going from one version to another, as a person asked, is a step back. What
+/// stands behind equal numbers is one only where it names a pre-release: `2.4.1-fix` is
+/// what people make of `2.4.1`, though SemVer puts it before.
+pub fn steps_back(from: &Version, to: &Version) -> bool {
+    let numbers = |version: &Version| (version.major, version.minor, version.patch);
+    match numbers(to).cmp(&numbers(from)) {
+        std::cmp::Ordering::Equal if from.pre.is_empty() => names_a_pre_release(&to.pre),
+        _ => to.cmp_precedence(from).is_lt(),
+    }
+}
+
+/// Words by which pre-releases are known.
+const PRE_RELEASES: [&str; 15] = [
+    "alpha",
+    "beta",
+    "rc",
+    "pre",
+    "preview",
+    "prerelease",
+    "dev",
+    "snapshot",
+    "canary",
+    "nightly",
+    "next",
+    "milestone",
+    "ea",
+    "test",
+    "a",
+];
+
+fn names_a_pre_release(pre: &Prerelease) -> bool {
+    let word: String = pre
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    let single = ["b", "c", "m"].contains(&word.as_str());
+    !pre.is_empty() && (word.is_empty() || single || PRE_RELEASES.contains(&word.as_str()))
+}
+
 /// Numbers, pre-release and build metadata of a text, the last two perhaps empty.
 fn pieces(text: &str) -> Option<(&str, &str, &str)> {
     let text = text.strip_prefix('v').unwrap_or(text);
@@ -381,6 +421,33 @@ mod tests {
     fn range(text: &str) -> VersionRange {
         text.parse()
             .unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_step_back_is_a_lower_number_or_a_pre_release_of_the_same() {
+        for (from, to, wanted) in [
+            ("2.4.1", "2.4.0", true),
+            ("2.4.1", "2.4.2", false),
+            ("2.4.1", "2.4.1", false),
+            ("2.4.1", "2.4.1-fix", false),
+            ("2.4.1", "2.4.1-hotfix.2", false),
+            ("7.2.4", "7.2.4-alpine", false),
+            ("2.4.1", "2.4.1-rc1", true),
+            ("2.4.1", "2.4.1-RC.1", true),
+            ("2.4.1", "2.4.1-0", true),
+            ("2.4.1", "2.4.1-m3", true),
+            ("2.4.1-fix", "2.4.1", false),
+            ("2.4.1-rc.2", "2.4.1-rc.1", true),
+            ("2.4.1-fix2", "2.4.1-fix1", true),
+            ("2.4.1", "2.4.0-fix", true),
+        ] {
+            let version = |text| coerce(text).unwrap();
+            assert_eq!(
+                steps_back(&version(from), &version(to)),
+                wanted,
+                "{from} to {to}"
+            );
+        }
     }
 
     #[test]

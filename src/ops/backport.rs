@@ -9,7 +9,7 @@ use super::estate::Estate;
 use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use super::publish::Planned;
 use super::rerender::{KnownRendering, RenderedChange, rendered_product, rerender};
-use crate::image::{Reference, coerce};
+use crate::image::{Reference, coerce, steps_back};
 use crate::product::{Class, CommitAction, ComponentName, EnvironmentName, UnitId};
 use crate::repo::{ChangeSet, CommitId, Edit, RefUpdate, RepoPath};
 use crate::template::{RenderedIndex, render};
@@ -144,7 +144,7 @@ fn versions(items: &[Item]) -> impl Iterator<Item = (&ComponentName, String, Str
 fn downgrades(items: &[Item]) -> Vec<Downgrade> {
     let lower = |(component, from, to): (&ComponentName, String, String)| {
         let (old, new) = (coerce(&from)?, coerce(&to)?);
-        (new < old).then(|| Downgrade {
+        steps_back(&old, &new).then(|| Downgrade {
             component: component.clone(),
             from,
             to,
