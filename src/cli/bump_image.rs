@@ -16,7 +16,7 @@ use crate::ops::bump_image::{
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::ComponentName;
-use crate::registry::{CredentialSource, Fault, RegistryError};
+use crate::registry::{CredentialSource, Fault, RegistryError, Settings};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
 
@@ -135,15 +135,19 @@ fn ask(
         .git
         .work_tree()
         .unwrap_or_else(|| estate.git.git_dir());
+    let waiting = context.ui.waiting("asking the registries");
     let settings = || {
         let settings = args
             .registries
             .settings(context, (estate, scene), failure)?;
+        let settings = Settings {
+            observer: waiting.observer(),
+            ..settings
+        };
         Ok(bump_image::local_settings(scene, root, settings))
     };
     let client = |error| failure(BumpError::Client(error));
     let (registries, now) = args.tags.registries(context, settings, client)?;
-    let waiting = context.ui.waiting("asking the registries");
     let answers = bump_image::ask(scene, request, &registries, now).map_err(failure);
     drop(waiting);
     let answers = answers?;

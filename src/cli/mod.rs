@@ -31,6 +31,7 @@ mod tag_file;
 mod ui;
 mod validate;
 mod version;
+mod waiting;
 mod writing;
 
 use std::ffi::OsString;

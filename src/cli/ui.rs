@@ -8,7 +8,6 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Once;
-use std::time::Duration;
 
 use clap::ColorChoice;
 use dialoguer::theme::SimpleTheme;
@@ -17,6 +16,7 @@ use serde::Serialize;
 use super::context::{now, variable};
 use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
 use super::program::Program;
+use super::waiting::{self, Waiting};
 use crate::report::{self, Format, Style, Tone};
 
 /// `--color`
@@ -51,6 +51,7 @@ pub(super) struct Ui {
     out: Style,
     err: Style,
     interactive: bool,
+    shows_progress: bool,
     verbosity: Cell<u8>,
     lost: RefCell<Option<io::Error>>,
 }
@@ -72,6 +73,8 @@ impl Ui {
             out: style(out, out.then(console::Term::stdout).and_then(columns)),
             err: style(err, err.then(console::Term::stderr).and_then(columns)),
             interactive: err && io::stdin().is_terminal(),
+            // Logs of pipelines are read later, even where they pretend to be a terminal.
+            shows_progress: err && !console::is_dumb() && variable("CI").is_none(),
             verbosity: Cell::new(0),
             lost: RefCell::new(None),
         }
@@ -214,20 +217,18 @@ impl Ui {
             ))
             .hint("answer beforehand with --yes, or look at the plan with --dry-run"));
         }
-        restore_cursor_on_interrupt();
+        tidy_up_on_interrupt();
         Ok(())
     }
 
     /// Shows that something takes its time, on a terminal only, until the
     /// returned value is dropped.
     pub(super) fn waiting(&self, what: &str) -> Waiting {
-        if !self.err.color && !self.interactive {
-            return Waiting(None);
+        if !self.shows_progress {
+            return Waiting::silent();
         }
-        let bar = indicatif::ProgressBar::new_spinner();
-        bar.set_message(report::clean(what).into_owned());
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Waiting(Some(bar))
+        tidy_up_on_interrupt();
+        Waiting::spinner(&report::clean(what))
     }
 
     /// Prints what the parser has to say and returns the exit code for it.
@@ -280,22 +281,11 @@ impl Ui {
     }
 }
 
-/// A spinner that disappears when this is dropped.
-pub(super) struct Waiting(Option<indicatif::ProgressBar>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 /// A question that got no answer.
 pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == io::ErrorKind::Interrupted {
-        give_cursor_back();
+        tidy_up();
         return Failure::new(FailureKind::Interrupted, error);
     }
     let error = anyhow::Error::new(error).context("the question got no answer");
@@ -303,8 +293,9 @@ pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
 }
 
 /// Prompts hide the cursor and the terminal library raises SIGINT on Ctrl-C,
-/// which by default would end the process with the cursor still hidden.
-fn restore_cursor_on_interrupt() {
+/// which by default would end the process with the cursor still hidden, and with half
+/// a line of progress left behind.
+fn tidy_up_on_interrupt() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A failure to prepare leaves things as they are without this.
@@ -315,7 +306,7 @@ fn restore_cursor_on_interrupt() {
                     .enable_io()
                     .build()?;
                 runtime.block_on(tokio::signal::ctrl_c())?;
-                give_cursor_back();
+                tidy_up();
                 end_interrupted()
             });
     });
@@ -323,11 +314,12 @@ fn restore_cursor_on_interrupt() {
 
 /// Ctrl-C reaches the prompt and the signal's own thread; whichever is first
 /// says so.
-fn give_cursor_back() {
+fn tidy_up() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        let half_a_line = if waiting::clear() { "" } else { "\n" };
         let _ = console::Term::stderr().show_cursor();
-        let _ = writeln!(io::stderr(), "\ninterrupted");
+        let _ = writeln!(io::stderr(), "{half_a_line}interrupted");
     });
 }
 

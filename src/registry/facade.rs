@@ -18,6 +18,7 @@ use super::host::Host;
 use super::http::Client;
 use super::layout::Layout;
 use super::manifest::{CONFIG_BYTES, Content, ImageFacts, Manifest, content, facts, pick};
+use super::progress::{Asking, Tally};
 use super::recording::{Recording, Replay};
 use super::requests::{Wanted, announced, ask, head, prove, wanted};
 use super::settings::Settings;
@@ -137,7 +138,8 @@ impl Registries {
     /// All tags of each repository, sorted by name.
     pub fn tags(&self, repositories: &[Repository]) -> Vec<Result<Vec<Tag>, RegistryError>> {
         self.inner.announce(repositories.iter());
-        let answers = self.batch(repositories, |inner, repository| async move {
+        let tally = self.tally(Asking::Tags, repositories);
+        let answers = self.batch(tally, repositories, |inner, repository| async move {
             inner.tags(&repository).await
         });
         self.keep(repositories, &answers, |recording, repository, tags| {
@@ -153,7 +155,8 @@ impl Registries {
             .map(|query| query.reference.repository())
             .collect();
         self.inner.announce(repositories.iter());
-        let answers = self.batch(queries, |inner, query| async move {
+        let tally = self.tally(Asking::Manifests, &repositories);
+        let answers = self.batch(tally, queries, |inner, query| async move {
             inner.manifest(&query).await
         });
         self.keep(queries, &answers, |recording, query, manifest| {
@@ -191,7 +194,8 @@ impl Registries {
             .map(|(reference, _)| reference.repository())
             .collect();
         self.inner.announce(repositories.iter());
-        let answers = self.batch(images, |inner, (reference, platform)| async move {
+        let tally = self.tally(Asking::Facts, &repositories);
+        let answers = self.batch(tally, images, |inner, (reference, platform)| async move {
             let facts = inner.facts(&reference, platform.as_ref());
             let Some(limit) = limit else {
                 return facts.await;
@@ -209,10 +213,15 @@ impl Registries {
         answers
     }
 
+    fn tally<'a>(&'a self, asking: Asking, repositories: &'a [Repository]) -> Tally<'a> {
+        Tally::begin(&self.inner.settings.observer, asking, repositories)
+    }
+
     /// Asks all questions at once, the same one once, and gives the answers in the
     /// questions' order.
     fn batch<Q, A, F>(
         &self,
+        mut tally: Tally<'_>,
         questions: &[Q],
         ask: impl Fn(Arc<Inner>, Q) -> F,
     ) -> Vec<Result<A, RegistryError>>
@@ -237,6 +246,7 @@ impl Registries {
             while let Some(finished) = running.join_next().await {
                 if let Ok((index, answer)) = finished {
                     answers[index] = answer;
+                    tally.answered(index);
                 }
             }
             for (index, question) in questions.iter().enumerate() {
@@ -244,6 +254,7 @@ impl Registries {
                     && same != index
                 {
                     answers[index] = answers[same].clone();
+                    tally.answered(index);
                 }
             }
             answers

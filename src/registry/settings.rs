@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::credentials::CredentialDocument;
 use super::error::RegistryError;
 use super::http::authorities;
+use super::progress::Observer;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Settings {
     ///
     /// [`Registries::recorded`]: super::Registries::recorded
     pub record: bool,
+    /// Who is told how far a batch of questions has come.
+    pub observer: Observer,
 }
 
 /// Proxies for outgoing requests.
@@ -79,6 +82,7 @@ impl Default for Settings {
             longest_pause: Duration::from_secs(30),
             page_limit: 2_000,
             record: false,
+            observer: Observer::default(),
         }
     }
 }

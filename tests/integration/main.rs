@@ -38,6 +38,7 @@ mod pins;
 mod plan_files;
 mod plugin;
 mod policy_sources;
+mod progress;
 mod promote;
 mod promote_answers;
 mod publish;

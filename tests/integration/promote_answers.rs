@@ -1,35 +1,14 @@
-//! Hotfixes and conflicts that a person decides at the terminal. `script` gives the
-//! program one.
-
-use std::io::Write as _;
-use std::process::Stdio;
+//! Hotfixes and conflicts that a person decides at the terminal.
 
 use crate::support::repo::Fixture;
 use crate::support::shop::{self, edit_and_render};
-
-const DOWN: &str = "\u{1b}[B";
+use crate::support::terminal::{DOWN, Terminal};
 
 /// Runs our executable on a terminal where a person types this.
 fn typed(fixture: &Fixture, words: &str, keys: &str) -> (i32, String) {
-    let program = env!("CARGO_BIN_EXE_kubectl-gitops");
-    let line = format!("{program} {words}");
-    let mut command = fixture.env.command("script", &fixture.clone);
-    let mut child = command
-        .args(["-qec", &line, "/dev/null"])
-        .env("TERM", "xterm")
-        .env("SHELL", "/bin/sh")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("script, of util-linux");
-    let mut terminal = child.stdin.take().unwrap();
-    terminal.write_all(keys.as_bytes()).unwrap();
-    terminal.flush().unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(terminal);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.code().unwrap_or(-1), text)
+    let mut terminal = Terminal::run(&fixture.env, &fixture.clone, words);
+    terminal.press(keys);
+    terminal.end()
 }
 
 /// Staging has a hotfix of one component and a conflict in another.

@@ -11,6 +11,7 @@ pub mod registry;
 pub mod repo;
 pub mod scripted;
 pub mod shop;
+pub mod terminal;
 pub mod tokens;
 
 pub use env::Env;

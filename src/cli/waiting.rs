@@ -1,0 +1,122 @@
+//! What a person sees while something takes its time: one line on standard error, gone
+//! when the answer comes.
+//!
+//! Whether anything is shown is decided by [`super::ui`]. There is one such line at a
+//! time, known to the whole process, so that Ctrl-C can clear it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::registry::{Asking, Observer, Progress};
+use crate::report;
+
+/// How often the line moves while nothing else changes it.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Questions from which on a bar says more than a spinner.
+const MANY: usize = 2;
+
+/// The line that stands on the terminal now.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// A line that disappears when this is dropped.
+pub(super) struct Waiting(Option<ProgressBar>);
+
+impl Waiting {
+    /// Shows nothing.
+    pub(super) fn silent() -> Waiting {
+        Waiting(None)
+    }
+
+    /// Says what is waited for.
+    pub(super) fn spinner(what: &str) -> Waiting {
+        let line = ProgressBar::new_spinner();
+        line.set_message(what.to_owned());
+        line.enable_steady_tick(TICK);
+        *shown() = Some(line.clone());
+        Waiting(Some(line))
+    }
+
+    /// Turns what the registries' client tells into a bar.
+    pub(super) fn observer(&self) -> Observer {
+        let Some(line) = self.0.clone() else {
+            return Observer::default();
+        };
+        Observer::new(move |progress| show(&line, progress))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(line) = &self.0 {
+            line.finish_and_clear();
+            *shown() = None;
+        }
+    }
+}
+
+/// Removes the line, if there is one, for whatever is to be said instead.
+pub(super) fn clear() -> bool {
+    shown().take().map(|line| line.finish_and_clear()).is_some()
+}
+
+fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn show(line: &ProgressBar, progress: &Progress) {
+    if progress.total < MANY {
+        line.set_style(ProgressStyle::default_spinner());
+    } else {
+        // Colours are left to the terminal: there are none.
+        let bar = ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}");
+        line.set_style(
+            bar.unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("=> "),
+        );
+    }
+    line.set_length(progress.total as u64);
+    line.set_position(progress.answered as u64);
+    line.set_prefix(match progress.asking {
+        Asking::Tags => "tags",
+        Asking::Manifests => "images",
+        Asking::Facts => "dates",
+    });
+    line.set_message(message(progress));
+}
+
+fn message(progress: &Progress) -> String {
+    let others = match progress.waiting_for.len() {
+        0 | 1 => String::new(),
+        many => format!(" and {} more", many - 1),
+    };
+    match progress.waiting_for.first() {
+        Some((host, _)) => format!("waiting for {}{others}", report::clean(host)),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_waited_for_is_named_and_cannot_move_the_cursor() {
+        let waiting_for = |hosts: &[&str]| {
+            message(&Progress {
+                asking: Asking::Tags,
+                answered: 0,
+                total: 9,
+                waiting_for: hosts.iter().map(|host| ((*host).to_owned(), 1)).collect(),
+            })
+        };
+        assert_eq!(waiting_for(&[]), "");
+        assert_eq!(waiting_for(&["a.example.com"]), "waiting for a.example.com");
+        assert_eq!(
+            waiting_for(&["a\u{1b}[2J.example.com", "b", "c"]),
+            "waiting for a.example.com and 2 more"
+        );
+    }
+}
