@@ -1,6 +1,10 @@
 //! `bump-image`: words to a request, the plan to the person, the plan to the one
 //! writer.
 
+mod pick;
+
+use jiff::Timestamp;
+
 use super::args::{OutputArgs, WriteArgs};
 use super::cluster::pull_secrets_failure;
 use super::context::Context;
@@ -16,7 +20,7 @@ use crate::ops::bump_image::{
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::ComponentName;
-use crate::registry::{CredentialSource, Fault, RegistryError, Settings};
+use crate::registry::{CredentialSource, Fault, Registries, RegistryError, Settings};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
 
@@ -27,6 +31,7 @@ Examples:
   kubectl gitops bump-image --env dev                   all components that have a policy
   kubectl gitops bump-image cart frontend --env dev     these two
   kubectl gitops bump-image cart=v1.4.2 --env dev       this tag
+  kubectl gitops bump-image --env dev --interactive     pick components and versions
   kubectl gitops bump-image --env dev --dry-run --explain
                                                         why each tag was chosen or not
   kubectl gitops bump-image --env dev --check           is something newer allowed?
@@ -47,6 +52,9 @@ pub(super) struct Args {
     /// The environment to write
     #[arg(short = 'e', long, value_name = "ENV", required = true)]
     env: String,
+    /// Pick the components, and the version of each, at the terminal
+    #[arg(short, long, conflicts_with_all = ["check", "explain", "yes"])]
+    interactive: bool,
     /// The policy of components that have none of their own: the newest version in
     /// this range
     #[arg(long, value_name = "RANGE")]
@@ -84,10 +92,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let request = request(args)?;
+    let mut request = request(args)?;
+    if request.pick {
+        pick::require_person(context, &args.env)?;
+    }
     let estate = open_to_write(context)?;
-    let scene = bump_image::read(&estate, &request).map_err(failure)?;
-    let answers = ask(args, context, &estate, &scene, &request)?;
+    let mut scene = bump_image::read(&estate, &request).map_err(failure)?;
+    let sources = Sources::of(args, context, &estate, &scene)?;
+    if request.pick {
+        match pick::pick(args, context, (&scene, &sources), &request)? {
+            Some(picked) => request = picked,
+            None => return Ok(Exit::Ok),
+        }
+        scene = bump_image::read(&estate, &request).map_err(failure)?;
+    }
+    let answers = sources.ask(args, context, &scene, &request)?;
     let plan = bump_image::plan(&request, &scene, &answers).map_err(failure)?;
     let shown = args.output.format == Format::Text;
     if shown {
@@ -124,38 +143,55 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     write(args, context, &estate, (&request, &answers, &plan, first))
 }
 
-fn ask(
-    args: &Args,
-    context: &Context,
-    estate: &Estate,
-    scene: &Scene,
-    request: &Request,
-) -> Result<Answers, Failure> {
-    let root = estate
-        .git
-        .work_tree()
-        .unwrap_or_else(|| estate.git.git_dir());
-    let waiting = context.ui.waiting("asking the registries");
-    let settings = || {
-        let settings = args
-            .registries
-            .settings(context, (estate, scene), failure)?;
-        let settings = Settings {
-            observer: waiting.observer(),
-            ..settings
+/// Whom to ask about images, and the time from which ages count.
+struct Sources {
+    registries: Registries,
+    now: Timestamp,
+}
+
+impl Sources {
+    fn of(
+        args: &Args,
+        context: &Context,
+        estate: &Estate,
+        scene: &Scene,
+    ) -> Result<Sources, Failure> {
+        let root = estate
+            .git
+            .work_tree()
+            .unwrap_or_else(|| estate.git.git_dir());
+        let settings = || {
+            let settings = args
+                .registries
+                .settings(context, (estate, scene), failure)?;
+            let settings = Settings {
+                observer: context.ui.observer(),
+                ..settings
+            };
+            Ok(bump_image::local_settings(scene, root, settings))
         };
-        Ok(bump_image::local_settings(scene, root, settings))
-    };
-    let client = |error| failure(BumpError::Client(error));
-    let (registries, now) = args.tags.registries(context, settings, client)?;
-    let answers = bump_image::ask(scene, request, &registries, now).map_err(failure);
-    drop(waiting);
-    let answers = answers?;
-    let failed = |answer: &Answer| matches!(answer, Answer::Failed(_));
-    if request.keep_going || !answers.values().any(failed) {
-        args.tags.save(context, &registries, now)?;
+        let client = |error| failure(BumpError::Client(error));
+        let (registries, now) = args.tags.registries(context, settings, client)?;
+        Ok(Sources { registries, now })
     }
-    Ok(answers)
+
+    fn ask(
+        &self,
+        args: &Args,
+        context: &Context,
+        scene: &Scene,
+        request: &Request,
+    ) -> Result<Answers, Failure> {
+        let waiting = context.ui.waiting("asking the registries");
+        let answers = bump_image::ask(scene, request, &self.registries, self.now);
+        drop(waiting);
+        let answers = answers.map_err(failure)?;
+        let failed = |answer: &Answer| matches!(answer, Answer::Failed(_));
+        if !request.pick && (request.keep_going || !answers.values().any(failed)) {
+            args.tags.save(context, &self.registries, self.now)?;
+        }
+        Ok(answers)
+    }
 }
 
 fn write(
@@ -243,6 +279,12 @@ fn request(args: &Args) -> Result<Request, Failure> {
             let message = format!("{} stands twice, with different versions", wish.component);
             return Err(Failure::usage(message));
         }
+        if let (true, Some(version)) = (args.interactive, &wish.version) {
+            let component = &wish.component;
+            let message = format!("--interactive: {component} is to get {version} already");
+            return Err(Failure::usage(message)
+                .hint("name components without versions to pick from those, or leave out -i"));
+        }
         wishes.push(wish);
     }
     Ok(Request {
@@ -258,6 +300,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
         product_version: args.product_version.clone(),
         message: args.write.message.clone(),
         explain: args.explain,
+        pick: args.interactive,
     })
 }
 
@@ -351,6 +394,10 @@ fn failure(error: BumpError) -> Failure {
             Failure::new(FailureKind::Usage, error)
                 .hint(first)
                 .hint("or correct `from` in its policy; all policies that are followed: kubectl gitops pins")
+        }
+        BumpError::NotListed { ref component } => {
+            let hint = format!("name its version: {component}=VERSION");
+            Failure::new(FailureKind::Usage, error).hint(hint)
         }
         BumpError::NoPolicies { .. } => Failure::new(FailureKind::Usage, error)
             .hint("name versions (COMPONENT=TAG), give a range with --semver, or write update: {semver: RANGE} into the product manifest"),

@@ -17,6 +17,7 @@ use super::context::{now, variable};
 use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
 use super::program::Program;
 use super::waiting::{self, Waiting};
+use crate::registry::Observer;
 use crate::report::{self, Format, Style, Tone};
 
 /// `--color`
@@ -185,15 +186,40 @@ impl Ui {
             .map_err(unanswered)
     }
 
-    /// Asks for one of several answers, the first being proposed, and returns its place.
-    pub(super) fn choose(&self, question: &str, answers: &[String]) -> Result<usize, Failure> {
+    /// Asks for one of several answers and returns its place; the one at `proposed` is
+    /// marked first. Escape is as good as Ctrl-C.
+    pub(super) fn choose(
+        &self,
+        question: &str,
+        answers: &[String],
+        proposed: usize,
+    ) -> Result<usize, Failure> {
         self.require_person(question)?;
         let answers = answers.iter().map(|answer| report::clean(answer));
         dialoguer::Select::with_theme(&SimpleTheme)
             .with_prompt(report::clean(question))
             .items(answers.collect::<Vec<_>>())
-            .default(0)
-            .interact()
+            .default(proposed)
+            .interact_opt()
+            .and_then(answered)
+            .map_err(unanswered)
+    }
+
+    /// Asks for any number of these, and returns their places; some are marked already.
+    pub(super) fn mark(
+        &self,
+        question: &str,
+        answers: &[(String, bool)],
+    ) -> Result<Vec<usize>, Failure> {
+        self.require_person(question)?;
+        let answers = answers.iter();
+        let answers = answers.map(|(answer, marked)| (report::clean(answer), *marked));
+        dialoguer::MultiSelect::with_theme(&SimpleTheme)
+            .with_prompt(report::clean(question))
+            .items_checked(answers.collect::<Vec<_>>())
+            .report(false)
+            .interact_opt()
+            .and_then(answered)
             .map_err(unanswered)
     }
 
@@ -229,6 +255,14 @@ impl Ui {
         }
         tidy_up_on_interrupt();
         Waiting::spinner(&report::clean(what))
+    }
+
+    /// Who turns what registries tell of their progress into what a person sees.
+    pub(super) fn observer(&self) -> Observer {
+        match self.shows_progress {
+            true => waiting::observer(),
+            false => Observer::default(),
+        }
     }
 
     /// Prints what the parser has to say and returns the exit code for it.
@@ -279,6 +313,12 @@ impl Ui {
         // Nobody can be told that standard error is gone.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
+}
+
+/// Who leaves a question by Escape wants no more of it.
+fn answered<T>(answer: Option<T>) -> dialoguer::Result<T> {
+    let left = || io::Error::from(io::ErrorKind::Interrupted);
+    answer.ok_or_else(|| left().into())
 }
 
 /// A question that got no answer.

@@ -38,14 +38,6 @@ impl Waiting {
         *shown() = Some(line.clone());
         Waiting(Some(line))
     }
-
-    /// Turns what the registries' client tells into a bar.
-    pub(super) fn observer(&self) -> Observer {
-        let Some(line) = self.0.clone() else {
-            return Observer::default();
-        };
-        Observer::new(move |progress| show(&line, progress))
-    }
 }
 
 impl Drop for Waiting {
@@ -55,6 +47,15 @@ impl Drop for Waiting {
             *shown() = None;
         }
     }
+}
+
+/// Turns what the registries' client tells into a bar, while a line is shown.
+pub(super) fn observer() -> Observer {
+    Observer::new(|progress| {
+        if let Some(line) = shown().as_ref() {
+            show(line, progress);
+        }
+    })
 }
 
 /// Removes the line, if there is one, for whatever is to be said instead.
@@ -67,24 +68,24 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
 }
 
 fn show(line: &ProgressBar, progress: &Progress) {
-    if progress.total < MANY {
-        line.set_style(ProgressStyle::default_spinner());
-    } else {
-        // Colours are left to the terminal: there are none.
-        let bar = ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}");
-        line.set_style(
-            bar.unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("=> "),
-        );
-    }
-    line.set_length(progress.total as u64);
-    line.set_position(progress.answered as u64);
     line.set_prefix(match progress.asking {
         Asking::Tags => "tags",
         Asking::Manifests => "images",
         Asking::Facts => "dates",
     });
     line.set_message(message(progress));
+    line.set_style(match progress.total < MANY {
+        true => ProgressStyle::default_spinner(),
+        // Without colours.
+        false => ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> "),
+    });
+    // Both numbers at once, or a frame between would show those of two batches.
+    line.update(|bar| {
+        bar.set_len(progress.total as u64);
+        bar.set_pos(progress.answered as u64);
+    });
 }
 
 fn message(progress: &Progress) -> String {

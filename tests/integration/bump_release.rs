@@ -104,7 +104,7 @@ fn a_result_that_a_cluster_would_not_take_is_refused() {
 }
 
 /// Takes the newest commit of dev back, as a person with a clone does.
-fn revert(fixture: &Fixture) {
+pub(super) fn revert(fixture: &Fixture) {
     let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
     git(&["fetch", "--quiet"]);
     git(&["checkout", "--quiet", "-B", "back", "origin/env/dev"]);

@@ -16,6 +16,7 @@ mod backport_through;
 mod bad_input;
 mod bad_repositories;
 mod bump_image;
+mod bump_pick;
 mod bump_release;
 mod cli;
 mod cluster;

@@ -20,7 +20,7 @@ pub(super) fn ask(context: &Context, prepared: &Prepared) -> Result<Option<Reque
             format!("take {theirs}, as in {source}"),
             "stop here, and write nothing".to_owned(),
         ];
-        match context.ui.choose(&question(item), &choices)? {
+        match context.ui.choose(&question(item), &choices, 0)? {
             0 => request.keep.push(item.label()),
             1 => request.overwrite.push(item.label()),
             _ => return Ok(None),

@@ -60,6 +60,8 @@ pub enum Answer {
     Exists(Manifest, Option<Timestamp>),
     /// The tag that a person named does not exist.
     UnknownTag(Vec<Tag>),
+    /// All tags, where a person picks and no policy says which of them count.
+    Listed(Vec<Tag>),
     /// Its policy looked at all tags.
     Selected(Box<Selected>),
     /// Its policy cannot choose.
@@ -79,6 +81,8 @@ pub struct Selected {
     pub manifest: Option<Manifest>,
     /// When the chosen image was made, where that is known.
     pub created: Option<Timestamp>,
+    /// The dates of other tags that the choice had to know.
+    pub dates: BTreeMap<Tag, Timestamp>,
 }
 
 /// Adds what `gitops.yaml` says about registries. `root` is the repository's folder.
@@ -109,6 +113,7 @@ pub fn ask(
     let mut answers = Components::new();
     let mut explicit = Vec::new();
     let mut choosing = Vec::new();
+    let mut open = Vec::new();
     for pin in &scene.pins {
         let wish = request
             .wishes
@@ -130,9 +135,12 @@ pub fn ask(
                 }
             }
             (Some(image), None, Some(policy))
-                if reachable && (request.explain || pin.hold.is_none()) =>
+                if reachable && (request.explain || moves(request, pin)) =>
             {
                 choosing.push(Choosing::new(pin, image, policy));
+            }
+            (Some(image), None, None) if reachable && request.pick && moves(request, pin) => {
+                open.push((pin, image));
             }
             _ => {
                 answers.insert(pin.component.clone(), Answer::NotAsked);
@@ -141,10 +149,33 @@ pub fn ask(
     }
     answers.extend(named(&explicit, registries));
     answers.extend(chosen(choosing, registries, now));
+    answers.extend(listed(&open, registries));
+    // What is nice to know in a commit is not asked for where there is none yet.
+    let origins = match request.pick {
+        true => Origins::new(),
+        false => origins::ask(scene, request, registries, &answers),
+    };
     Ok(Answers {
-        origins: origins::ask(scene, request, registries, &answers),
+        origins,
         components: answers,
     })
+}
+
+/// Whether nothing holds a pin where it is; who picks for a hotfix has said why already.
+fn moves(request: &Request, pin: &Pin) -> bool {
+    pin.hold.is_none() || request.pick && request.hotfix.is_some()
+}
+
+/// All tags of images that no policy chooses for.
+fn listed(open: &[(&Pin, &Reference)], registries: &Registries) -> Components {
+    let repositories: Vec<Repository> = open.iter().map(|(_, one)| one.repository()).collect();
+    let answers = registries.tags(&repositories).into_iter();
+    let answers = answers.map(|tags| match tags {
+        Ok(tags) => Answer::Listed(tags),
+        Err(error) => Answer::Failed(error),
+    });
+    let components = open.iter().map(|(pin, _)| pin.component.clone());
+    components.zip(answers).collect()
 }
 
 impl Wanted {
@@ -317,6 +348,11 @@ fn chosen(mut all: Vec<Choosing<'_>>, registries: &Registries, now: Timestamp) -
                         created: chosen.and_then(|candidate| candidate.created),
                         listed: one.listed.take(),
                         manifest: None,
+                        dates: one
+                            .candidates
+                            .values()
+                            .filter_map(|one| Some((one.tag.clone(), one.created?)))
+                            .collect(),
                         selection,
                     })));
                 }

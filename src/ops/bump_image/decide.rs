@@ -31,6 +31,7 @@ pub(super) fn decide(
     let deciding = Deciding {
         request,
         pin,
+        guards: Guards::of(request, pin),
         decided: Decided {
             row: bare(pin),
             target: None,
@@ -90,6 +91,7 @@ enum Standing {
 struct Deciding<'a> {
     request: &'a Request,
     pin: &'a Pin,
+    guards: Guards<'a>,
     decided: Decided,
 }
 
@@ -156,7 +158,7 @@ impl Deciding<'_> {
         if self.pin.versions() == [to.as_str()] {
             return self.end(Decision::Same);
         }
-        if let Some(refusal) = self.hold() {
+        if let Some(refusal) = self.guards.hold() {
             return self.refuse(refusal);
         }
         let older = |from: &String| match (coerce(from), coerce(&to)) {
@@ -201,7 +203,7 @@ impl Deciding<'_> {
                 let error = error.clone();
                 return Ok(self.end(Decision::Unknown(error)));
             }
-            Answer::NotAsked | Answer::Selected(_) | Answer::Tie(_) => {
+            Answer::NotAsked | Answer::Listed(_) | Answer::Selected(_) | Answer::Tie(_) => {
                 self.decided.warning = Some(format!(
                     "{} was not checked: its registry cannot be reached from here",
                     self.pin.component
@@ -212,7 +214,7 @@ impl Deciding<'_> {
         if let (Some(tag), Some(asked), Some(found)) = (&tag, &digest, found)
             && *asked != found.digest
         {
-            let refusal = self.mutable(tag, asked, &found.digest);
+            let refusal = self.guards.mutable(tag, asked, &found.digest);
             return Ok(self.refuse(refusal));
         }
         let digest = found.map(|manifest| manifest.digest.clone()).or(digest);
@@ -231,7 +233,11 @@ impl Deciding<'_> {
         if standing == Standing::Deployed {
             return self.end(Decision::Same);
         }
-        if let Some(refusal) = self.hold().or_else(|| self.platforms(tag.as_ref(), found)) {
+        if let Some(refusal) = self
+            .guards
+            .hold()
+            .or_else(|| self.guards.platforms(tag.as_ref(), found))
+        {
             return self.refuse(refusal);
         }
         let target = |tag| Target::Image {
@@ -243,13 +249,13 @@ impl Deciding<'_> {
             (Standing::Swapped(recorded), Some(tag), Some(found))
                 if !self.request.allow.refresh_digests =>
             {
-                let refusal = self.mutable(tag, &recorded, found);
+                let refusal = self.guards.mutable(tag, &recorded, found);
                 self.refuse(refusal)
             }
             (Standing::Swapped(_) | Standing::LacksDigest, _, _) => {
                 self.change(Decision::Refresh, target(tag))
             }
-            _ => match tag.as_ref().and_then(|tag| self.downgrade(tag)) {
+            _ => match tag.as_ref().and_then(|tag| self.guards.downgrade(tag)) {
                 Some(refusal) => self.refuse(refusal),
                 None => self.change(Decision::Bump, target(tag)),
             },
@@ -289,7 +295,7 @@ impl Deciding<'_> {
             self.stopped(Why::Held(back.reason.clone()));
             return self.end(Decision::Held(back.reason.clone()));
         }
-        if let Some(refusal) = self.platforms(Some(chosen), Some(manifest)) {
+        if let Some(refusal) = self.guards.platforms(Some(chosen), Some(manifest)) {
             return self.refuse_chosen(refusal);
         }
         let takes = pinned || self.request.allow.refresh_digests;
@@ -299,11 +305,11 @@ impl Deciding<'_> {
                 self.end(Decision::OtherImage { recorded, found })
             }
             Standing::Swapped(recorded) if !takes => {
-                let refusal = self.mutable(chosen, &recorded, &found);
+                let refusal = self.guards.mutable(chosen, &recorded, &found);
                 self.refuse_chosen(refusal)
             }
             Standing::Swapped(_) | Standing::LacksDigest => self.change(Decision::Refresh, target),
-            _ if self.downgrade(chosen).is_some() => {
+            _ if self.guards.downgrade(chosen).is_some() => {
                 self.decided.row.to = None;
                 self.stopped(Why::Behind);
                 let allowed = chosen.clone();
@@ -353,8 +359,22 @@ impl Deciding<'_> {
             newest: newest.clone(),
         })
     }
+}
 
-    fn downgrade(&self, tag: &Tag) -> Option<Refusal> {
+/// The guards that need no more than a pin and what is known of an image.
+pub(super) struct Guards<'a> {
+    request: &'a Request,
+    pin: &'a Pin,
+}
+
+impl<'a> Guards<'a> {
+    /// The guards of one pin.
+    pub(super) fn of(request: &'a Request, pin: &'a Pin) -> Guards<'a> {
+        Guards { request, pin }
+    }
+
+    /// A step back.
+    pub(super) fn downgrade(&self, tag: &Tag) -> Option<Refusal> {
         if self.request.allow.downgrade {
             return None;
         }
@@ -365,7 +385,8 @@ impl Deciding<'_> {
         })
     }
 
-    fn hold(&self) -> Option<Refusal> {
+    /// A hold by declaration.
+    pub(super) fn hold(&self) -> Option<Refusal> {
         let reason = self.pin.hold.as_ref()?;
         // Who fixes an incident has said why already.
         self.request.hotfix.is_none().then(|| Refusal::Held {
@@ -383,7 +404,8 @@ impl Deciding<'_> {
         }
     }
 
-    fn platforms(&self, tag: Option<&Tag>, found: Option<&Manifest>) -> Option<Refusal> {
+    /// Platforms that the image lacks.
+    pub(super) fn platforms(&self, tag: Option<&Tag>, found: Option<&Manifest>) -> Option<Refusal> {
         let tag = tag?;
         let wanted = self.pin.policy.as_ref()?.platforms();
         let offered = found?.platforms.as_ref()?;

@@ -9,6 +9,7 @@ mod answer;
 mod decide;
 mod message;
 mod origins;
+mod pick;
 mod plan;
 mod pull_secrets;
 mod release;
@@ -17,6 +18,7 @@ mod taken_back;
 
 pub use answer::{Answer, Answers, Selected, ask, local_settings};
 pub use message::planned;
+pub use pick::{Absence, Choice, Choices, Offer, Remark, choices};
 pub use plan::plan;
 pub use pull_secrets::{PullSecrets, pull_secrets};
 pub use release::ProductVersion;
@@ -63,6 +65,9 @@ pub struct Request {
     pub message: Option<String>,
     /// Also ask about components that are held, to say what they would get.
     pub explain: bool,
+    /// Only ask what there is: a person will pick from it. Every image is looked at, also
+    /// those without a policy.
+    pub pick: bool,
 }
 
 /// Guards that a person set aside.
@@ -100,6 +105,14 @@ impl FromStr for Wanted {
             trimmed => Ok(Wanted {
                 text: trimmed.to_owned(),
             }),
+        }
+    }
+}
+
+impl From<&Tag> for Wanted {
+    fn from(tag: &Tag) -> Self {
+        Wanted {
+            text: tag.to_string(),
         }
     }
 }
@@ -359,6 +372,18 @@ pub enum BumpError {
         component: ComponentName,
         /// The image's name.
         image: String,
+    },
+    /// There is no image whose versions could be listed.
+    #[error("{environment} has no image whose versions could be listed")]
+    NoImages {
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// Something that is no image, so no registry lists its versions.
+    #[error("component {component} is no image, so no registry lists its versions")]
+    NotListed {
+        /// The component.
+        component: ComponentName,
     },
     /// No component has a policy.
     #[error("no component of {environment} has a policy that could choose a version")]

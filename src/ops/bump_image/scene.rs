@@ -38,7 +38,8 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
     match (&entry.promote_from, &request.hotfix) {
         (Some(source), hotfix) => {
             let all_named = request.wishes.iter().all(|wish| wish.version.is_some());
-            if hotfix.is_none() || request.wishes.is_empty() || !all_named {
+            let named = !request.wishes.is_empty() && all_named;
+            if hotfix.is_none() || !named && !request.pick {
                 return Err(BumpError::Promoted {
                     environment: entry.name.clone(),
                     source_environment: source.clone(),
@@ -166,6 +167,15 @@ fn followed(request: &Request, mut pins: Vec<Pin>) -> Result<Vec<Pin>, BumpError
     {
         pin.policy = request.fallback.clone();
     }
+    if request.pick {
+        pins.retain(|pin| pin.image().is_some());
+        if pins.is_empty() {
+            return Err(BumpError::NoImages {
+                environment: request.environment.clone(),
+            });
+        }
+        return Ok(pins);
+    }
     pins.retain(|pin| pin.policy.is_some());
     if pins.is_empty() {
         return Err(BumpError::NoPolicies {
@@ -217,7 +227,12 @@ fn named(
         if pin.policy.is_none() && pin.image().is_some() {
             pin.policy = request.fallback.clone();
         }
-        if wish.version.is_none() && pin.policy.is_none() {
+        if request.pick && pin.image().is_none() {
+            return Err(BumpError::NotListed {
+                component: name.clone(),
+            });
+        }
+        if wish.version.is_none() && pin.policy.is_none() && !request.pick {
             return Err(BumpError::NoPolicy {
                 component: name.clone(),
             });

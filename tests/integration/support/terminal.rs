@@ -73,7 +73,7 @@ impl Terminal {
     /// Waits until this is written, after whatever was waited for before.
     #[track_caller]
     pub fn shows(&mut self, text: &str) -> &mut Terminal {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let screen = self.screen();
             if let Some(place) = screen[self.seen..].find(text) {

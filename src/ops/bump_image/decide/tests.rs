@@ -1,6 +1,8 @@
 //! The guards, on literal pins and answers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
+
 use super::super::{Allowed, Wish};
 use super::*;
 use crate::image::{PolicySpec, Selection, Verdict};
@@ -48,6 +50,7 @@ fn request(version: Option<&str>, refresh_digests: bool) -> Request {
         product_version: None,
         message: None,
         explain: false,
+        pick: false,
     }
 }
 
@@ -72,6 +75,7 @@ fn chose(tag: &str, listed: &[&str]) -> Answer {
         listed: Some(listed.iter().map(|tag| tag.parse().unwrap()).collect()),
         manifest: Some(manifest(NEW)),
         created: None,
+        dates: BTreeMap::new(),
     }))
 }
 
