@@ -59,6 +59,8 @@ pub enum SelectError {
         policy: String,
         /// The tags, by name.
         tags: Vec<(Tag, Digest)>,
+        /// Every tag with what the policy says about it.
+        verdicts: Vec<Verdict>,
     },
 }
 
@@ -137,9 +139,23 @@ pub fn select(
         }
     }
     let running = &runners[young..];
-    let (chosen, others) = match newest(policy, current, running)? {
-        Ok(found) => found,
-        Err(unknown) => return Ok(Step::NeedDigests(unknown)),
+    let (chosen, others) = match newest(current, running, |a, b| compare(policy, a, b)) {
+        Newest::Found(chosen, others) => (chosen, others),
+        Newest::Unknown(tags) => return Ok(Step::NeedDigests(tags)),
+        Newest::Tied(tags) => {
+            let mut verdicts = verdicts(&runners, young, None, &[], &dropped);
+            for verdict in &mut verdicts {
+                if let Some((_, digest)) = tags.iter().find(|(tag, _)| *tag == verdict.tag) {
+                    verdict.why = Why::Tied(digest.clone());
+                }
+            }
+            let policy = policy.summary();
+            return Err(SelectError::Tie {
+                policy,
+                tags,
+                verdicts,
+            });
+        }
     };
     let beyond = beyond.filter(|(version, _)| match chosen.map(|runner| &runner.key) {
         Some(Key::Version(newest)) => version > newest,
@@ -187,28 +203,35 @@ fn verdicts(
         .collect()
 }
 
-/// The newest runner with its other names, or the tags whose digests must be known.
-type Newest<'a, 'b> = Result<(Option<&'b Runner<'a>>, Vec<&'a Tag>), Vec<Tag>>;
+/// What the newest of the runners is.
+enum Newest<'a, 'b> {
+    /// This one, if there is any, with its other names.
+    Found(Option<&'b Runner<'a>>, Vec<&'a Tag>),
+    /// The digests of these tags must be known first.
+    Unknown(Vec<Tag>),
+    /// Different images.
+    Tied(Vec<(Tag, Digest)>),
+}
 
 fn newest<'a, 'b>(
-    policy: &TagPolicy,
     current: Option<&Tag>,
     running: &'b [Runner<'a>],
-) -> Result<Newest<'a, 'b>, SelectError> {
+    compare: impl Fn(&Runner<'a>, &Runner<'a>) -> std::cmp::Ordering,
+) -> Newest<'a, 'b> {
     let Some(first) = running.first() else {
-        return Ok(Ok((None, Vec::new())));
+        return Newest::Found(None, Vec::new());
     };
     let equal = running
         .iter()
-        .take_while(|runner| compare(policy, runner, first).is_eq())
+        .take_while(|runner| compare(runner, first).is_eq())
         .count();
     let tied = &running[..equal];
     if equal == 1 {
-        return Ok(Ok((Some(first), Vec::new())));
+        return Newest::Found(Some(first), Vec::new());
     }
     let unknown = missing(tied, |candidate| candidate.digest.is_none());
     if !unknown.is_empty() {
-        return Ok(Err(unknown));
+        return Newest::Unknown(unknown);
     }
     if tied
         .iter()
@@ -219,18 +242,15 @@ fn newest<'a, 'b>(
             .filter_map(|r| Some((r.candidate.tag.clone(), r.candidate.digest.clone()?)))
             .collect();
         tags.sort();
-        let policy = policy.summary();
-        return Err(SelectError::Tie { policy, tags });
+        return Newest::Tied(tags);
     }
     let chosen = tied
         .iter()
         .find(|runner| Some(&runner.candidate.tag) == current)
         .unwrap_or(first);
     let others = tied.iter().map(|runner| &runner.candidate.tag);
-    Ok(Ok((
-        Some(chosen),
-        others.filter(|tag| **tag != chosen.candidate.tag).collect(),
-    )))
+    let others = others.filter(|tag| **tag != chosen.candidate.tag);
+    Newest::Found(Some(chosen), others.collect())
 }
 
 fn compare(policy: &TagPolicy, one: &Runner<'_>, other: &Runner<'_>) -> std::cmp::Ordering {

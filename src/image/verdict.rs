@@ -30,6 +30,8 @@ pub enum Why {
     Vanished(Tag),
     /// The newest, and it names another image than this one, which is recorded.
     OtherImage(Digest),
+    /// As new as other tags, but another image: this one; nothing can be chosen.
+    Tied(Digest),
     /// Another tag is newer.
     Older,
     /// Another name of the chosen image.
@@ -64,6 +66,7 @@ impl Why {
             Why::Behind => "behind",
             Why::Vanished(_) => "vanished",
             Why::OtherImage(_) => "otherImage",
+            Why::Tied(_) => "tied",
             Why::Older => "older",
             Why::SameImage => "sameImage",
             Why::TooYoung(_) => "tooYoung",
@@ -115,6 +118,13 @@ impl std::fmt::Display for Why {
                 return write!(
                     formatter,
                     "newest, but another image than the recorded {recorded}"
+                );
+            }
+            Why::Tied(digest) => {
+                let digest = digest.short();
+                return write!(
+                    formatter,
+                    "as new as another tag, but another image ({digest})"
                 );
             }
             Why::Older => "older",

@@ -32,10 +32,12 @@ pub struct Progress {
     pub waiting_for: Vec<(String, usize)>,
 }
 
+type Observe = dyn Fn(&Progress) + Send + Sync;
+
 /// Who is told about progress; nobody by default. Called from the thread that asks, and
 /// between two answers, so it must not block.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(&Progress) + Send + Sync>>);
+pub struct Observer(Option<Arc<Observe>>);
 
 impl Observer {
     /// Tells `observe` when a batch begins and after each of its answers.

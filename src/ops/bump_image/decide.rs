@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::answer::{Answer, Selected};
 use super::{BumpError, Decision, Refusal, Request, Row, TakenBack, Wanted, origins};
-use crate::image::{Digest, Order, Origin, Platform, Tag, TagPolicy, Why, coerce};
+use crate::image::{Digest, Order, Origin, Platform, SelectError, Tag, TagPolicy, Why, coerce};
 use crate::product::pins::{Pin, Target};
 use crate::registry::Manifest;
 
@@ -46,6 +46,9 @@ pub(super) fn decide(
         (Some(Answer::Selected(selected)), None) => Ok(deciding.selected(selected, taken_back)),
         (Some(Answer::Failed(error)), None) => Ok(deciding.end(Decision::Unknown(error.clone()))),
         (Some(Answer::Tie(tie)), None) => {
+            let mut deciding = deciding;
+            let SelectError::Tie { verdicts, .. } = tie;
+            deciding.decided.row.verdicts = verdicts.clone();
             let refusal = Refusal::Tie {
                 component: pin.component.clone(),
                 source: tie.clone(),

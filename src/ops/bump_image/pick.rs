@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::answer::{Answer, Answers, Selected};
 use super::decide::{Guards, decide};
 use super::{BumpError, Decision, Refusal, Request, Scene, TakenBack, Wanted, Wish};
-use crate::image::{Digest, Order, Tag, TagPolicy, Verdict, Why, coerce};
+use crate::image::{Digest, Order, SelectError, Tag, TagPolicy, Verdict, Why, coerce};
 use crate::product::ComponentName;
 use crate::product::pins::Pin;
 
@@ -155,11 +155,16 @@ impl Picking<'_> {
         };
         match answer {
             Some(Answer::Selected(selected)) => self.selected(&mut choice, selected)?,
-            Some(Answer::Tie(tie)) => {
-                let crate::image::SelectError::Tie { tags, .. } = tie;
-                for (tag, digest) in tags.iter().rev() {
-                    let remark = Some(Remark::Tied(digest.clone()));
-                    self.offer(&mut choice, tag, remark);
+            Some(Answer::Tie(SelectError::Tie { verdicts, .. })) => {
+                for verdict in verdicts {
+                    match &verdict.why {
+                        Why::Tied(digest) => {
+                            let remark = Some(Remark::Tied(digest.clone()));
+                            self.offer(&mut choice, &verdict.tag, remark);
+                        }
+                        Why::Older => self.offer(&mut choice, &verdict.tag, None),
+                        _ => {}
+                    }
                 }
             }
             Some(Answer::Listed(tags)) => {
