@@ -143,6 +143,14 @@ pub(super) fn git_failure(error: GitError) -> Failure {
             FailureKind::Usage,
             "fetch more of it: git fetch --unshallow, or --refetch in a partial clone",
         ),
+        GitError::HookRefused { .. } => (
+            FailureKind::Refused,
+            "nothing was written; do what the hook asks for, or commit without a push: --no-push",
+        ),
+        GitError::Signing { .. } => (
+            FailureKind::Usage,
+            "nothing was written; commit.gpgsign asks for signatures: see git config gpg.format and git config user.signingkey",
+        ),
         GitError::DirtyWorkTree { .. } => (
             FailureKind::Refused,
             "commit or stash the changes first; nothing was written",

@@ -2,7 +2,9 @@
 //! whatever `GIT_DIR` says, never waits for a password unless a person is
 //! there, and hands back cleaned text.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::masking::presentable;
@@ -50,13 +52,13 @@ impl Call {
     pub(super) fn args<I>(mut self, args: I) -> Self
     where
         I: IntoIterator,
-        I::Item: AsRef<std::ffi::OsStr>,
+        I::Item: AsRef<OsStr>,
     {
         self.command.args(args);
         self
     }
 
-    pub(super) fn env(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
@@ -117,18 +119,38 @@ impl Git {
         self.call_at(self.git_dir(), self.work_tree(), settings, name)
     }
 
+    /// A call as a person in the work tree makes it: hooks that it runs see no more of
+    /// Git's variables than they usually do.
+    pub(super) fn call_in_place(&self, name: &str) -> Call {
+        match self.work_tree() {
+            Some(folder) if folder.join(".git").exists() => self.started(folder, &[], name),
+            _ => self.call(name),
+        }
+    }
+
     /// A call on one of this repository's work trees.
+    pub(super) fn call_at(
+        &self,
+        git_dir: &Path,
+        work_tree: Option<&Path>,
+        settings: &[&str],
+        name: &str,
+    ) -> Call {
+        let mut options = vec![OsStr::new("--git-dir"), git_dir.as_os_str()];
+        if let Some(work_tree) = work_tree {
+            options.extend([OsStr::new("--work-tree"), work_tree.as_os_str()]);
+        }
+        for setting in settings {
+            options.extend([OsStr::new("-c"), OsStr::new(setting)]);
+        }
+        self.started(work_tree.unwrap_or(git_dir), &options, name)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place where the git program is started"
     )]
-    pub(super) fn call_at(
-        &self,
-        git_dir: &std::path::Path,
-        work_tree: Option<&std::path::Path>,
-        settings: &[&str],
-        name: &str,
-    ) -> Call {
+    fn started(&self, folder: &Path, options: &[&OsStr], name: &str) -> Call {
         let mut command = Command::new("git");
         for variable in FOREIGN {
             command.env_remove(variable);
@@ -138,15 +160,7 @@ impl Git {
         if !self.interactive() {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
-        command.arg("--git-dir").arg(git_dir);
-        if let Some(work_tree) = work_tree {
-            command.arg("--work-tree").arg(work_tree);
-        }
-        command.current_dir(work_tree.unwrap_or(git_dir));
-        for setting in settings {
-            command.arg("-c").arg(setting);
-        }
-        command.arg(name);
+        command.current_dir(folder).args(options).arg(name);
         Call {
             command,
             name: name.to_owned(),

@@ -130,6 +130,14 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
+    /// The `pre-push` hook of this repository stopped a push.
+    #[error("the pre-push hook refused the push to {remote}{}", below(.said))]
+    HookRefused {
+        /// The remote.
+        remote: String,
+        /// What the hook said.
+        said: String,
+    },
     /// The remote could not be reached, or refused the credentials.
     #[error("{remote} could not be reached: {message}")]
     Unreachable {
@@ -210,5 +218,12 @@ impl From<git2::Error> for GitError {
             }
         }
         Self::Library { message }
+    }
+}
+
+fn below(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said => format!("\n{said}"),
     }
 }

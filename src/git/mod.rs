@@ -13,6 +13,7 @@ mod create;
 mod error;
 mod fetch;
 mod history;
+mod hook;
 mod identity;
 mod kept;
 mod local;

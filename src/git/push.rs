@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use super::fetch::unreachable;
+use super::hook::{self, Trace};
 use super::{Git, GitError, Remote};
 use crate::repo::{BranchName, CommitId};
 
@@ -54,7 +55,14 @@ impl Git {
         // The same push may run twice: a remote that has our commit already
         // answers «up to date».
         for _ in 0..2 {
-            let output = self.push_once(remote, moves)?;
+            let trace = Trace::begin(self);
+            let output = self.push_once(remote, moves, trace.as_ref())?;
+            if !output.ok() && trace.is_some_and(|trace| trace.refused()) {
+                return Err(GitError::HookRefused {
+                    remote: remote.name().to_owned(),
+                    said: hook::words(&output),
+                });
+            }
             let said = server_lines(&output.stderr);
             match read_porcelain(&output.stdout, moves) {
                 Verdict::Done if output.ok() => return Ok(PushOutcome::Pushed),
@@ -80,6 +88,7 @@ impl Git {
         &self,
         remote: &Remote,
         moves: &[RefMove],
+        trace: Option<&Trace>,
     ) -> Result<super::command::Output, GitError> {
         let mut options = vec![
             "--porcelain".to_owned(),
@@ -99,7 +108,11 @@ impl Git {
         for step in moves {
             options.push(format!("{}:{}", step.new, step.branch.reference()));
         }
-        self.call("push").args(options).run()
+        let mut call = self.call_in_place("push").args(options);
+        if let Some(trace) = trace {
+            call = call.env(hook::VARIABLE, trace.file());
+        }
+        call.run()
     }
 
     /// A refusal that is really a lost race is told apart by asking: two

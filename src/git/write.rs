@@ -130,10 +130,10 @@ impl Git {
             .args(["-S", &tree.to_string()])
             .env("GIT_AUTHOR_NAME", &update.author.name)
             .env("GIT_AUTHOR_EMAIL", &update.author.email)
-            .env("GIT_AUTHOR_DATE", &date(&update.author))
+            .env("GIT_AUTHOR_DATE", date(&update.author))
             .env("GIT_COMMITTER_NAME", &update.committer.name)
             .env("GIT_COMMITTER_EMAIL", &update.committer.email)
-            .env("GIT_COMMITTER_DATE", &date(&update.committer))
+            .env("GIT_COMMITTER_DATE", date(&update.committer))
             .input(update.message.to_string());
         if let Some(parent) = &update.parent {
             call = call.args(["-p", parent.as_str()]);

@@ -32,6 +32,7 @@ mod flux_pins;
 mod found_pins;
 mod git;
 mod history;
+mod hooks;
 mod init;
 mod krew;
 mod mixed_estate;

@@ -1,0 +1,113 @@
+//! Whether the `pre-push` hook stopped a push. The program's exit code and words do not
+//! say it apart from other failures; its own trace, which is kept in a file for as long
+//! as the push runs, does.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Git;
+use super::command::Output;
+use super::masking::presentable;
+
+/// The variable that names the trace's file.
+pub(super) const VARIABLE: &str = "GIT_TRACE2_EVENT";
+
+/// The trace of one push; its file goes with it.
+pub(super) struct Trace(PathBuf);
+
+impl Trace {
+    /// A file for the program to write to; `None` where nothing can be written, and
+    /// where hooks therefore cannot be told from other failures.
+    pub(super) fn begin(git: &Git) -> Option<Trace> {
+        let folder = git.libgit2().commondir().join("kubectl-gitops");
+        std::fs::create_dir_all(&folder).ok()?;
+        let process = std::process::id();
+        let thread = std::thread::current().id();
+        let file = folder.join(format!("push.{process}.{thread:?}"));
+        // The program adds to what there is; this also proves that it can.
+        std::fs::write(&file, "").ok()?;
+        Some(Trace(file))
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.0
+    }
+
+    /// Whether the program's own `pre-push` hook ended with another code than success.
+    pub(super) fn refused(&self) -> bool {
+        let text = std::fs::read(&self.0).unwrap_or_default();
+        refused(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn refused(trace: &str) -> bool {
+    let events = || {
+        trace
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+    };
+    let is = |event: &Value, field: &str, wanted: &str| event[field] == wanted;
+    // What the hook starts itself writes to the same file, but later.
+    let hook = events().find(|event: &Value| {
+        is(event, "event", "child_start") && is(event, "hook_name", "pre-push")
+    });
+    let Some(hook) = hook else {
+        return false;
+    };
+    let same = |event: &Value| ["sid", "child_id"].iter().all(|it| event[*it] == hook[*it]);
+    events()
+        .find(|event: &Value| is(event, "event", "child_exit") && same(event))
+        .is_some_and(|event| event["code"] != 0)
+}
+
+/// What the hook said: all that came, but for the program's own last word.
+pub(super) fn words(output: &Output) -> String {
+    let lines = output.stdout.lines().chain(output.stderr.lines());
+    let lines = lines.filter(|line| !line.starts_with("error: failed to push some refs"));
+    presentable(&lines.collect::<Vec<_>>().join("\n"))
+        .trim()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_programs_own_hook_counts() {
+        let start = |sid: &str, id: u8, hook: &str| {
+            format!(
+                "{{\"event\":\"child_start\",\"sid\":\"{sid}\",\"child_id\":{id},\"hook_name\":\"{hook}\"}}\n"
+            )
+        };
+        let exit = |sid: &str, id: u8, code: u8| {
+            format!(
+                "{{\"event\":\"child_exit\",\"sid\":\"{sid}\",\"child_id\":{id},\"code\":{code}}}\n"
+            )
+        };
+        let ours = start("a", 1, "pre-push");
+        assert!(refused(&format!("{ours}{}", exit("a", 1, 1))));
+        assert!(!refused(&format!("{ours}{}", exit("a", 1, 0))));
+        // Another child failed, or a push that the hook began.
+        assert!(!refused(&format!(
+            "{ours}{}{}",
+            exit("a", 1, 0),
+            exit("a", 2, 1)
+        )));
+        let nested = format!("{}{}", start("a/b", 1, "pre-push"), exit("a/b", 1, 1));
+        assert!(!refused(&format!("{ours}{nested}{}", exit("a", 1, 0))));
+        assert!(!refused(&format!(
+            "{}{}",
+            start("a", 0, "x"),
+            exit("a", 0, 1)
+        )));
+        assert!(!refused("not json\n") && !refused(&ours) && !refused(""));
+    }
+}
