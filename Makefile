@@ -1,4 +1,4 @@
-# Everything a person or CI runs. Needs Rust, Go, git and make; see CONTRIBUTING.md.
+# Everything a person or CI runs. What it needs: see CONTRIBUTING.md.
 
 CARGO ?= cargo
 

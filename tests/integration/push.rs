@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kubectl_gitops::git::{Git, GitError, LocalRef, PushOutcome, RefMove, Remote, Selection};
+use kubectl_gitops::git::{Git, GitError, LocalRef, PushOutcome, RefMove, Remote};
 use kubectl_gitops::repo::{
     BranchName, CommitId, CommitMessage, Edit, RefUpdate, RepoPath, Signature, blob_id,
 };
@@ -442,54 +442,6 @@ fn without_a_remote_local_branches_move_by_compare_and_swap() {
         Err(GitError::DirtyWorkTree { .. })
     ));
     assert_eq!(git(&["rev-parse", "env/dev"]), commit.to_string());
-}
-
-#[test]
-fn commits_are_signed_when_git_is_told_to() {
-    let fixture = simple();
-    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
-    // A program that signs as gpg does, as far as Git looks.
-    let signer = fixture.env.join("signer");
-    std::fs::write(
-        &signer,
-        "#!/bin/sh\ncat >/dev/null\nprintf '[GNUPG:] SIG_CREATED ' >&2\n\
-         printf -- '-----BEGIN PGP SIGNATURE-----\\nx\\n-----END PGP SIGNATURE-----\\n'\n",
-    )
-    .unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(&signer, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    git(&["config", "commit.gpgsign", "true"]);
-    git(&["config", "gpg.program", signer.to_str().unwrap()]);
-    let here = open(&fixture);
-    let (tip, commit) = here.bump("env/dev", "v: 2\n");
-    let text = git(&["cat-file", "commit", commit.as_str()]);
-    assert!(
-        text.contains("gpgsig -----BEGIN PGP SIGNATURE-----"),
-        "{text}"
-    );
-    assert!(text.contains(&format!(
-        "parent {tip}\nauthor Ada <ada@example.com> 1767225600 +0100"
-    )));
-    assert!(
-        text.ends_with("change\n\nwhy\n\nGitops-Action: test"),
-        "{text}"
-    );
-    let snapshot = here
-        .git
-        .snapshot(&commit, &Selection::everything())
-        .unwrap();
-    assert_eq!(
-        snapshot.text(&path("product.yaml")).unwrap(),
-        Some("v: 2\n")
-    );
-
-    git(&["config", "gpg.program", "/bin/false"]);
-    let change = update(Some(&tip), "env/dev", &[("keep", Edit::write("z"))]);
-    let error = here.git.write_commit(&change).unwrap_err();
-    assert!(matches!(error, GitError::Signing { .. }), "{error}");
 }
 
 #[test]
