@@ -57,6 +57,14 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether the policy lets the tag compete, chosen or not.
+    pub fn is_in_the_running(&self) -> bool {
+        matches!(
+            self,
+            Why::Chosen | Why::Older | Why::SameImage | Why::Tied(_)
+        )
+    }
+
     /// One word for programs; it stays the same when the sentence for people changes.
     pub fn code(&self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 use super::bump_image::{bump, nothing_written, product, registry, says, shop, shop_with};
 use super::bump_release::revert;
 use super::support::Fixture;
+use super::support::faults::dead_address;
 use super::support::registry::{ImageFacts, TestRegistry};
 use super::support::terminal::{CTRL_C, DOWN, ESCAPE, HIDE_CURSOR, SHOW_CURSOR, Terminal};
 
@@ -204,6 +205,81 @@ fn what_a_person_should_know_stands_beside_each_version() {
     assert!(found.contains("cart:v1.2.0@"), "{found}");
     assert!(found.contains(&format!("mail:stable@{new}")), "{found}");
     assert!(found.contains("web:v1.1.0@"), "{found}");
+}
+
+#[test]
+fn a_hotfix_is_picked_past_a_registry_that_is_silent() {
+    let registry = newer();
+    let (host, dead) = (registry.host(), dead_address().to_string());
+    let fixture = shop_with(&host, |product| {
+        product.replacen(
+            &format!("{host}/shop/mail"),
+            &format!("{dead}/shop/mail"),
+            1,
+        )
+    });
+    let prod = "bump-image --env prod --interactive";
+    let (code, screen) = pick(&fixture, prod).end();
+    assert_eq!(code, 3, "{screen}");
+    assert!(
+        screen.contains("images reach prod by promotion"),
+        "{screen}"
+    );
+    let hotfix = format!("{prod} --hotfix 'carts are lost'");
+    let (code, screen) = pick(&fixture, &hotfix).end();
+    assert_eq!(code, 5, "{screen}");
+    assert!(!screen.contains(WHICH), "{screen}");
+    let mut terminal = pick(&fixture, &format!("{hotfix} --keep-going -o json"));
+    terminal
+        .shows("mail is left out: not known: ")
+        .shows(&dead)
+        .shows("[x] cart")
+        .press("\r");
+    terminal.shows("> v1.2.0").press("\r");
+    terminal.shows("write this to env/prod").press("y\r");
+    terminal.shows("\"kind\": \"BumpImageReport\"");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    let message = fixture.message_at("env/prod");
+    assert!(
+        message.starts_with("hotfix cart to v1.2.0 in prod"),
+        "{message}"
+    );
+    assert!(
+        message.contains("Gitops-Override: hotfix carts are lost"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_file_of_tags_is_picked_from_with_its_dates() {
+    let fixture = shop("registry.example.com");
+    let digest = |n: u8| format!("sha256:{}", n.to_string().repeat(64));
+    let tag = |n: u8| serde_json::json!({"digest": digest(n), "created": "2020-01-01T00:00:00Z"});
+    let tags = serde_json::json!({
+        "apiVersion": "kubectl-gitops/v1alpha1",
+        "kind": "RegistryTags",
+        "repositories": {"registry.example.com/shop/cart": {"tags": {
+            "v1.0.0": tag(1), "v1.1.0": tag(2), "v1.2.0": tag(3),
+        }}},
+    });
+    fixture.write("tags.json", tags.to_string());
+    let mut terminal = pick(
+        &fixture,
+        &format!("{PICK} cart --tags-from tags.json --dry-run"),
+    );
+    terminal.shows("[x] cart").press("\r");
+    terminal
+        .shows("v1.2.0  ")
+        .shows("years old")
+        .shows("v1.1.0  ")
+        .shows("years old")
+        .shows("v1.0.0  now, ")
+        .shows("years old")
+        .press(&format!("{DOWN}\r"));
+    terminal.shows("cart  v1.0.0 → v1.1.0");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
 }
 
 #[test]

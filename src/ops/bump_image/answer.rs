@@ -61,7 +61,12 @@ pub enum Answer {
     /// The tag that a person named does not exist.
     UnknownTag(Vec<Tag>),
     /// All tags, where a person picks and no policy says which of them count.
-    Listed(Vec<Tag>),
+    Listed {
+        /// The tags, by name.
+        tags: Vec<Tag>,
+        /// The dates that cost no request.
+        dates: BTreeMap<Tag, Timestamp>,
+    },
     /// Its policy looked at all tags.
     Selected(Box<Selected>),
     /// Its policy cannot choose.
@@ -150,6 +155,13 @@ pub fn ask(
     answers.extend(named(&explicit, registries));
     answers.extend(chosen(choosing, registries, now));
     answers.extend(listed(&open, registries));
+    if request.pick {
+        for pin in &scene.pins {
+            if let (Some(image), Some(answer)) = (pin.image(), answers.get_mut(&pin.component)) {
+                add_dates(image, answer, registries);
+            }
+        }
+    }
     // What is nice to know in a commit is not asked for where there is none yet.
     let origins = match request.pick {
         true => Origins::new(),
@@ -159,6 +171,38 @@ pub fn ask(
         origins,
         components: answers,
     })
+}
+
+/// How many dates a person is shown: nobody reads further.
+const DATES_SHOWN: usize = 100;
+
+/// Adds the dates of the tags that a person picks from, where they cost no request.
+fn add_dates(image: &Reference, answer: &mut Answer, registries: &Registries) {
+    if !registries.is_local(&image.repository()) {
+        return;
+    }
+    let (tags, dates): (Vec<&Tag>, _) = match answer {
+        Answer::Selected(selected) => {
+            let verdicts = selected.selection.verdicts.iter();
+            let offered = verdicts.filter(|verdict| verdict.why.is_in_the_running());
+            (
+                offered.map(|verdict| &verdict.tag).collect(),
+                &mut selected.dates,
+            )
+        }
+        Answer::Listed { tags, dates } => (tags.iter().rev().collect(), dates),
+        _ => return,
+    };
+    let questions = tags.into_iter().take(DATES_SHOWN);
+    let questions: Vec<_> = questions
+        .map(|tag| (image.with(Some(tag.clone()), None), None))
+        .collect();
+    for ((reference, _), facts) in questions.iter().zip(registries.facts(&questions)) {
+        let created = facts.ok().and_then(|facts| facts.created);
+        if let (Some(tag), Some(created)) = (reference.tag(), created) {
+            dates.entry(tag.clone()).or_insert(created);
+        }
+    }
 }
 
 /// Whether nothing holds a pin where it is; who picks for a hotfix has said why already.
@@ -171,7 +215,10 @@ fn listed(open: &[(&Pin, &Reference)], registries: &Registries) -> Components {
     let repositories: Vec<Repository> = open.iter().map(|(_, one)| one.repository()).collect();
     let answers = registries.tags(&repositories).into_iter();
     let answers = answers.map(|tags| match tags {
-        Ok(tags) => Answer::Listed(tags),
+        Ok(tags) => Answer::Listed {
+            tags,
+            dates: BTreeMap::new(),
+        },
         Err(error) => Answer::Failed(error),
     });
     let components = open.iter().map(|(pin, _)| pin.component.clone());

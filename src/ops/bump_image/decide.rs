@@ -206,7 +206,7 @@ impl Deciding<'_> {
                 let error = error.clone();
                 return Ok(self.end(Decision::Unknown(error)));
             }
-            Answer::NotAsked | Answer::Listed(_) | Answer::Selected(_) | Answer::Tie(_) => {
+            Answer::NotAsked | Answer::Listed { .. } | Answer::Selected(_) | Answer::Tie(_) => {
                 self.decided.warning = Some(format!(
                     "{} was not checked: its registry cannot be reached from here",
                     self.pin.component

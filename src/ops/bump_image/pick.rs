@@ -167,9 +167,12 @@ impl Picking<'_> {
                     }
                 }
             }
-            Some(Answer::Listed(tags)) => {
+            Some(Answer::Listed { tags, dates }) => {
                 for tag in newest_first(tags) {
                     self.offer(&mut choice, tag, None);
+                }
+                for offer in &mut choice.offers {
+                    offer.created = dates.get(&offer.tag).copied();
                 }
             }
             Some(Answer::Failed(error)) => return Ok(Err(Absence::Unknown(error.clone()))),
