@@ -254,7 +254,7 @@ impl Ui {
             return Waiting::silent();
         }
         tidy_up_on_interrupt();
-        Waiting::spinner(&report::clean(what))
+        Waiting::for_what(&report::clean(what))
     }
 
     /// Who turns what registries tell of their progress into what a person sees.

@@ -2,20 +2,18 @@
 //! when the answer comes.
 //!
 //! Whether anything is shown is decided by [`super::ui`]. There is one such line at a
-//! time, known to the whole process, so that Ctrl-C can clear it.
+//! time, known to the whole process, so that Ctrl-C can clear it. It is drawn when there
+//! is news and never by a clock: Git, ssh and credential helpers ask for passwords on the
+//! same terminal, and a spinner would draw over their questions.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::registry::{Asking, Observer, Progress};
 use crate::report;
 
-/// How often the line moves while nothing else changes it.
-const TICK: Duration = Duration::from_millis(120);
-
-/// Questions from which on a bar says more than a spinner.
+/// Questions from which on a bar says more than words.
 const MANY: usize = 2;
 
 /// The line that stands on the terminal now.
@@ -31,10 +29,10 @@ impl Waiting {
     }
 
     /// Says what is waited for.
-    pub(super) fn spinner(what: &str) -> Waiting {
-        let line = ProgressBar::new_spinner();
+    pub(super) fn for_what(what: &str) -> Waiting {
+        let line = ProgressBar::new_spinner().with_style(words());
         line.set_message(what.to_owned());
-        line.enable_steady_tick(TICK);
+        line.tick();
         *shown() = Some(line.clone());
         Waiting(Some(line))
     }
@@ -75,17 +73,24 @@ fn show(line: &ProgressBar, progress: &Progress) {
     });
     line.set_message(message(progress));
     line.set_style(match progress.total < MANY {
-        true => ProgressStyle::default_spinner(),
-        // Without colours.
-        false => ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("=> "),
+        true => words(),
+        false => style("{prefix} [{bar:24}] {pos}/{len} {msg}").progress_chars("=> "),
     });
     // Both numbers at once, or a frame between would show those of two batches.
     line.update(|bar| {
         bar.set_len(progress.total as u64);
         bar.set_pos(progress.answered as u64);
     });
+}
+
+/// A line of words only.
+fn words() -> ProgressStyle {
+    style("{msg}")
+}
+
+/// A style without colours.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn message(progress: &Progress) -> String {

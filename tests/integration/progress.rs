@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::bump_image::{registry, shop};
 use super::support::Fixture;
-use super::support::faults::{Fault, FaultProxy};
+use super::support::faults::{Fault, FaultProxy, dead_address};
+use super::support::githttp::GitHttp;
 use super::support::registry::TestRegistry;
 use super::support::terminal::{CTRL_C, SHOW_CURSOR, Terminal};
 
@@ -78,4 +79,29 @@ fn ctrl_c_while_a_registry_is_slow_leaves_a_clean_line() {
     assert!(after[cleared..].ends_with("interrupted\r\n"), "{screen:?}");
     assert!(screen.contains(SHOW_CURSOR), "{screen:?}");
     assert_eq!(fixture.remote_tip("env/dev"), before);
+}
+
+#[test]
+fn git_asks_for_a_password_undisturbed_while_the_remote_is_waited_for() {
+    let fixture = shop(&dead_address().to_string());
+    let server = GitHttp::start(fixture.env.path(), "ada", "hunter2");
+    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+    git(&["remote", "set-url", "origin", &server.url("origin.git")]);
+    let asked = [("GIT_TERMINAL_PROMPT", "1")];
+    let words = "bump-image vm=4.2.2 --env dev";
+    let mut terminal = Terminal::run_with(&fixture.env, &fixture.clone, words, &asked);
+    for (question, answer) in [("Username for ", "ada\r"), ("Password for ", "hunter2\r")] {
+        terminal.shows(question).shows("': ");
+        std::thread::sleep(Duration::from_millis(500));
+        let screen = terminal.screen();
+        assert!(
+            screen.ends_with("': "),
+            "drawn over the question: {screen:?}"
+        );
+        terminal.press(answer);
+    }
+    terminal.shows("write this to").press("n\r");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen:?}");
+    assert!(!screen.contains("hunter2"), "{screen:?}");
 }
