@@ -25,8 +25,14 @@ impl Trace {
         let process = std::process::id();
         let thread = std::thread::current().id();
         let file = folder.join(format!("push.{process}.{thread:?}"));
+        let _ = std::fs::remove_file(&file);
         // The program adds to what there is; this also proves that it can.
-        std::fs::write(&file, "").ok()?;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        // The remote's address is in it, and perhaps a password in that.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&file).ok()?;
         Some(Trace(file))
     }
 

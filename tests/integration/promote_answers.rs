@@ -2,7 +2,7 @@
 
 use crate::support::repo::Fixture;
 use crate::support::shop::{self, edit_and_render};
-use crate::support::terminal::{DOWN, Terminal};
+use crate::support::terminal::{CTRL_C, DOWN, ESCAPE, Terminal};
 
 /// Runs our executable on a terminal where a person types this.
 fn typed(fixture: &Fixture, words: &str, keys: &str) -> (i32, String) {
@@ -51,5 +51,19 @@ fn a_person_who_stops_has_written_nothing() {
     let (code, screen) = typed(&fixture, "promote staging", &keys);
     assert_eq!(code, 3, "{screen}");
     assert!(screen.contains("nothing was written"), "{screen}");
+    assert_eq!(fixture.remote_tip("env/staging"), before);
+}
+
+#[test]
+fn escape_at_a_question_is_as_good_as_ctrl_c() {
+    let fixture = diverged();
+    let before = fixture.remote_tip("env/staging");
+    for key in [ESCAPE, CTRL_C] {
+        let mut terminal = Terminal::run(&fixture.env, &fixture.clone, "promote staging");
+        terminal.shows("> keep ").press(key);
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 130, "{screen:?}");
+        assert!(screen.trim_end().ends_with("interrupted"), "{screen:?}");
+    }
     assert_eq!(fixture.remote_tip("env/staging"), before);
 }
