@@ -283,6 +283,37 @@ fn a_file_of_tags_is_picked_from_with_its_dates() {
 }
 
 #[test]
+fn a_person_decides_where_a_policy_cannot() {
+    let registry = newer();
+    let digest = registry.push("shop/cart", "1.2.0");
+    let fixture = shop_with(&registry.host(), |product| {
+        product.replace("mail:v1.0.0", "mail:v0.8.0")
+    });
+    let mut terminal = pick(&fixture, PICK);
+    terminal
+        .shows("[ ] cart  v1.0.0  ^1 cannot choose")
+        .shows("[ ] mail  v0.8.0  ^1")
+        .press(&format!(" {DOWN} \r"));
+    terminal
+        .shows("  v1.2.0  as new as the others, image ")
+        .shows("  1.2.0   as new as the others, image ")
+        .shows(&digest[..19])
+        .shows("> v1.0.0  now")
+        .press("\u{1b}[A\u{1b}[A\r");
+    terminal
+        .shows("mail: the registry no longer lists v0.8.0, which is deployed")
+        .shows("> v1.3.0")
+        .shows("  leave it at v0.8.0")
+        .press("\r");
+    terminal.shows("write this to").press("y\r");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    let found = fixture.file_at("env/dev", "product.yaml").unwrap();
+    assert!(found.contains(&format!("cart:1.2.0@{digest}")), "{found}");
+    assert!(found.contains("mail:v1.3.0@"), "{found}");
+}
+
+#[test]
 fn who_leaves_a_question_has_written_nothing() {
     let registry = newer();
     let fixture = shop(&registry.host());
