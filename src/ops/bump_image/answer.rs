@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::listing;
 use super::origins::{self, Origins};
 use super::{BumpError, Request, Scene, Wanted};
 use crate::image::{
@@ -20,7 +21,7 @@ use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError,
 const ROUNDS: usize = 130;
 
 /// Answers by component.
-type Components = BTreeMap<ComponentName, Answer>;
+pub(super) type Components = BTreeMap<ComponentName, Answer>;
 
 /// What the registries said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -154,13 +155,9 @@ pub fn ask(
     }
     answers.extend(named(&explicit, registries));
     answers.extend(chosen(choosing, registries, now));
-    answers.extend(listed(&open, registries));
+    answers.extend(listing::listed(&open, registries));
     if request.pick {
-        for pin in &scene.pins {
-            if let (Some(image), Some(answer)) = (pin.image(), answers.get_mut(&pin.component)) {
-                add_dates(image, answer, registries);
-            }
-        }
+        listing::add_dates(&scene.pins, &mut answers, registries);
     }
     // What is nice to know in a commit is not asked for where there is none yet.
     let origins = match request.pick {
@@ -173,56 +170,9 @@ pub fn ask(
     })
 }
 
-/// How many dates a person is shown: nobody reads further.
-const DATES_SHOWN: usize = 100;
-
-/// Adds the dates of the tags that a person picks from, where they cost no request.
-fn add_dates(image: &Reference, answer: &mut Answer, registries: &Registries) {
-    if !registries.is_local(&image.repository()) {
-        return;
-    }
-    let (tags, dates): (Vec<&Tag>, _) = match answer {
-        Answer::Selected(selected) => {
-            let verdicts = selected.selection.verdicts.iter();
-            let offered = verdicts.filter(|verdict| verdict.why.is_in_the_running());
-            (
-                offered.map(|verdict| &verdict.tag).collect(),
-                &mut selected.dates,
-            )
-        }
-        Answer::Listed { tags, dates } => (tags.iter().rev().collect(), dates),
-        _ => return,
-    };
-    let questions = tags.into_iter().take(DATES_SHOWN);
-    let questions: Vec<_> = questions
-        .map(|tag| (image.with(Some(tag.clone()), None), None))
-        .collect();
-    for ((reference, _), facts) in questions.iter().zip(registries.facts(&questions)) {
-        let created = facts.ok().and_then(|facts| facts.created);
-        if let (Some(tag), Some(created)) = (reference.tag(), created) {
-            dates.entry(tag.clone()).or_insert(created);
-        }
-    }
-}
-
 /// Whether nothing holds a pin where it is; who picks for a hotfix has said why already.
 fn moves(request: &Request, pin: &Pin) -> bool {
     pin.hold.is_none() || request.pick && request.hotfix.is_some()
-}
-
-/// All tags of images that no policy chooses for.
-fn listed(open: &[(&Pin, &Reference)], registries: &Registries) -> Components {
-    let repositories: Vec<Repository> = open.iter().map(|(_, one)| one.repository()).collect();
-    let answers = registries.tags(&repositories).into_iter();
-    let answers = answers.map(|tags| match tags {
-        Ok(tags) => Answer::Listed {
-            tags,
-            dates: BTreeMap::new(),
-        },
-        Err(error) => Answer::Failed(error),
-    });
-    let components = open.iter().map(|(pin, _)| pin.component.clone());
-    components.zip(answers).collect()
 }
 
 impl Wanted {

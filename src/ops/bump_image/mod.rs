@@ -7,6 +7,7 @@
 
 mod answer;
 mod decide;
+mod listing;
 mod message;
 mod origins;
 mod pick;
