@@ -4,7 +4,9 @@
 use super::{Args, Sources, failure};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::ops::bump_image::{self, Absence, Choice, Choices, Decision, Offer, Remark, Request, Scene};
+use crate::ops::bump_image::{
+    self, Absence, Choice, Choices, Decision, Offer, Remark, Request, Scene,
+};
 use crate::report::{ago, count};
 
 /// The request for what a person picked; `None`: nothing.
