@@ -37,7 +37,10 @@ impl CommitMessage {
 
     /// Reads a message as Git stores it.
     pub fn parse(text: &str) -> Self {
-        let text = text.replace("\r\n", "\n");
+        // What would not be written would be read otherwise the second time.
+        let text = text.replace('\0', "");
+        let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+        let text = lines.collect::<Vec<_>>().join("\n");
         let text = text.trim_matches('\n');
         let (head, rest) = split_paragraph(text);
         let subject = head.lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -174,6 +177,14 @@ mod tests {
             "a subject is never a trailer: {only:?}"
         );
         assert_eq!(CommitMessage::parse(""), CommitMessage::default());
+    }
+
+    #[test]
+    fn odd_ends_of_lines_are_ends_of_lines() {
+        let text = "a\r\r\n\r\r\nb\r\n\r\nNote: c\r\r\n\0 d\n";
+        let message = CommitMessage::parse(text);
+        assert_eq!(message.to_string(), "a\n\nb\n\nNote: c d\n");
+        assert_eq!(CommitMessage::parse(&message.to_string()), message);
     }
 
     #[test]
