@@ -115,10 +115,7 @@ impl<'t> Builder<'t> {
         while let Some((event, span)) = self.next()? {
             let range = range(&span);
             match event {
-                Event::DocumentStart(..) => {
-                    self.document_start = range.start;
-                    self.last = range.end;
-                }
+                Event::DocumentStart(explicit, ..) => self.start_document(explicit, range),
                 Event::DocumentEnd => self.end_document(range),
                 Event::Scalar(text, style, anchor, tag) => {
                     let node = self.scalar(text, style, range);
@@ -159,6 +156,20 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    fn start_document(&mut self, explicit: bool, range: Span) {
+        if explicit {
+            self.document_start = range.start;
+            self.last = range.end;
+            return;
+        }
+        // The place reported is that of the first token, which for a block scalar is its content.
+        let text = &self.source.text;
+        if self.last == 0 && text.starts_with('\u{feff}') {
+            self.last = '\u{feff}'.len_utf8();
+        }
+        self.document_start = skip_blank(text.as_bytes(), self.last).min(range.start);
+    }
+
     fn end_document(&mut self, range: Span) {
         self.documents.push(Document {
             source: Arc::clone(self.source),
@@ -189,6 +200,9 @@ impl<'t> Builder<'t> {
         let flow = style == StructureStyle::Flow;
         if flow {
             self.last = range.end;
+        } else if self.source.text.as_bytes().get(range.start) == Some(&b'-') {
+            // The dash of an item that begins with this list is not the list's own.
+            self.last = self.last.max(range.start);
         }
         self.frames.push(Frame {
             flow,
@@ -345,8 +359,13 @@ impl<'t> Builder<'t> {
             Open::Sequence(_) if !frame.flow => b'-',
             _ => return reported,
         };
-        let at = skip_blank(self.source.text.as_bytes(), self.last);
-        if self.source.text.as_bytes().get(at) == Some(&sign) {
+        let bytes = self.source.text.as_bytes();
+        let at = skip_blank(bytes, self.last);
+        // A key may begin with the same character.
+        let alone = bytes.get(at + 1).is_none_or(|next| {
+            next.is_ascii_whitespace() || (frame.flow && b",[]{}".contains(next))
+        });
+        if bytes.get(at) == Some(&sign) && alone {
             at + 1
         } else {
             reported.max(self.last)

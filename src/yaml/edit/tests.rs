@@ -84,6 +84,36 @@ fn a_string_stays_a_string() {
         ("1234e56", "a: \"1234e56\"\n"),
         ("on", "a: \"on\"\n"),
         ("2024-01-02", "a: \"2024-01-02\"\n"),
+#[test]
+fn an_item_that_is_not_written_stands_behind_its_own_dash() {
+    assert_eq!(set("- -\n- b\n", "[0][0]", "c"), "- - c\n- b\n");
+    assert_eq!(
+        set("a:\n  - - -\n    -\n", "a[0][1]", "c"),
+        "a:\n  - - -\n    - c\n"
+    );
+    assert_eq!(set("a:\n- -\n", "a[0][0]", "c"), "a:\n- - c\n");
+    assert_eq!(set("a:\n-\n-\n", "a[1]", "c"), "a:\n-\n- c\n");
+    // Nor is a colon that the next key begins with.
+    let stream = Stream::parse("? a\n:b: c\n").unwrap();
+    let value = &stream.documents()[0].root().unwrap().entries()[0].value;
+    assert!(value.span.is_empty() && value.span.start <= 4, "{value:?}");
+}
+
+/// Without `---`, the indicator of such a scalar is the text's first character.
+#[test]
+fn a_block_scalar_may_be_the_whole_document() {
+    assert_eq!(set("|-\n  a\n  b\n", "", "c"), "c\n");
+    assert_eq!(
+        set("\u{feff}# head\n>-\n  a\n", "", "c"),
+        "\u{feff}# head\nc\n"
+    );
+    assert_eq!(set("|\n  a\n", "", "b\nc\n"), "|\n  b\n  c\n");
+    let (stream, text) = (Stream::parse("a: 1\n...\n# b\n|\n  c\n").unwrap(), "|\n  c");
+    let second = &stream.documents()[1];
+    assert_eq!(&stream.text()[second.root().unwrap().span.range()], text);
+    assert_eq!(second.span().start, 13);
+}
+
         ("1.4.2", "a: 1.4.2\n"),
         (
             "registry.example.com:5000/shop/cart:v1@sha256:ab",
