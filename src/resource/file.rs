@@ -3,13 +3,16 @@
 //!
 //! Lists are unpacked. Documents that are no objects are named, not judged.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::id::ResourceId;
 use crate::repo::{Location, RepoPath};
-use crate::yaml::{Document, Entry, Node, NodeKind, Path, Span, Step, Stream, YamlErrorKind};
+use crate::yaml::{
+    Document, Entry, Node, NodeKind, Parts, Path, Span, Step, Stream, YamlErrorKind,
+};
 
 /// One Kubernetes object with its place in a file.
 #[derive(Clone, Debug)]
@@ -72,6 +75,10 @@ pub enum ProblemKind {
 /// Reads the objects of a file's text.
 pub fn read_resources(path: &RepoPath, text: &str) -> Reading {
     let mut reading = Reading::default();
+    if let Some(problem) = large_values(path, text) {
+        reading.problems.push(problem);
+        return reading;
+    }
     let stream = match Stream::parse(text) {
         Ok(stream) => stream,
         Err(error) => {
@@ -111,6 +118,33 @@ pub fn read_resources(path: &RepoPath, text: &str) -> Reading {
         }
     }
     reading
+}
+
+/// A very large file of plain values is no object; it is read part by part to know that.
+fn large_values(path: &RepoPath, text: &str) -> Option<Problem> {
+    let mut names = HashSet::new();
+    let mut first = None;
+    for part in Parts::of(text)? {
+        let part = part?;
+        let Ok(Value::Object(entries)) = part.document().value() else {
+            return None;
+        };
+        for (name, _) in entries {
+            if matches!(name.as_str(), "apiVersion" | "kind") || !names.insert(name) {
+                return None;
+            }
+        }
+        first.get_or_insert(part);
+    }
+    let file = ResourceFile {
+        path: path.clone(),
+        stream: first?.stream().clone(),
+    };
+    let missing = "apiVersion and kind";
+    Some(Problem {
+        place: file.place(0, &Path::root(), true),
+        kind: ProblemKind::NotAResource { missing },
+    })
 }
 
 fn unpack(reading: &mut Reading, file: &Arc<ResourceFile>, document: usize, value: Value) {

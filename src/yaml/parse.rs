@@ -218,8 +218,14 @@ impl<'t> Builder<'t> {
             return;
         };
         let kind = match frame.kind {
-            Open::Sequence(items) => NodeKind::Sequence(items),
-            Open::Mapping(entries, _) => NodeKind::Mapping(entries),
+            Open::Sequence(mut items) => {
+                items.shrink_to_fit();
+                NodeKind::Sequence(items)
+            }
+            Open::Mapping(mut entries, _) => {
+                entries.shrink_to_fit();
+                NodeKind::Mapping(entries)
+            }
         };
         let mut span = Span {
             start: frame.start,

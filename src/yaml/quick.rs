@@ -177,6 +177,8 @@ impl Reader<'_> {
             start: entries.first()?.key.span.start,
             end: entries.last()?.value.span.end,
         };
+        // Most collections have fewer entries than a vector makes room for.
+        entries.shrink_to_fit();
         Some(collection(NodeKind::Mapping(entries), span, false))
     }
 
@@ -199,6 +201,7 @@ impl Reader<'_> {
             start: first.at,
             end: items.last()?.span.end,
         };
+        items.shrink_to_fit();
         Some(collection(NodeKind::Sequence(items), span, false))
     }
 
@@ -425,6 +428,8 @@ impl Reader<'_> {
             }
         }
         self.at += 1;
+        entries.shrink_to_fit();
+        items.shrink_to_fit();
         let kind = match is_mapping {
             true => NodeKind::Mapping(entries),
             false => NodeKind::Sequence(items),

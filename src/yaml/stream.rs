@@ -29,10 +29,17 @@ pub(super) struct Source {
     pub(super) text: String,
     /// First byte of every line.
     lines: Vec<usize>,
+    /// Lines of the file that stand before this text.
+    before: usize,
 }
 
 impl Source {
     pub(super) fn new(text: &str) -> Source {
+        Source::behind(text, 0)
+    }
+
+    /// A part of a file, behind so many of its lines.
+    pub(super) fn behind(text: &str, before: usize) -> Source {
         let mut lines = vec![0];
         let bytes = text.as_bytes();
         for (at, byte) in bytes.iter().enumerate() {
@@ -45,6 +52,7 @@ impl Source {
         Source {
             text: text.to_owned(),
             lines,
+            before,
         }
     }
 
@@ -55,7 +63,7 @@ impl Source {
         let before = self.text.get(start..offset).unwrap_or_default();
         let column = before.trim_start_matches('\u{feff}').chars().count();
         Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
+            line: u32::try_from(self.before + line).unwrap_or(u32::MAX),
             column: u32::try_from(column + 1).unwrap_or(u32::MAX),
         }
     }
@@ -74,6 +82,14 @@ impl Stream {
             None => parse::documents(&source)?.into(),
         };
         Ok(Stream { source, documents })
+    }
+
+    /// One document as a stream of its own.
+    pub(super) fn of_document(document: Document) -> Stream {
+        Stream {
+            source: Arc::clone(&document.source),
+            documents: [document].into(),
+        }
     }
 
     /// The text.

@@ -35,6 +35,7 @@ mod history;
 mod hooks;
 mod init;
 mod krew;
+mod large_files;
 mod mixed_estate;
 mod object_formats;
 mod online_boutique;

@@ -8,38 +8,61 @@ use crate::yaml::{self, Path};
 use super::scan::Finder;
 use super::{Shape, SiteKind, nested};
 
+/// The way to a value. It is written down only where something is found there.
+#[derive(Clone, Copy)]
+enum Trail<'a> {
+    Top(&'a Path),
+    Key(&'a Trail<'a>, &'a str),
+    Index(&'a Trail<'a>, usize),
+}
+
+impl Trail<'_> {
+    fn path(&self) -> Path {
+        match self {
+            Trail::Top(path) => (*path).clone(),
+            Trail::Key(above, name) => above.path().key(*name),
+            Trail::Index(above, index) => above.path().index(*index),
+        }
+    }
+}
+
 /// The sites in some values.
 pub(super) fn values(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, path: &Path) {
+    below(finder, kind, node, &Trail::Top(path));
+}
+
+fn below(finder: &mut Finder<'_>, kind: SiteKind, node: &yaml::Node, trail: &Trail<'_>) {
     for entry in node.entries() {
         let Some(name) = entry.name() else {
             continue;
         };
-        let (value, path) = (&entry.value, path.key(name.as_ref()));
-        if name.to_ascii_lowercase().ends_with("image") {
+        let value = &entry.value;
+        let trail = Trail::Key(trail, name.as_ref());
+        if is_image(&name) {
             if value.is_mapping() && value.get("repository").is_some() {
                 let tag = match (value.get("tag"), value.get("version")) {
                     (None, Some(_)) => "version",
                     _ => "tag",
                 };
-                parts(finder, kind, value, (&path, "repository", tag));
+                parts(finder, kind, value, (&trail.path(), "repository", tag));
                 continue;
             }
             // A bare name is none of its own; its tag may stand beside it.
-            finder.reference(kind, "", value, &path);
+            finder.reference(kind, "", value, &trail.path());
         }
-        values(finder, kind, value, &path);
+        below(finder, kind, value, &trail);
     }
     let has = |key: &str| {
         node.get(key)
             .is_some_and(|value| value.as_str() != Some(""))
     };
     if has("repository") && has("tag") {
-        parts(finder, kind, node, (path, "repository", "tag"));
+        parts(finder, kind, node, (&trail.path(), "repository", "tag"));
     } else if let Some(tag) = tag_beside(node) {
-        parts(finder, kind, node, (path, "image", tag));
+        parts(finder, kind, node, (&trail.path(), "image", tag));
     }
     for (index, item) in node.items().iter().enumerate() {
-        values(finder, kind, item, &path.index(index));
+        below(finder, kind, item, &Trail::Index(trail, index));
     }
 }
 
@@ -67,6 +90,16 @@ fn tag_beside(node: &yaml::Node) -> Option<&'static str> {
         text.is_some_and(|text| !text.is_empty())
     };
     ["tag", "imageTag"].into_iter().find(says)
+}
+
+/// Whether a key ends in `image`, in any case.
+fn is_image(key: &str) -> bool {
+    const WORD: &[u8] = b"image";
+    let tail = key
+        .len()
+        .checked_sub(WORD.len())
+        .map(|at| &key.as_bytes()[at..]);
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(WORD))
 }
 
 /// An image whose parts have keys of their own.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::image::Reference;
 use crate::product::{ComponentName, EnvironmentEntry, PinEntry};
 use crate::repo::{Location, RepoPath, Snapshot};
-use crate::yaml::{self, Document, Path, Stream};
+use crate::yaml::{self, Document, Parts, Path, Stream};
 
 use super::kustomize::{self, NAMES};
 use super::overlay::Overlays;
@@ -27,6 +27,47 @@ pub(super) struct Scanned {
     pub(super) warnings: BTreeSet<String>,
 }
 
+impl Scanned {
+    /// Reads a very large file of Helm values, part by part; false where that cannot be done.
+    fn values_in_parts(&mut self, file: &RepoPath, text: &str, declared: &[PinEntry]) -> bool {
+        let Some(parts) = Parts::of(text) else {
+            return false;
+        };
+        if text.contains("{{") || file.file_name().is_some_and(|it| NAMES.contains(&it)) {
+            return false;
+        }
+        let mut found = Scanned::default();
+        for part in parts {
+            let root = part.as_ref().and_then(|part| part.document().root());
+            let (Some(part), Some(root)) = (&part, root) else {
+                return false;
+            };
+            // Other kinds of files say what they are, and the parts of an image at the top
+            // belong together.
+            let marks = ["apiVersion", "kind", "sops", "repository", "tag", "imageTag"];
+            if root
+                .entries()
+                .iter()
+                .any(|it| it.name().is_some_and(|it| marks.contains(&it.as_ref())))
+            {
+                return false;
+            }
+            let mut finder = Finder {
+                file,
+                document: part.document(),
+                number: 0,
+                declared,
+                scanned: &mut found,
+                shift: Shift::default(),
+            };
+            helm::values(&mut finder, SiteKind::HelmValues, root, &Path::root());
+        }
+        self.sites.extend(found.sites);
+        self.warnings.extend(found.warnings);
+        true
+    }
+}
+
 /// All such sites of an environment that no other site covers.
 pub(super) fn scanned_sites(
     snapshot: &Snapshot,
@@ -40,6 +81,9 @@ pub(super) fn scanned_sites(
         let Some(text) = candidate(snapshot, entry, file) else {
             continue;
         };
+        if scanned.values_in_parts(file, text, declared) {
+            continue;
+        }
         let templated = text.contains("{{");
         let stream = match Stream::parse(text) {
             Ok(stream) if !(templated && in_chart(snapshot, file)) => stream,
@@ -382,4 +426,54 @@ fn is_version(text: &str) -> bool {
         && numbers
             .iter()
             .all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::environment_pins;
+    use super::*;
+    use crate::product::Repository;
+
+    const GITOPS: &str = "apiVersion: kubectl-gitops/v1alpha1\nkind: Repository\nspec:\n  environments:\n    - {name: dev, branch: env/dev}\n";
+
+    /// Where each pin stands.
+    fn places(text: &str) -> Vec<String> {
+        let file = [("values.yaml".parse().unwrap(), text.as_bytes().to_vec())];
+        let snapshot = Snapshot::from_files(None, file);
+        let repository = Repository::decode(&"gitops.yaml".parse().unwrap(), GITOPS).unwrap();
+        let entry = &repository.environments[0];
+        let pins = environment_pins(&snapshot, entry, &repository)
+            .unwrap()
+            .pins;
+        let sites = pins.iter().flat_map(|pin| &pin.sites);
+        sites
+            .map(|site| format!("{} {}", site.location, site.node.path))
+            .collect()
+    }
+
+    #[test]
+    fn the_pins_of_a_very_large_file_are_those_of_a_small_one() {
+        let (first, last) = (
+            "api: {image: shop/api:v1}\n",
+            "web:\n  image:\n    repository: shop/web\n    tag: v1\n",
+        );
+        let middle: String = (0..20_000)
+            .map(|at| format!("s{at}: {{x: \"{at}\"}}\n"))
+            .collect();
+        let large = format!("# values\n{first}{middle}{last}");
+        assert!(Parts::of(&large).is_some());
+        let found = [
+            "values.yaml:2:14 api.image",
+            "values.yaml:20006:10 web.image",
+        ];
+        assert_eq!(places(&large), found);
+        // What says that it is no values file, wherever that stands.
+        for mark in ["sops: {}\n", "kind: ConfigMap\n", "\"apiVersion\": v1\n"] {
+            assert_eq!(places(&format!("{large}{mark}")), [""; 0], "{mark}");
+        }
+        // A part that only the whole parser reads.
+        let odd = large.replace("s19000:", "s19000: &anchor");
+        assert_eq!(places(&odd), found);
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::image::Reference;
 use crate::repo::{Edit, EntryKind, RepoPath, Snapshot};
-use crate::yaml::{Document, Editor, Path, Stream, parse_values};
+use crate::yaml::{Document, EditError, Editor, Path, Stream, Wish, parse_values, set_strings};
 
 use super::{Deployed, Holds, Node, Pin, PinError, Shape, Site, Target};
 
@@ -63,6 +63,46 @@ fn edited_yaml(
     first: &Site,
     sites: &[(&Site, &Target)],
 ) -> Result<String, PinError> {
+    let in_one = |site: &Site| matches!(site.shape, Shape::Within { .. } | Shape::Inherited { .. });
+    if sites.iter().any(|(site, _)| in_one(site)) {
+        return edited_at_once(file, text, first, sites);
+    }
+    let mut wishes = Vec::new();
+    let mut owners = Vec::new();
+    for (site, target) in sites {
+        for field in fields(site, target)? {
+            wishes.push(Wish {
+                document: site.node.document,
+                path: field.path(&site.node.path),
+                text: field.text,
+                behind: field.behind,
+            });
+            owners.push(*site);
+        }
+    }
+    set_strings(text, &wishes).map_err(|(number, source)| match (number, source) {
+        (None, EditError::Yaml(source)) => PinError::Yaml {
+            file: file.clone(),
+            source,
+        },
+        (number, source) => {
+            let owner = number.and_then(|at| owners.get(at)).copied();
+            PinError::Edit {
+                location: owner.unwrap_or(first).location.clone(),
+                source: Box::new(source),
+            }
+        }
+    })
+}
+
+/// As [`edited_yaml`], where the file has to be looked at as a whole: entries are added
+/// to its lists, or texts in it are files of their own.
+fn edited_at_once(
+    file: &RepoPath,
+    text: &str,
+    first: &Site,
+    sites: &[(&Site, &Target)],
+) -> Result<String, PinError> {
     let stream = Stream::parse(text).map_err(|source| PinError::Yaml {
         file: file.clone(),
         source,
@@ -88,7 +128,7 @@ fn edited_yaml(
             _ => site.node.path.clone(),
         };
         for field in fields(site, target)? {
-            let path = field.key.map_or_else(|| base.clone(), |key| base.key(key));
+            let path = field.path(&base);
             let value = Value::String(field.text);
             let document = site.node.document;
             match field.behind {
@@ -135,6 +175,11 @@ struct Field {
 }
 
 impl Field {
+    /// Where it stands, below the node of its site.
+    fn path(&self, node: &Path) -> Path {
+        self.key.map_or_else(|| node.clone(), |key| node.key(key))
+    }
+
     fn whole(text: String) -> Self {
         Self {
             key: None,

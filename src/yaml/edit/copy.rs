@@ -8,7 +8,6 @@ use super::super::path::{Path, Step};
 use super::super::stream::{Document, Stream};
 use super::layout::{self, Block, extent};
 use super::plan::{self, Body, NewEntry, Place};
-use super::proof::Tree;
 use super::walk::{Slot, Way, collect_aliases};
 use super::{EditError, Planned, cut, joined, key_of};
 
@@ -44,16 +43,13 @@ impl<'a> Source<'a> {
         self.way.document
     }
 
-    /// What the entry's value reads as; none when its bytes cannot stand elsewhere: they hold
-    /// aliases, or have to change style and have tags or anchors.
-    pub(super) fn tree(&self) -> Result<Option<Tree>, EditError> {
+    /// Whether the entry's bytes can stand elsewhere: not when they hold aliases, or have to
+    /// change style and have tags or anchors.
+    pub(super) fn is_movable(&self) -> bool {
         let entry = self.entry();
         let mut aliases = Vec::new();
         collect_aliases(&entry.value, &mut aliases);
-        if !aliases.is_empty() || flow_entry(self.document(), entry).is_none() {
-            return Ok(None);
-        }
-        Ok(Some(Tree::of_node(self.document(), &entry.value)?))
+        aliases.is_empty() && flow_entry(self.document(), entry).is_some()
     }
 
     /// The entry's value and its place, for a target where its bytes cannot stand.

@@ -12,6 +12,7 @@
 mod copy;
 mod layout;
 mod literal;
+mod parts;
 mod plan;
 mod proof;
 mod remove;
@@ -29,6 +30,7 @@ use super::error::YamlError;
 use super::node::{Node, Position, Span};
 use super::path::{Path, Step};
 use super::stream::{Document, Stream};
+pub use parts::{Wish, set_strings};
 use plan::{Fresh, Place};
 use proof::Tree;
 
@@ -126,7 +128,7 @@ pub struct Editor<'s> {
     added: HashSet<(usize, String)>,
     /// How many entries a collection lost since it was read, by its first byte.
     lost: HashMap<usize, usize>,
-    expected: Vec<Tree>,
+    expected: Vec<Tree<'s>>,
 }
 
 /// Bytes to be replaced by a text.
@@ -241,14 +243,19 @@ impl<'s> Editor<'s> {
         &mut self,
         document: usize,
         path: &Path,
-        from: &Stream,
+        from: &'s Stream,
         from_document: usize,
     ) -> Result<(), EditError> {
         let source = copy::Source::find(from, from_document, path)?;
-        let Some(tree) = source.tree()? else {
+        let copied = from.documents().get(from_document).and_then(|document| {
+            let node = document.root()?.at(path)?;
+            source.is_movable().then_some((document, node))
+        });
+        let Some((from, node)) = copied else {
             let (value, place) = source.by_value()?;
             return self.set(document, path, &value, &place);
         };
+        let tree = Tree::of_node(from, node)?;
         self.settle(path)?;
         self.apply(document, |stream| source.plan(stream, document))?;
         self.expected[document].set(path, tree);
@@ -270,6 +277,23 @@ impl<'s> Editor<'s> {
         }
         let text = self.spliced();
         proof::prove(&text, &self.expected)?;
+        Ok(text)
+    }
+
+    /// The edited text of a part of a file, which goes on with this key. Even an unedited part is
+    /// read by the other parser, and with it the key: so that it is known that the part is complete.
+    fn finish_part(mut self, key_behind: Option<&str>) -> Result<String, EditError> {
+        let text = match self.is_empty() {
+            true => self.original.text().to_owned(),
+            false => self.spliced(),
+        };
+        let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) else {
+            proof::prove(&text, &self.expected)?;
+            return Ok(text);
+        };
+        tree.push_key(key.trim_matches([' ', '"', '\'']));
+        let with_key = format!("{text}{key}:\n");
+        proof::prove(&with_key, &self.expected)?;
         Ok(text)
     }
 

@@ -1,60 +1,69 @@
 //! The proof of an edit: the new text, read by libyaml's port (which had no part in
 //! making it), must be the tree that was asked for, document by document, text by text.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt;
-use std::rc::Rc;
 
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::super::node::{Node, NodeKind};
+use super::super::error::{YamlError, YamlErrorKind};
+use super::super::node::{Entry, Node, NodeKind};
 use super::super::path::{Path, Step};
 use super::super::stream::Document;
 use super::EditError;
 
 /// What a text is meant to read as.
 #[derive(Debug, Clone)]
-pub(super) enum Tree {
-    /// A scalar whose bytes were not touched: its content, whatever it resolves to.
-    Text(String),
-    /// A list.
-    List(Vec<Tree>),
-    /// A mapping: name as Kubernetes reads it, content of the key, value.
-    Map(Vec<Field>),
-    /// What an alias stands for.
-    Alias(Rc<Tree>),
+pub(super) enum Tree<'s> {
+    /// What stands in a document and was not touched: scalars by their content,
+    /// whatever it resolves to.
+    Source(&'s Document, &'s Node),
+    /// A list that an edit reached into.
+    List(Vec<Tree<'s>>),
+    /// A mapping that an edit reached into.
+    Map(Vec<Field<'s>>),
     /// A value that an edit wrote.
     Value(Value),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Field {
-    name: String,
-    text: String,
-    value: Tree,
+pub(super) struct Field<'s> {
+    /// As Kubernetes reads it.
+    name: Cow<'s, str>,
+    /// The content of the key.
+    text: Cow<'s, str>,
+    value: Tree<'s>,
 }
 
-impl Tree {
-    pub(super) fn of_document(document: &Document) -> Result<Tree, EditError> {
+impl<'s> Tree<'s> {
+    pub(super) fn of_document(document: &'s Document) -> Result<Tree<'s>, EditError> {
         match document.root() {
             Some(root) => Tree::of_node(document, root),
-            None => Ok(Tree::Text(String::new())),
+            None => Ok(Tree::Value(Value::Null)),
         }
     }
 
-    pub(super) fn of_node(document: &Document, node: &Node) -> Result<Tree, EditError> {
-        Builder {
-            document,
-            aliased: HashMap::new(),
-            depth: 0,
+    pub(super) fn of_node(document: &'s Document, node: &'s Node) -> Result<Tree<'s>, EditError> {
+        check(document, node)?;
+        Ok(Tree::Source(document, node))
+    }
+
+    /// Adds an entry without a value at the end of a mapping.
+    pub(super) fn push_key(&mut self, name: &str) {
+        self.open(&Step::Key(String::new()));
+        if let Tree::Map(fields) = self {
+            fields.push(Field {
+                name: Cow::Owned(name.to_owned()),
+                text: Cow::Owned(name.to_owned()),
+                value: Tree::Value(Value::Null),
+            });
         }
-        .tree(node)
     }
 
     /// Puts a tree at a path, with mappings on the way where nothing is.
-    pub(super) fn set(&mut self, path: &Path, tree: Tree) {
+    pub(super) fn set(&mut self, path: &Path, tree: Tree<'s>) {
         let mut here = self;
         for step in path.steps() {
             here.open(step);
@@ -66,8 +75,8 @@ impl Tree {
                         .unwrap_or(fields.len());
                     if at == fields.len() {
                         fields.push(Field {
-                            name: name.clone(),
-                            text: name.clone(),
+                            name: Cow::Owned(name.clone()),
+                            text: Cow::Owned(name.clone()),
                             value: Tree::Value(Value::Null),
                         });
                     }
@@ -117,28 +126,37 @@ impl Tree {
         }
     }
 
-    /// Makes a written value, or nothing, a collection that can be stepped into.
+    /// Makes a collection, or nothing, one that can be stepped into.
     fn open(&mut self, step: &Step) {
-        let null = match self {
-            Tree::Text(text) => matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"),
-            Tree::Value(Value::Null) => true,
-            _ => false,
+        let empty = || match step {
+            Step::Key(_) => Tree::Map(Vec::new()),
+            Step::Index(_) => Tree::List(Vec::new()),
         };
-        if null {
-            *self = match step {
-                Step::Key(_) => Tree::Map(Vec::new()),
-                Step::Index(_) => Tree::List(Vec::new()),
-            };
-        }
         *self = match std::mem::replace(self, Tree::List(Vec::new())) {
+            Tree::Source(document, node) => match &node.kind {
+                NodeKind::Mapping(entries) => {
+                    Tree::Map(entries.iter().map(|it| field(document, it)).collect())
+                }
+                NodeKind::Sequence(items) => {
+                    let items = items.iter();
+                    Tree::List(items.map(|item| Tree::Source(document, item)).collect())
+                }
+                NodeKind::Scalar(scalar)
+                    if matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL") =>
+                {
+                    empty()
+                }
+                _ => Tree::Source(document, node),
+            },
+            Tree::Value(Value::Null) => empty(),
             Tree::Value(Value::Array(items)) => {
                 Tree::List(items.into_iter().map(Tree::Value).collect())
             }
             Tree::Value(Value::Object(map)) => Tree::Map(
                 map.into_iter()
                     .map(|(name, value)| Field {
-                        text: name.clone(),
-                        name,
+                        text: Cow::Owned(name.clone()),
+                        name: Cow::Owned(name),
                         value: Tree::Value(value),
                     })
                     .collect(),
@@ -148,67 +166,43 @@ impl Tree {
     }
 }
 
-struct Builder<'a> {
-    document: &'a Document,
-    aliased: HashMap<usize, Rc<Tree>>,
-    depth: usize,
+fn field<'s>(document: &'s Document, entry: &'s Entry) -> Field<'s> {
+    Field {
+        name: entry.name().unwrap_or_default(),
+        text: Cow::Borrowed(key_text(entry)),
+        value: Tree::Source(document, &entry.value),
+    }
 }
 
-impl Builder<'_> {
-    fn tree(&mut self, node: &Node) -> Result<Tree, EditError> {
-        Ok(match &node.kind {
-            NodeKind::Scalar(scalar) => Tree::Text(scalar.text.clone()),
-            NodeKind::Sequence(items) => Tree::List(
-                items
-                    .iter()
-                    .map(|item| self.tree(item))
-                    .collect::<Result<_, _>>()?,
-            ),
-            NodeKind::Mapping(entries) => {
-                let mut fields = Vec::with_capacity(entries.len());
-                for entry in entries {
-                    let Some(key) = entry.key.scalar() else {
-                        return Err(self.document.odd_key(&entry.key).into());
-                    };
-                    fields.push(Field {
-                        name: entry
-                            .name()
-                            .map(std::borrow::Cow::into_owned)
-                            .unwrap_or_default(),
-                        text: key.text.clone(),
-                        value: self.tree(&entry.value)?,
-                    });
-                }
-                Tree::Map(fields)
-            }
-            NodeKind::Alias { target, .. } => Tree::Alias(self.alias(node, *target)?),
-        })
-    }
+/// The content of a key; keys that are no scalars were refused before.
+fn key_text(entry: &Entry) -> &str {
+    entry.key.scalar().map_or("", |scalar| &scalar.text)
+}
 
-    fn alias(&mut self, node: &Node, target: usize) -> Result<Rc<Tree>, EditError> {
-        if let Some(tree) = self.aliased.get(&target) {
-            return Ok(Rc::clone(tree));
+/// Refuses what has no tree: keys that are no scalars, aliases within what they name.
+fn check(document: &Document, node: &Node) -> Result<(), YamlError> {
+    match &node.kind {
+        NodeKind::Scalar(_) => Ok(()),
+        NodeKind::Sequence(items) => items.iter().try_for_each(|item| check(document, item)),
+        NodeKind::Mapping(entries) => entries.iter().try_for_each(|entry| {
+            if entry.key.scalar().is_none() {
+                return Err(document.odd_key(&entry.key));
+            }
+            check(document, &entry.value)
+        }),
+        NodeKind::Alias { name, .. } => {
+            let found = document.resolve(node);
+            if found.span.start <= node.span.start && node.span.end <= found.span.end {
+                let kind = YamlErrorKind::Recursive(name.clone());
+                return Err(document.error(node.start(), kind));
+            }
+            Ok(())
         }
-        let found = self.document.resolve(node);
-        // The value itself finds and names aliases that never end.
-        if self.depth > 50 || matches!(found.kind, NodeKind::Alias { .. }) {
-            self.document.value_of(node)?;
-        }
-        self.depth += 1;
-        let tree = if self.depth > 100 {
-            Tree::Text(String::new())
-        } else {
-            self.tree(found)?
-        };
-        self.depth -= 1;
-        let tree = Rc::new(tree);
-        self.aliased.insert(target, Rc::clone(&tree));
-        Ok(tree)
     }
 }
 
 /// Reads a text and compares it with what it is meant to be.
-pub(super) fn prove(text: &str, expected: &[Tree]) -> Result<(), EditError> {
+pub(super) fn prove(text: &str, expected: &[Tree<'_>]) -> Result<(), EditError> {
     let unproven = |detail: String| EditError::Unproven { detail };
     // libyaml gives the first line of a text with a byte order mark a column too many.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -227,19 +221,16 @@ pub(super) fn prove(text: &str, expected: &[Tree]) -> Result<(), EditError> {
     }
 }
 
-struct Check<'t>(&'t Tree);
+struct Check<'t, 's>(&'t Tree<'s>);
 
-impl<'de> DeserializeSeed<'de> for Check<'_> {
+impl<'de> DeserializeSeed<'de> for Check<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         match self.0 {
-            Tree::Text(_) => reader.deserialize_str(self),
-            Tree::List(_) => reader.deserialize_seq(self),
-            Tree::Map(_) => reader.deserialize_map(self),
-            Tree::Alias(tree) => Check(tree).deserialize(reader),
-            Tree::Value(Value::Array(_)) => reader.deserialize_seq(self),
-            Tree::Value(Value::Object(_)) => reader.deserialize_map(self),
+            Tree::Source(document, node) => Untouched(document, node).deserialize(reader),
+            Tree::List(_) | Tree::Value(Value::Array(_)) => reader.deserialize_seq(self),
+            Tree::Map(_) | Tree::Value(Value::Object(_)) => reader.deserialize_map(self),
             Tree::Value(value) => {
                 let found = Value::deserialize(reader)?;
                 if found == *value {
@@ -251,60 +242,24 @@ impl<'de> DeserializeSeed<'de> for Check<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Check<'_> {
+impl<'de> Visitor<'de> for Check<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Tree::List(_) | Tree::Value(Value::Array(_)) => "a list",
-            Tree::Map(_) | Tree::Value(Value::Object(_)) => "a mapping",
-            _ => "a scalar",
+            _ => "a mapping",
         })
     }
 
-    fn visit_str<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
-        let same = match self.0 {
-            // A value that is not written may be written as null.
-            Tree::Text(text) => text == found || (text.is_empty() && found == "null"),
-            _ => false,
-        };
-        if same {
-            Ok(())
-        } else {
-            Err(E::custom("another text"))
-        }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        let mut count = 0;
-        loop {
-            let next = match self.0 {
-                Tree::List(items) => match items.get(count) {
-                    Some(item) => access.next_element_seed(Check(item))?,
-                    None => access.next_element::<serde::de::IgnoredAny>()?.map(|_| ()),
-                },
-                Tree::Value(Value::Array(items)) => match items.get(count) {
-                    Some(item) => access.next_element_seed(Check(&Tree::Value(item.clone())))?,
-                    None => access.next_element::<serde::de::IgnoredAny>()?.map(|_| ()),
-                },
-                _ => None,
-            };
-            if next.is_none() {
-                break;
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<(), A::Error> {
+        match self.0 {
+            Tree::List(items) => check_items(items.iter().map(Check), access),
+            Tree::Value(Value::Array(items)) => {
+                check_items(items.iter().map(|item| Written(item.clone())), access)
             }
-            count += 1;
+            _ => Err(A::Error::custom("a list")),
         }
-        let expected = match self.0 {
-            Tree::List(items) => items.len(),
-            Tree::Value(Value::Array(items)) => items.len(),
-            _ => 0,
-        };
-        if count == expected {
-            return Ok(());
-        }
-        Err(A::Error::custom(format!(
-            "{count} items instead of {expected}"
-        )))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<(), A::Error> {
@@ -316,10 +271,109 @@ impl<'de> Visitor<'de> for Check<'_> {
     }
 }
 
-fn check_fields<'de, A: MapAccess<'de>>(fields: &[Field], mut access: A) -> Result<(), A::Error> {
+/// A value that an edit wrote.
+struct Written(Value);
+
+impl<'de> DeserializeSeed<'de> for Written {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        Check(&Tree::Value(self.0)).deserialize(reader)
+    }
+}
+
+/// A node that must read as it stands in its document.
+struct Untouched<'s>(&'s Document, &'s Node);
+
+impl<'de> DeserializeSeed<'de> for Untouched<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        match &self.1.kind {
+            NodeKind::Scalar(_) => reader.deserialize_str(self),
+            NodeKind::Sequence(_) => reader.deserialize_seq(self),
+            NodeKind::Mapping(_) => reader.deserialize_map(self),
+            NodeKind::Alias { .. } => {
+                let found = self.0.resolve(self.1);
+                if matches!(found.kind, NodeKind::Alias { .. }) {
+                    return Err(D::Error::custom("an alias of nothing"));
+                }
+                Untouched(self.0, found).deserialize(reader)
+            }
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Untouched<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.1.kind {
+            NodeKind::Sequence(_) => "a list",
+            NodeKind::Mapping(_) => "a mapping",
+            _ => "a scalar",
+        })
+    }
+
+    fn visit_str<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
+        let text = self.1.scalar().map(|scalar| scalar.text.as_str());
+        // A value that is not written may be written as null.
+        if text == Some(found) || (text == Some("") && found == "null") {
+            return Ok(());
+        }
+        Err(E::custom("another text"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<(), A::Error> {
+        let items = self.1.items().iter();
+        check_items(items.map(|item| Untouched(self.0, item)), access)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        for entry in self.1.entries() {
+            let text = key_text(entry);
+            if access.next_key_seed(Key(text))?.is_none() {
+                return Err(A::Error::custom(format!("the key {text} is gone")));
+            }
+            access.next_value_seed(Untouched(self.0, &entry.value))?;
+        }
+        match access.next_key::<Name>()? {
+            Some(key) => Err(A::Error::custom(format!("an unexpected key {}", key.0))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_items<'de, A: SeqAccess<'de>, S: DeserializeSeed<'de>>(
+    items: impl ExactSizeIterator<Item = S>,
+    mut access: A,
+) -> Result<(), A::Error> {
+    let expected = items.len();
+    let mut count = 0;
+    for item in items {
+        if access.next_element_seed(item)?.is_none() {
+            break;
+        }
+        count += 1;
+    }
+    while access.next_element::<serde::de::IgnoredAny>()?.is_some() {
+        count += 1;
+    }
+    if count == expected {
+        return Ok(());
+    }
+    Err(A::Error::custom(format!(
+        "{count} items instead of {expected}"
+    )))
+}
+
+fn check_fields<'de, A: MapAccess<'de>>(
+    fields: &[Field<'_>],
+    mut access: A,
+) -> Result<(), A::Error> {
     let mut seen = vec![false; fields.len()];
     let mut next = 0;
-    while let Some(key) = access.next_key::<Key>()? {
+    while let Some(key) = access.next_key::<Name>()? {
         let open = |at: usize| !seen[at] && fields[at].text == key.0;
         // New entries stand where their neighbours are, the tree has them at its end.
         let found = if next < fields.len() && open(next) {
@@ -348,12 +402,12 @@ fn check_object<'de, A: MapAccess<'de>>(
     mut access: A,
 ) -> Result<(), A::Error> {
     let mut count = 0;
-    while let Some(key) = access.next_key::<Key>()? {
+    while let Some(key) = access.next_key::<Name>()? {
         let Some(value) = map.get(&key.0) else {
             return Err(A::Error::custom(format!("an unexpected key {}", key.0)));
         };
         count += 1;
-        access.next_value_seed(Check(&Tree::Value(value.clone())))?;
+        access.next_value_seed(Written(value.clone()))?;
     }
     if count == map.len() {
         return Ok(());
@@ -364,19 +418,45 @@ fn check_object<'de, A: MapAccess<'de>>(
     )))
 }
 
-/// The content of a key, whatever it resolves to.
-struct Key(String);
+/// A key that must have this content, whatever it resolves to.
+struct Key<'t>(&'t str);
 
-impl<'de> serde::Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Key, D::Error> {
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scalar key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if text == self.0 {
+            return Ok(());
+        }
+        Err(E::custom(format!("the key {text} instead of {}", self.0)))
+    }
+}
+
+/// The content of a key, whatever it resolves to.
+struct Name(String);
+
+impl<'de> serde::Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Name, D::Error> {
         struct Text;
         impl Visitor<'_> for Text {
-            type Value = Key;
+            type Value = Name;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a scalar key")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Key, E> {
-                Ok(Key(text.to_owned()))
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name, E> {
+                Ok(Name(text.to_owned()))
             }
         }
         reader.deserialize_str(Text)

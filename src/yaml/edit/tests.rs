@@ -5,8 +5,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::parts::Parts;
 use super::super::{Path, Step, Stream, parse_values};
-use super::{EditError, Editor};
+use super::parts::in_parts;
+use super::{EditError, Editor, Wish, set_strings};
 
 fn path(text: &str) -> Path {
     text.parse().unwrap()
@@ -39,8 +41,13 @@ fn copy(target: &str, source: &str, at: &str) -> String {
 }
 
 fn try_copy(target: &str, source: &str, at: &str) -> Result<String, EditError> {
-    let source = Stream::parse(source).unwrap();
-    edit(target, |editor| editor.copy_entry(0, &path(at), &source, 0))
+    let (source, target) = (
+        Stream::parse(source).unwrap(),
+        Stream::parse(target).unwrap(),
+    );
+    let mut editor = Editor::new(&target)?;
+    editor.copy_entry(0, &path(at), &source, 0)?;
+    editor.finish()
 }
 
 #[test]
@@ -78,13 +85,6 @@ fn a_string_keeps_the_style_it_had() {
 }
 
 #[test]
-fn a_string_stays_a_string() {
-    for (new, written) in [
-        ("1.10", "a: \"1.10\"\n"),
-        ("1234e56", "a: \"1234e56\"\n"),
-        ("on", "a: \"on\"\n"),
-        ("2024-01-02", "a: \"2024-01-02\"\n"),
-#[test]
 fn an_item_that_is_not_written_stands_behind_its_own_dash() {
     assert_eq!(set("- -\n- b\n", "[0][0]", "c"), "- - c\n- b\n");
     assert_eq!(
@@ -114,6 +114,13 @@ fn a_block_scalar_may_be_the_whole_document() {
     assert_eq!(second.span().start, 13);
 }
 
+#[test]
+fn a_string_stays_a_string() {
+    for (new, written) in [
+        ("1.10", "a: \"1.10\"\n"),
+        ("1234e56", "a: \"1234e56\"\n"),
+        ("on", "a: \"on\"\n"),
+        ("2024-01-02", "a: \"2024-01-02\"\n"),
         ("1.4.2", "a: 1.4.2\n"),
         (
             "registry.example.com:5000/shop/cart:v1@sha256:ab",
@@ -485,6 +492,81 @@ fn many_edits_of_one_text_see_each_other() {
     );
 }
 
+fn wish(at: &str, text: &str) -> Wish {
+    Wish {
+        document: 0,
+        path: path(at),
+        text: text.to_owned(),
+        behind: None,
+    }
+}
+
+#[test]
+fn a_part_is_edited_and_all_others_are_proven() {
+    let text = "a: 1\n# b\nb:\n  c: {d: x, e: [y]} # z\n\n\"f g\":\n- h: i\n  j: k\nl:\n";
+    let parts = |text| Parts::cut(text, 0, 1).unwrap();
+    let wishes = [
+        wish("b.c.d", "1.10"),
+        wish("[\"f g\"][0].m", "w"),
+        wish("l", "o"),
+    ];
+    let made = in_parts(parts(text), &wishes).unwrap();
+    assert_eq!(
+        made,
+        "a: 1\n# b\nb:\n  c: {d: \"1.10\", e: [y]} # z\n\n\"f g\":\n- h: i\n  j: k\n  m: w\nl: o\n"
+    );
+    // All of these are for the whole to look at.
+    for (text, at) in [
+        (text, "x"),
+        (text, "b.c.d.e"),
+        ("a: 1\nb: 2\na: 3\n", "a"),
+        ("a: 1\n\"b\": 2\nb: 3\n", "b"),
+        ("a: 1\nb: \"2\nc: 3\"\n", "a"),
+        ("a: &x 1\nb: *x\nc: 3\n", "c"),
+    ] {
+        assert_eq!(in_parts(parts(text), &[wish(at, "new")]), None, "{text:?}");
+    }
+}
+
+#[test]
+fn a_part_that_does_not_end_where_it_was_cut_is_no_proof() {
+    let whole = |text: &str, key| {
+        let stream = Stream::parse(text).unwrap();
+        Editor::new(&stream).unwrap().finish_part(key)
+    };
+    assert_eq!(whole("a: b\n", Some("c")), Ok("a: b\n".to_owned()));
+    assert_eq!(whole("  a: b\n", Some("  c")), Ok("  a: b\n".to_owned()));
+    for (text, key) in [("a: b", "c"), ("a: b\n", "  c"), ("  a: b\n", "c")] {
+        assert!(whole(text, Some(key)).is_err(), "{text:?} {key:?}");
+    }
+}
+
+#[test]
+fn large_files_are_edited_as_small_ones_are() {
+    let mut text = String::from("web:\n  image: {tag: v1} # one\n");
+    for at in 0..20_000 {
+        text.push_str(&format!("service-{at}: {{x: \"{at}\"}}\n"));
+    }
+    let set = |text: &str, at: &str| set_strings(text, &[wish(at, "v2")]);
+    assert!(Parts::of(&text).is_some());
+    assert_eq!(
+        set(&text, "web.image.tag").unwrap(),
+        text.replace("v1", "v2")
+    );
+    assert_eq!(
+        set(&text, "service-19999.x").unwrap(),
+        text.replace("\"19999\"", "\"v2\"")
+    );
+    assert_eq!(set(&text, "last").unwrap(), format!("{text}last: v2\n"));
+    let (number, error) = set(&text, "web.image.tag.x").unwrap_err();
+    assert_eq!(number, Some(0));
+    let wanted = "web.image.tag is not a mapping (line 2)";
+    assert_eq!(error.to_string(), wanted);
+    text.push_str("web: 2\n");
+    let (_, error) = set(&text, "web.image.tag").unwrap_err();
+    assert_eq!(error.to_string(), "web stands twice, at lines 1 and 20003");
+}
+
 /// How a generated text is written.
 #[derive(Debug, Clone)]
 struct Looks {
@@ -710,6 +792,18 @@ proptest! {
                 Err(EditError::Unproven { detail }) => prop_assert!(!text.ends_with('\n'), "{text}\n{target} = {new}\n{detail}"),
                 Err(other) => prop_assert!(false, "{text}\n{target} = {new}: {other}"),
             }
+        }
+    }
+
+    #[test]
+    fn in_parts_and_at_once_come_to_the_same(object in objects(), mut looks in looks(), number in 0usize..1000, size in 1usize..50, new in "[a-z0-9.:@ #-]{0,8}") {
+        let text = looks.write(&object);
+        let Some(parts) = Parts::cut(&text, 0, size) else { return Ok(()) };
+        let paths = [pick(&object, number), pick(&object, number / 7)];
+        let wishes = paths.map(|path| Wish { document: 0, path, text: new.clone(), behind: None });
+        if let Some(made) = in_parts(parts, &wishes) {
+            let whole = edit(&text, |e| wishes.iter().try_for_each(|it| e.set_string(0, &it.path, &it.text)));
+            prop_assert_eq!(whole, Ok(made), "{}", text);
         }
     }
 
