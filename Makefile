@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: build install test testenv soak demo bench completions clean-testenv
+.PHONY: build install test testenv soak fuzz demo bench completions clean-testenv
 
 build:
 	$(CARGO) build --release --locked
@@ -23,6 +23,12 @@ testenv:
 # Kills a writer many more times than `make test` does.
 soak: testenv
 	KUBECTL_GITOPS_KILLS=500 $(CARGO) test --locked --test integration -- races:: --nocapture
+
+# Feeds each fuzz target for FUZZ_SECONDS. The first run builds everything once more, with
+# counters; `fuzz/run NAME` runs one target. What it finds is kept in fuzz/artifacts.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@CARGO="$(CARGO)" FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run
 
 demo:
 	$(CARGO) run --release --locked -- demo

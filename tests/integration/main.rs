@@ -34,6 +34,7 @@ mod git;
 mod history;
 mod hooks;
 mod init;
+mod invariants;
 mod krew;
 mod large_files;
 mod mixed_estate;
