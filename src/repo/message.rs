@@ -39,7 +39,10 @@ impl CommitMessage {
     pub fn parse(text: &str) -> Self {
         // What would not be written would be read otherwise the second time.
         let text = text.replace('\0', "");
-        let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+        let lines = text.split('\n').map(|line| match line.trim() {
+            "" => "",
+            _ => line.trim_end_matches('\r'),
+        });
         let text = lines.collect::<Vec<_>>().join("\n");
         let text = text.trim_matches('\n');
         let (head, rest) = split_paragraph(text);
@@ -185,6 +188,9 @@ mod tests {
         let message = CommitMessage::parse(text);
         assert_eq!(message.to_string(), "a\n\nb\n\nNote: c d\n");
         assert_eq!(CommitMessage::parse(&message.to_string()), message);
+        // A line of blanks is an empty one, as for Git.
+        let message = CommitMessage::parse(" \0\n\t\na\n  \nb\n");
+        assert_eq!((&*message.subject, &*message.body), ("a", "b"));
     }
 
     #[test]
