@@ -45,14 +45,19 @@ fn files_with_one_pin(bencher: Bencher<'_, '_>, files: usize) {
     bencher.bench_local(|| assert_eq!(bump(&snapshot, &repository), files));
 }
 
-/// One image in a values file of 5 MB.
-#[divan::bench(sample_count = 20)]
-fn one_in_five_megabytes(bencher: Bencher<'_, '_>) {
+/// One image in a values file of 5 MB, written plainly or with block scalars and escapes,
+/// which only the whole parser reads.
+#[divan::bench(args = ["plain", "mixed"], sample_count = 20)]
+fn one_in_five_megabytes(bencher: Bencher<'_, '_>, style: &str) {
+    let more = match style {
+        "mixed" => "  notes: |\n    One line.\n    And another.\n  say: \"\\t\"\n",
+        _ => "",
+    };
     let mut text = String::from("web:\n  image:\n    repository: shop/web\n    tag: v1.0.0\n");
     let mut at = 0;
     while text.len() < 5_000_000 {
         text.push_str(&format!(
-            "service-{at}:\n  enabled: true\n  env:\n    UPSTREAM: \"service-{at}:7070\"\n    TIMEOUT: 3s\n  resources: {{requests: {{cpu: 100m}}, limits: {{memory: 64Mi}}}}\n"
+            "service-{at}:\n  enabled: true\n  env:\n    UPSTREAM: \"service-{at}:7070\"\n    TIMEOUT: 3s\n  resources: {{requests: {{cpu: 100m}}, limits: {{memory: 64Mi}}}}\n{more}"
         ));
         at += 1;
     }

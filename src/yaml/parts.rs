@@ -30,7 +30,14 @@ pub struct Parts<'t> {
 #[derive(Debug)]
 pub struct Part {
     stream: Stream,
-    span: Span,
+}
+
+/// Where a part stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) span: Span,
+    /// How many lines stand before it.
+    lines: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +87,8 @@ impl<'t> Parts<'t> {
 
     /// The key that the text goes on with behind a part, as it is written, with the blanks
     /// before it.
-    pub(super) fn key_behind(&self, part: &Part) -> Option<&'t str> {
-        let line = self.text[part.span.end..].lines().next()?;
+    pub(super) fn key_behind(&self, place: Place) -> Option<&'t str> {
+        let line = self.text[place.span.end..].lines().next()?;
         let blanks = line.len() - line.trim_start_matches(' ').len();
         let key = &line[blanks..];
         let quote = key.chars().next().filter(|c| matches!(c, '"' | '\''));
@@ -93,25 +100,35 @@ impl<'t> Parts<'t> {
     }
 }
 
+impl<'t> Parts<'t> {
+    /// Where the next part stands, unread.
+    pub(super) fn next_place(&mut self) -> Option<Place> {
+        let cut = *self.cuts.get(self.next)?;
+        self.next += 1;
+        let next = self.cuts.get(self.next);
+        let end = next.map_or(self.text.len(), |cut| cut.at);
+        let span = Span { start: cut.at, end };
+        let lines = cut.lines;
+        Some(Place { span, lines })
+    }
+
+    /// Reads a part; `None` where it is nothing alone.
+    pub(super) fn read(&self, place: Place) -> Option<Part> {
+        let text = &self.text[place.span.range()];
+        let source = Arc::new(Source::behind(text, place.lines));
+        let document = quick::document(&source).or_else(|| only_document(&source));
+        let stream = Stream::of_document(document.filter(is_block_mapping)?);
+        Some(Part { stream })
+    }
+}
+
 impl Iterator for Parts<'_> {
     /// `None` within: this part is nothing alone, and the whole has to be read at once.
     type Item = Option<Part>;
 
     fn next(&mut self) -> Option<Option<Part>> {
-        let cut = *self.cuts.get(self.next)?;
-        self.next += 1;
-        let end = self
-            .cuts
-            .get(self.next)
-            .map_or(self.text.len(), |cut| cut.at);
-        let text = &self.text[cut.at..end];
-        let source = Arc::new(Source::behind(text, cut.lines));
-        let document = quick::document(&source).or_else(|| only_document(&source));
-        let document = document.filter(is_block_mapping);
-        Some(document.map(|document| Part {
-            stream: Stream::of_document(document),
-            span: Span { start: cut.at, end },
-        }))
+        let place = self.next_place()?;
+        Some(self.read(place))
     }
 }
 

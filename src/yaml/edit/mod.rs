@@ -280,20 +280,14 @@ impl<'s> Editor<'s> {
         Ok(text)
     }
 
-    /// The edited text of a part of a file, which goes on with this key. Even an unedited part is
-    /// read by the other parser, and with it the key: so that it is known that the part is complete.
+    /// The edited text of a part of a file, which goes on with this key. The key is part of
+    /// what is proven.
     fn finish_part(mut self, key_behind: Option<&str>) -> Result<String, EditError> {
-        let text = match self.is_empty() {
-            true => self.original.text().to_owned(),
-            false => self.spliced(),
-        };
-        let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) else {
-            proof::prove(&text, &self.expected)?;
-            return Ok(text);
-        };
-        tree.push_key(key.trim_matches([' ', '"', '\'']));
-        let with_key = format!("{text}{key}:\n");
-        proof::prove(&with_key, &self.expected)?;
+        let text = self.spliced();
+        if let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) {
+            tree.push_key(proof::key_text(key));
+        }
+        proof::prove(&proof::with_key(&text, key_behind), &self.expected)?;
         Ok(text)
     }
 

@@ -1,5 +1,6 @@
 //! Edits of large texts: part by part, so that neither time nor memory goes into trees
-//! of what is not touched. Each part, touched or not, is proven by the other parser.
+//! of what is not touched. Each part, touched or not, is read by the other parser, and with
+//! it the key that follows: so it is known that the part ends where it was cut.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::super::parts::Parts;
 use super::super::path::{Path, Step};
 use super::super::stream::Stream;
-use super::{EditError, Editor};
+use super::{EditError, Editor, proof};
 
 /// A string to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +68,24 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
             _ => return None,
         }
     }
+    // Templates, and keys that have several spellings, are told apart by the whole parser.
+    if parts.text().contains("{{") || by_key.keys().any(|name| has_spellings(name)) {
+        return None;
+    }
     let mut edited = String::with_capacity(parts.text().len());
-    while let Some(part) = parts.next() {
-        let part = part?;
+    while let Some(place) = parts.next_place() {
+        let text = &parts.text()[place.span.range()];
+        let key_behind = parts.key_behind(place);
+        let names = proof::names_of_part(text, key_behind).ok()?;
+        if !names.iter().any(|name| by_key.contains_key(name.as_str())) {
+            // Not one byte of it changes, and it was read to where it was cut.
+            edited.push_str(text);
+            continue;
+        }
+        let part = parts.read(place)?;
         let mut editor = Editor::new(part.stream()).ok()?;
-        for entry in part.document().root()?.entries() {
-            let Some((wishes, seen)) = by_key.get_mut(entry.name()?.as_ref()) else {
+        for name in &names {
+            let Some((wishes, seen)) = by_key.get_mut(name.as_str()) else {
                 continue;
             };
             if std::mem::replace(seen, true) {
@@ -82,7 +95,13 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
                 wish.write(&mut editor).ok()?;
             }
         }
-        edited.push_str(&editor.finish_part(parts.key_behind(&part)).ok()?);
+        edited.push_str(&editor.finish_part(key_behind).ok()?);
     }
     by_key.values().all(|(_, seen)| *seen).then_some(edited)
+}
+
+/// Whether a name is what Kubernetes makes of several texts: `on` is `true`, `0x1` is `1`.
+fn has_spellings(name: &str) -> bool {
+    matches!(name, "true" | "false" | "NaN" | "inf")
+        || name.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }

@@ -169,13 +169,13 @@ impl<'s> Tree<'s> {
 fn field<'s>(document: &'s Document, entry: &'s Entry) -> Field<'s> {
     Field {
         name: entry.name().unwrap_or_default(),
-        text: Cow::Borrowed(key_text(entry)),
+        text: Cow::Borrowed(content(entry)),
         value: Tree::Source(document, &entry.value),
     }
 }
 
 /// The content of a key; keys that are no scalars were refused before.
-fn key_text(entry: &Entry) -> &str {
+fn content(entry: &Entry) -> &str {
     entry.key.scalar().map_or("", |scalar| &scalar.text)
 }
 
@@ -221,6 +221,62 @@ pub(super) fn prove(text: &str, expected: &[Tree<'_>]) -> Result<(), EditError> 
     }
 }
 
+/// A part of a text and the key that stands behind it.
+pub(super) fn with_key(part: &str, key_behind: Option<&str>) -> String {
+    match key_behind {
+        Some(key) => format!("{part}{key}:\n"),
+        None => part.to_owned(),
+    }
+}
+
+/// What a key says that is written without escapes.
+pub(super) fn key_text(written: &str) -> &str {
+    written.trim_matches([' ', '"', '\''])
+}
+
+/// The keys of a part, which must be a mapping that goes on with the key behind it.
+pub(super) fn names_of_part(
+    part: &str,
+    key_behind: Option<&str>,
+) -> Result<Vec<String>, EditError> {
+    let unproven = |detail: String| EditError::Unproven { detail };
+    let text = with_key(part, key_behind);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    let (Some(document), None) = (documents.next(), documents.next()) else {
+        return Err(unproven("a part is no document".to_owned()));
+    };
+    let mut names = document
+        .deserialize_map(Names)
+        .map_err(|error| unproven(error.to_string()))?;
+    match key_behind.map(key_text) {
+        Some(key) if names.pop().as_deref() != Some(key) => {
+            Err(unproven(format!("{key} does not follow a part")))
+        }
+        _ => Ok(names),
+    }
+}
+
+/// Collects the keys of a mapping, and reads its values.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Vec<String>, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = access.next_key::<Name>()? {
+            access.next_value::<serde::de::IgnoredAny>()?;
+            names.push(name.0);
+        }
+        Ok(names)
+    }
+}
+
 struct Check<'t, 's>(&'t Tree<'s>);
 
 impl<'de> DeserializeSeed<'de> for Check<'_, '_> {
@@ -229,17 +285,24 @@ impl<'de> DeserializeSeed<'de> for Check<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         match self.0 {
             Tree::Source(document, node) => Untouched(document, node).deserialize(reader),
-            Tree::List(_) | Tree::Value(Value::Array(_)) => reader.deserialize_seq(self),
-            Tree::Map(_) | Tree::Value(Value::Object(_)) => reader.deserialize_map(self),
-            Tree::Value(value) => {
-                let found = Value::deserialize(reader)?;
-                if found == *value {
-                    return Ok(());
-                }
-                Err(D::Error::custom(format!("{found} instead of {value}")))
-            }
+            Tree::List(items) if items.is_empty() => exactly(&Value::Array(Vec::new()), reader),
+            Tree::Map(fields) if fields.is_empty() => exactly(&Value::Object(Map::new()), reader),
+            Tree::Value(Value::Array(items)) if !items.is_empty() => reader.deserialize_seq(self),
+            Tree::Value(Value::Object(map)) if !map.is_empty() => reader.deserialize_map(self),
+            Tree::List(_) => reader.deserialize_seq(self),
+            Tree::Map(_) => reader.deserialize_map(self),
+            Tree::Value(value) => exactly(value, reader),
         }
     }
+}
+
+/// For scalars, and for empty collections: who asks for one of those gets it from null, too.
+fn exactly<'de, D: Deserializer<'de>>(value: &Value, reader: D) -> Result<(), D::Error> {
+    let found = Value::deserialize(reader)?;
+    if found == *value {
+        return Ok(());
+    }
+    Err(D::Error::custom(format!("{found} instead of {value}")))
 }
 
 impl<'de> Visitor<'de> for Check<'_, '_> {
@@ -291,6 +354,13 @@ impl<'de> DeserializeSeed<'de> for Untouched<'_> {
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         match &self.1.kind {
             NodeKind::Scalar(_) => reader.deserialize_str(self),
+            // With a tag of its own, such a collection is no value that can be compared.
+            NodeKind::Sequence(items) if items.is_empty() && self.1.tag().is_none() => {
+                exactly(&Value::Array(Vec::new()), reader)
+            }
+            NodeKind::Mapping(entries) if entries.is_empty() && self.1.tag().is_none() => {
+                exactly(&Value::Object(Map::new()), reader)
+            }
             NodeKind::Sequence(_) => reader.deserialize_seq(self),
             NodeKind::Mapping(_) => reader.deserialize_map(self),
             NodeKind::Alias { .. } => {
@@ -331,7 +401,7 @@ impl<'de> Visitor<'de> for Untouched<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         for entry in self.1.entries() {
-            let text = key_text(entry);
+            let text = content(entry);
             if access.next_key_seed(Key(text))?.is_none() {
                 return Err(A::Error::custom(format!("the key {text} is gone")));
             }

@@ -44,6 +44,13 @@ fn clear(node: &mut Node) {
     }
 }
 
+fn keys_behind<'t>(parts: &Parts<'t>) -> Vec<Option<&'t str>> {
+    let mut rest = parts.clone();
+    std::iter::from_fn(|| rest.next_place())
+        .map(|place| parts.key_behind(place))
+        .collect()
+}
+
 /// Reads a text both ways; tells how many parts it had.
 fn same(text: &str, size: usize) -> Option<usize> {
     let parts = Parts::cut(text, 0, size)?;
@@ -70,8 +77,7 @@ fn same(text: &str, size: usize) -> Option<usize> {
     assert_eq!(read, wanted, "{text:?}");
     let joined: String = all.iter().map(|part| part.document().text()).collect();
     assert_eq!(joined, text);
-    let keys = all.iter().map(|part| parts.key_behind(part));
-    let keys: Vec<Option<&str>> = keys.collect();
+    let keys = keys_behind(&parts);
     assert_eq!(keys.last(), Some(&None), "{text:?}");
     Some(keys.len())
 }
@@ -83,10 +89,7 @@ fn parts_begin_at_keys_of_the_root() {
     assert_eq!(same(text, 1), Some(5));
     assert_eq!(same(text, 20), Some(3));
     let parts = Parts::cut(text, 0, 1).unwrap();
-    let keys: Vec<_> = parts
-        .clone()
-        .map(|part| parts.key_behind(&part.unwrap()))
-        .collect();
+    let keys = keys_behind(&parts);
     let wanted = [Some("c"), Some("\"g h\""), Some("'k'"), Some("m"), None];
     assert_eq!(keys, wanted);
     let indented = "  a: 1\n  b:\n    c: 2\n  d: 3\n";
