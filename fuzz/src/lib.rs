@@ -1,6 +1,12 @@
 //! The pure rooms of `kubectl-gitops`, built from their own sources without what the rest of
 //! the program is linked with: with counters in everything that would take ten times as long.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the rest of the program is not here to use what it needs"
+)]
+
 extern crate self as kubectl_gitops;
 
 #[path = "../../src/image/mod.rs"]

@@ -203,6 +203,8 @@ impl<'t> Builder<'t> {
         } else if self.source.text.as_bytes().get(range.start) == Some(&b'-') {
             // The dash of an item that begins with this list is not the list's own.
             self.last = self.last.max(range.start);
+        } else if let Some(colon) = self.sign(b':', false) {
+            self.last = self.last.max(colon + 1);
         }
         self.frames.push(Frame {
             flow,
@@ -242,10 +244,11 @@ impl<'t> Builder<'t> {
                 ),
                 _ => (None, None),
             };
-            if let NodeKind::Mapping(_) = &kind
-                && let Some(first) = first
-            {
-                span.start = first.start();
+            match (&kind, first) {
+                (NodeKind::Mapping(_), Some(first)) => span.start = first.start(),
+                // A first item that is not written may be reported behind its blanks.
+                (_, Some(first)) => span.start = span.start.min(first.start()),
+                _ => {}
             }
             span.end = last.map_or(span.start, Node::end);
         }
@@ -365,17 +368,23 @@ impl<'t> Builder<'t> {
             Open::Sequence(_) if !frame.flow => b'-',
             _ => return reported,
         };
+        match self.sign(sign, frame.flow) {
+            Some(at) => at + 1,
+            // `{key}`: right behind the key, wherever its line ends.
+            None if sign == b':' => self.last,
+            None => reported.max(self.last),
+        }
+    }
+
+    /// Where a colon or dash stands, when that is what comes next. A key may begin with the
+    /// same character.
+    fn sign(&self, sign: u8, flow: bool) -> Option<usize> {
         let bytes = self.source.text.as_bytes();
         let at = skip_blank(bytes, self.last);
-        // A key may begin with the same character.
-        let alone = bytes.get(at + 1).is_none_or(|next| {
-            next.is_ascii_whitespace() || (frame.flow && b",[]{}".contains(next))
-        });
-        if bytes.get(at) == Some(&sign) && alone {
-            at + 1
-        } else {
-            reported.max(self.last)
-        }
+        let alone = bytes
+            .get(at + 1)
+            .is_none_or(|next| next.is_ascii_whitespace() || (flow && b",[]{}".contains(next)));
+        (bytes.get(at) == Some(&sign) && alone).then_some(at)
     }
 }
 

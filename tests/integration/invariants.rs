@@ -84,12 +84,12 @@ fn check_all(texts: impl Iterator<Item = Vec<u8>>, check: fn(&[u8])) {
         .collect();
     failed.sort_by_key(Vec::len);
     if let Some(shortest) = failed.first() {
-        println!(
-            "{} fail, the shortest is {:?}",
-            failed.len(),
-            String::from_utf8_lossy(shortest)
-        );
         check(shortest);
+        let text = String::from_utf8_lossy(shortest);
+        panic!(
+            "{} fail, this one only together with others: {text:?}",
+            failed.len()
+        );
     }
 }
 

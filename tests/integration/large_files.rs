@@ -72,10 +72,6 @@ fn a_bump_holds_less_than_ten_times_the_largest_file() {
     assert!(base > 1 << 20, "{base} bytes cannot be");
     let own = peak.saturating_sub(base);
     let times = own as f64 / large.len() as f64;
-    println!(
-        "{base} bytes for a small file, {peak} for {}: {times:.1} times",
-        large.len()
-    );
     assert!(
         times < 10.0,
         "{own} bytes more than for a small file: {times:.1} times its size"

@@ -14,12 +14,23 @@ pub fn yaml_parse(data: &[u8]) {
     for document in stream.documents() {
         let span = document.span();
         assert!(span.start <= span.end && span.end <= text.len());
-        if let Some(root) = document.root() {
+        // A key that is not written has no place that a parser would report.
+        if let Some(root) = document.root().filter(|root| has_keys(root)) {
             in_place(document, root);
         }
         let _ = document.value();
     }
     both_readers(text, &stream);
+}
+
+fn has_keys(node: &Node) -> bool {
+    let entries = node.entries().iter();
+    let mut nodes = entries.flat_map(|entry| [&entry.key, &entry.value]);
+    let written = node
+        .entries()
+        .iter()
+        .all(|entry| !entry.key.span.is_empty());
+    written && nodes.all(has_keys) && node.items().iter().all(has_keys)
 }
 
 /// Spans that are not within the text, cut characters, or do not hold what was read.

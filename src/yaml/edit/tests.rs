@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::parts::Parts;
 use super::super::{Path, Step, Stream, parse_values};
 use super::parts::in_parts;
+use super::proof::Tree;
 use super::{EditError, Editor, Wish, set_strings};
 
 fn path(text: &str) -> Path {
@@ -84,6 +85,20 @@ fn a_string_keeps_the_style_it_had() {
     assert_eq!(set("l:\n- a\n- b\n", "l[1]", "z"), "l:\n- a\n- z\n");
 }
 
+/// libyaml's port gives an empty collection to who asks for one where null stands.
+#[test]
+fn null_is_no_proof_of_an_empty_collection() {
+    let prove = |text: &str, value| super::proof::prove(text, &[Tree::Value(value)]);
+    assert!(prove("a: {}\nb: []\n", json!({"a": {}, "b": []})).is_ok());
+    assert!(prove("a:\n", json!({"a": {}})).is_err());
+    assert!(prove("a: # []\n", json!({"a": []})).is_err());
+    let old = Stream::parse("a: {}\nb: []\n").unwrap();
+    let tree = [Tree::of_document(&old.documents()[0]).unwrap()];
+    assert!(super::proof::prove("a: {}\nb: []\n", &tree).is_ok());
+    assert!(super::proof::prove("a:\nb: []\n", &tree).is_err());
+    assert!(super::proof::prove("a: {}\nb:\n", &tree).is_err());
+}
+
 #[test]
 fn an_item_that_is_not_written_stands_behind_its_own_dash() {
     assert_eq!(set("- -\n- b\n", "[0][0]", "c"), "- - c\n- b\n");
@@ -93,6 +108,15 @@ fn an_item_that_is_not_written_stands_behind_its_own_dash() {
     );
     assert_eq!(set("a:\n- -\n", "a[0][0]", "c"), "a:\n- - c\n");
     assert_eq!(set("a:\n-\n-\n", "a[1]", "c"), "a:\n-\n- c\n");
+    assert_eq!(set("a:\n- # b\n- c\n", "a[0]", "d"), "a:\n- d # b\n- c\n");
+    assert_eq!(set("a: # e\n-\n", "a[0]", "d"), "a: # e\n- d\n");
+    assert_eq!(set("a:\n- ", "a[0]", "d"), "a:\n- d ");
+    let stream = Stream::parse("a:\n-  ").unwrap();
+    let list = stream.documents()[0].root().unwrap().get("a").unwrap();
+    assert_eq!((list.span.start, list.span.end), (4, 4));
+    let stream = Stream::parse("a: {b :c\n}\n").unwrap();
+    let flow = stream.documents()[0].root().unwrap().get("a").unwrap();
+    assert_eq!(flow.entries()[0].value.span.start, 8);
     // Nor is a colon that the next key begins with.
     let stream = Stream::parse("? a\n:b: c\n").unwrap();
     let value = &stream.documents()[0].root().unwrap().entries()[0].value;
