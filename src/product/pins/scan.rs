@@ -44,7 +44,14 @@ impl Scanned {
             };
             // Other kinds of files say what they are, and the parts of an image at the top
             // belong together.
-            let marks = ["apiVersion", "kind", "sops", "repository", "tag", "imageTag"];
+            let marks = [
+                "apiVersion",
+                "kind",
+                "sops",
+                "repository",
+                "tag",
+                "imageTag",
+            ];
             if root
                 .entries()
                 .iter()
