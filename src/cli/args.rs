@@ -40,8 +40,8 @@ struct Arguments {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Repository options")]
 pub(super) struct GlobalArgs {
-    /// Work as if started in this folder
-    #[arg(short = 'C', long = "repo", value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
+    /// Work as if started in this folder, or on the repository at this address
+    #[arg(short = 'C', long = "repo", value_name = "DIR|URL", global = true, value_hint = ValueHint::DirPath)]
     pub(super) repo: Option<PathBuf>,
     /// The Git remote that holds the environments (default: origin, or the only one)
     #[arg(long, value_name = "REMOTE", global = true)]

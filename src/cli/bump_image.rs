@@ -3,6 +3,8 @@
 
 mod pick;
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::args::{OutputArgs, WriteArgs};
@@ -19,7 +21,7 @@ use crate::ops::bump_image::{
 };
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
-use crate::product::ComponentName;
+use crate::product::{ComponentName, RegistryEntry};
 use crate::registry::{CredentialSource, Fault, Registries, RegistryError, Settings};
 use crate::report::text::bump_image as text;
 use crate::report::{Format, count};
@@ -161,6 +163,7 @@ impl Sources {
             .work_tree()
             .unwrap_or_else(|| estate.git.git_dir());
         let settings = || {
+            layouts_are_there(estate, scene)?;
             let settings = args
                 .registries
                 .settings(context, (estate, scene), failure)?;
@@ -192,6 +195,30 @@ impl Sources {
         }
         Ok(answers)
     }
+}
+
+/// A registry may be a folder of the work tree, which a copy does not have.
+fn layouts_are_there(estate: &Estate, scene: &Scene) -> Result<(), Failure> {
+    let Some(url) = estate.git.copy_of() else {
+        return Ok(());
+    };
+    for (host, entry) in &scene.repository.registries {
+        let RegistryEntry::Layout(folder) = entry else {
+            continue;
+        };
+        let is_asked = scene
+            .pins
+            .iter()
+            .filter_map(|pin| pin.image())
+            .any(|image| image.host() == Some(host.as_str()));
+        if is_asked && Path::new(folder).is_relative() {
+            return Err(Failure::usage(format!(
+                "the registry {host} is the folder {folder} of the repository's work tree, and {url} is an address"
+            ))
+            .hint("git clone it, then go into the clone or name it with -C DIR"));
+        }
+    }
+    Ok(())
 }
 
 fn write(

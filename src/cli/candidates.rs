@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use clap_complete::engine::CompletionCandidate;
 use serde_json::Value;
 
-use super::context::{current_directory, variable};
+use super::context::{cache_folder, current_directory, variable};
 use crate::config::CONFIG_FILE;
-use crate::git::{Git, Remote, Selection};
+use crate::git::{Git, Remote, RepositoryUrl, Selection};
 use crate::product::{EnvironmentEntry, ProductTree, Repository};
 use crate::repo::{RepoPath, Snapshot};
 use crate::yaml;
@@ -20,6 +20,7 @@ use crate::yaml;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     folder: PathBuf,
+    url: Option<RepositoryUrl>,
     remote: Option<String>,
     kubeconfig: Option<PathBuf>,
     words: Vec<String>,
@@ -44,7 +45,10 @@ impl Facts {
             };
             let Some(value) = value else { continue };
             match name {
-                "-C" | "--repo" => facts.folder = facts.folder.join(value),
+                "-C" | "--repo" => match RepositoryUrl::read(&value) {
+                    Some(url) => facts.url = url.ok(),
+                    None => facts.folder = facts.folder.join(value),
+                },
                 "--remote" => facts.remote = Some(value),
                 "--kubeconfig" => facts.kubeconfig = Some(value.into()),
                 _ => {}
@@ -131,7 +135,10 @@ fn components(facts: &Facts) -> Option<Named> {
 }
 
 fn open(facts: &Facts) -> Option<(Git, Option<Remote>, Repository)> {
-    let git = Git::discover(&facts.folder).ok()?;
+    let git = match &facts.url {
+        Some(url) => Git::open_copy(url, &cache_folder()?, true).ok()?,
+        None => Git::discover(&facts.folder).ok()?,
+    };
     let remote = git.remote(facts.remote.as_deref()).ok()?;
     let path: RepoPath = CONFIG_FILE.parse().ok()?;
     let edited = git
@@ -144,7 +151,10 @@ fn open(facts: &Facts) -> Option<(Git, Option<Remote>, Repository)> {
                 Some(remote) => git.known_default_branch(remote).ok()??,
                 None => git.default_branch(None).ok()?,
             };
-            let commit = git.tip(remote.as_ref(), &branch).ok()??;
+            let commit = match facts.url {
+                Some(_) => git.remote_head().ok()??,
+                None => git.tip(remote.as_ref(), &branch).ok()??,
+            };
             let selection = Selection::under(vec![path.clone()], |_| true);
             let files: Snapshot = git.snapshot(&commit, &selection).ok()?;
             files.text(&path).ok()??.to_owned()

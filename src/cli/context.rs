@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args::GlobalArgs;
+use super::failure::{Failure, FailureKind};
 use super::ui::Ui;
+use crate::git::RepositoryUrl;
+use crate::ops::estate::CopyOf;
 
 /// One run of one command.
 pub(super) struct Context {
@@ -24,6 +27,10 @@ impl Context {
     /// `name` is the first word of the command line.
     pub(super) fn new(global: GlobalArgs, ui: Ui, name: OsString) -> Self {
         ui.set_verbosity(global.verbosity);
+        let word = global.repo.as_deref().and_then(Path::to_str);
+        if let Some(Ok(url)) = word.and_then(RepositoryUrl::read) {
+            ui.set_address(url.shown());
+        }
         Self {
             global,
             ui,
@@ -32,13 +39,46 @@ impl Context {
         }
     }
 
-    /// The folder to work in: `-C`, or the current one.
+    /// The folder to work in: the one that `-C` names, or the current one.
     pub(super) fn directory(&self) -> io::Result<PathBuf> {
         let current = current_directory();
         match (&self.global.repo, current) {
+            (Some(repo), current) if is_address(repo) => current,
             (Some(folder), Ok(current)) => Ok(current.join(folder)),
             (Some(folder), Err(_)) if folder.is_absolute() => Ok(folder.clone()),
             (_, current) => current,
+        }
+    }
+
+    /// The repository that `--repo` names by its address, if it does.
+    pub(super) fn copy_of(&self) -> Result<Option<CopyOf>, Failure> {
+        let word = self.global.repo.as_deref().and_then(Path::to_str);
+        let Some(url) = word.and_then(RepositoryUrl::read) else {
+            return Ok(None);
+        };
+        let url = url.map_err(|error| Failure::new(FailureKind::Usage, error))?;
+        if self.global.remote.is_some() {
+            return Err(Failure::usage(
+                "--remote names a remote of a clone, and --repo an address",
+            )
+            .hint("give one of the two"));
+        }
+        let cache = cache_folder().ok_or_else(|| {
+            Failure::usage(format!("there is no folder for a copy of {url}"))
+                .hint("name one: KUBECTL_GITOPS_CACHE_DIR=/path")
+        })?;
+        Ok(Some(CopyOf { url, cache }))
+    }
+
+    /// Refuses what only a clone of one's own can do.
+    pub(super) fn require_clone(&self, what: &str) -> Result<(), Failure> {
+        match self.copy_of()? {
+            None => Ok(()),
+            Some(copy) => Err(Failure::usage(format!(
+                "{what} needs a clone of your own, and {} is an address",
+                copy.url
+            ))
+            .hint("git clone it, then go into the clone or name it with -C DIR")),
         }
     }
 
@@ -70,6 +110,33 @@ impl Context {
     pub(super) fn elapsed(&self) -> std::time::Duration {
         self.started.elapsed()
     }
+}
+
+/// Whether `--repo` names an address, right or wrong, and no folder.
+fn is_address(repo: &Path) -> bool {
+    repo.to_str().and_then(RepositoryUrl::read).is_some()
+}
+
+/// Where this tool keeps what it can have again at any time.
+pub(super) fn cache_folder() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+    };
+    if let Some(own) = folder("KUBECTL_GITOPS_CACHE_DIR") {
+        return Some(own);
+    }
+    let usual = folder("XDG_CACHE_HOME").or_else(|| {
+        if cfg!(windows) {
+            folder("LOCALAPPDATA")
+        } else if cfg!(target_os = "macos") {
+            folder("HOME").map(|home| home.join("Library/Caches"))
+        } else {
+            folder("HOME").map(|home| home.join(".cache"))
+        }
+    });
+    usual.map(|folder| folder.join("kubectl-gitops"))
 }
 
 /// An environment variable that is set to something.

@@ -67,6 +67,7 @@ enum LayoutWord {
 const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    context.require_clone("init")?;
     let dir = context.directory().map_err(|error| {
         let error = anyhow::Error::new(error).context("the current folder cannot be found");
         Failure::new(FailureKind::Usage, error)
@@ -76,8 +77,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         remote: context.global.remote.clone(),
         offline: context.global.offline,
         writing: true,
-        config: None,
         interactive: context.ui.is_interactive(),
+        ..OpenOptions::default()
     };
     let waiting = context.ui.waiting("looking at the repository");
     let ground = survey(&options).map_err(|error| failure(error, context))?;

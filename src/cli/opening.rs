@@ -4,7 +4,7 @@
 use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use crate::config::Origin;
-use crate::git::GitError;
+use crate::git::{GitError, Listener, Notice};
 use crate::ops::estate::{Estate, EstateError, OpenOptions};
 use crate::product::EnvironmentName;
 use crate::report::ago;
@@ -32,9 +32,12 @@ pub(super) fn try_open(
         let error = anyhow::Error::new(error).context("the current folder cannot be found");
         Failure::new(FailureKind::Usage, error)
     })?;
+    let copy_of = context.copy_of()?;
     let waiting = context.ui.waiting("asking the remote");
     let options = OpenOptions {
         dir,
+        copy_of,
+        listener: listener(context),
         remote: context.global.remote.clone(),
         offline: context.global.offline,
         writing,
@@ -53,7 +56,7 @@ pub(super) fn try_open(
             |since| ago(since, context.now()),
         );
         if let Some(problem) = &stale.problem {
-            let remote = estate.remote.as_ref().map_or("the remote", |it| it.name());
+            let remote = estate.remote.as_ref().map_or("the remote", |it| it.shown());
             context.ui.warn(&format!(
                 "{remote} could not be reached; this is what was last fetched, {since}\n  {}",
                 problem.replace('\n', "\n  ")
@@ -71,12 +74,30 @@ pub(super) fn try_open(
     }
     // A courtesy only: what it would fail on, the command fails on as well.
     for branch in estate.ahead().unwrap_or_default() {
-        let remote = estate.remote.as_ref().map_or("the remote", |it| it.name());
+        let remote = estate.remote.as_ref().map_or("the remote", |it| it.shown());
         context.ui.note(&format!(
             "your local {branch} has commits that {remote} does not have; they are left out"
         ));
     }
     Ok(Ok(estate))
+}
+
+/// Says on standard error what Git does beside what it was asked for.
+fn listener(context: &Context) -> Listener {
+    let tell = context.ui.teller();
+    Listener::new(move |notice| match notice {
+        Notice::Deepening { remote, commits } => tell(&format!(
+            "the answer lies further back: fetching {commits} more commits from {remote}"
+        )),
+        Notice::WholeHistory { remote } => tell(&format!(
+            "{remote} gives no shallow copies: fetching all of its history, once"
+        )),
+        Notice::CopyMadeAnew { of } => {
+            tell(&format!(
+                "the local copy of {of} was damaged: making a new one"
+            ));
+        }
+    })
 }
 
 /// The name of an environment, as typed.
@@ -131,6 +152,17 @@ pub(super) fn git_failure(error: GitError) -> Failure {
             FailureKind::Unreachable,
             "nothing was written; look at what was last fetched with --offline",
         ),
+        GitError::DamagedCopy { .. } => (
+            FailureKind::Unreachable,
+            "run it again: another copy is made",
+        ),
+        GitError::HistoryCut => (
+            FailureKind::Usage,
+            "use a clone that has all of it: git fetch --unshallow",
+        ),
+        GitError::NeverFetched { .. } => {
+            (FailureKind::Unreachable, "run it once without --offline")
+        }
         GitError::OutcomeUnknown { .. } => (
             FailureKind::Unreachable,
             "run the same command again: it finds out, and does nothing twice",
@@ -139,7 +171,7 @@ pub(super) fn git_failure(error: GitError) -> Failure {
             FailureKind::Unreachable,
             "nothing was written; run it again",
         ),
-        GitError::MissingObject { .. } | GitError::HistoryCut => (
+        GitError::MissingObject { .. } => (
             FailureKind::Usage,
             "fetch more of it: git fetch --unshallow, or --refetch in a partial clone",
         ),

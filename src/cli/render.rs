@@ -51,6 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let name = environment(&args.environment)?;
     let only = only(args)?;
     if args.work_tree {
+        context.require_clone("--work-tree")?;
         let estate = open(context)?;
         let plan = plan_work_tree(&estate, &name, &only).map_err(failure)?;
         return match args.write {

@@ -55,6 +55,8 @@ pub(super) struct Ui {
     shows_progress: bool,
     verbosity: Cell<u8>,
     lost: RefCell<Option<io::Error>>,
+    /// The repository's address, where that is how it was named.
+    address: RefCell<Option<String>>,
 }
 
 impl Ui {
@@ -78,6 +80,7 @@ impl Ui {
             shows_progress: err && !console::is_dumb() && variable("CI").is_none(),
             verbosity: Cell::new(0),
             lost: RefCell::new(None),
+            address: RefCell::new(None),
         }
     }
 
@@ -153,6 +156,18 @@ impl Ui {
         self.say(&report::clean_lines(text));
     }
 
+    /// A voice for remarks that come up while something is waited for, from any
+    /// thread.
+    pub(super) fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        |text| {
+            let text = report::clean_lines(text).into_owned();
+            waiting::beside(|| {
+                // Nobody can be told that standard error is gone.
+                let _ = writeln!(io::stderr().lock(), "{text}");
+            });
+        }
+    }
+
     /// Says on standard error what deserves a look.
     pub(super) fn warn(&self, text: &str) {
         let label = self.err.paint(Tone::Warning, "warning:");
@@ -162,7 +177,24 @@ impl Ui {
     /// Says on standard error what to type next; commands in `text` begin with
     /// `kubectl gitops` and are spelled as the person typed them.
     pub(super) fn hint(&self, text: &str) {
-        self.note(&self.program.spell(text));
+        self.note(&self.spell(text));
+    }
+
+    /// Commands for `kubectl gitops` as the person would type them here.
+    fn spell(&self, text: &str) -> String {
+        let text = match self.address.borrow().as_ref() {
+            // What is said of `init` is about a clone.
+            Some(url) => text
+                .replace("kubectl gitops ", &format!("kubectl gitops --repo {url} "))
+                .replace(&format!("--repo {url} init"), "init"),
+            None => text.to_owned(),
+        };
+        self.program.spell(&text)
+    }
+
+    /// Commands are spelled for the repository at this address from now on.
+    pub(super) fn set_address(&self, url: &str) {
+        *self.address.borrow_mut() = Some(url.to_owned());
     }
 
     /// Says something on standard error when `-v` asks for that much.
@@ -299,7 +331,7 @@ impl Ui {
             Ok(Exit::No) => 1,
             Err(mut failure) => {
                 for hint in &mut failure.hints {
-                    *hint = self.program.spell(hint);
+                    *hint = self.spell(hint);
                 }
                 if failure.kind != FailureKind::Interrupted {
                     self.say(failure.text(&self.err).trim_end());

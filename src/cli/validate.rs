@@ -109,6 +109,9 @@ enum Target {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if args.work_tree {
+        context.require_clone("--work-tree")?;
+    }
     let mut reader = Reader {
         args,
         context,
@@ -235,7 +238,9 @@ impl Reader<'_> {
                 self.estate = Some(estate);
                 Ok(targets)
             }
-            Err(error) if is_undescribed(&error) => Ok(vec![Target::Path(self.directory()?)]),
+            Err(error) if is_undescribed(&error) && self.context.copy_of()?.is_none() => {
+                Ok(vec![Target::Path(self.directory()?)])
+            }
             Err(error) => Err(opening::estate_failure(error)),
         }
     }

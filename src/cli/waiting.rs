@@ -56,6 +56,14 @@ pub(super) fn observer() -> Observer {
     })
 }
 
+/// Says something above the line, if there is one.
+pub(super) fn beside(say: impl FnOnce()) {
+    match shown().as_ref() {
+        Some(line) => line.suspend(say),
+        None => say(),
+    }
+}
+
 /// Removes the line, if there is one, for whatever is to be said instead.
 pub(super) fn clear() -> bool {
     shown().take().map(|line| line.finish_and_clear()).is_some()

@@ -33,6 +33,9 @@ pub(super) fn write<E>(
     first: Planned,
     again: Again<'_, E>,
 ) -> Result<Option<Published>, Failure> {
+    if args.no_push {
+        context.require_clone("--no-push")?;
+    }
     let branches: Vec<String> = first
         .changes
         .updates
@@ -44,7 +47,7 @@ pub(super) fn write<E>(
         (Some(remote), true) => format!(
             "write this to {} and push to {}?",
             branches.join(", "),
-            remote.name()
+            remote.shown()
         ),
         _ => format!("write this to {}?", branches.join(", ")),
     };

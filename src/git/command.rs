@@ -5,9 +5,10 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::masking::presentable;
+use super::url::Login;
 use super::{Git, GitError};
 
 /// Variables that would point the program at another repository than ours,
@@ -23,6 +24,9 @@ const FOREIGN: [&str; 9] = [
     "GIT_PREFIX",
     "GIT_QUARANTINE_PATH",
 ];
+
+/// The variable in which a login is handed over.
+const LOGIN: &str = "KUBECTL_GITOPS_LOGIN";
 
 /// What the program left behind.
 #[derive(Debug)]
@@ -48,6 +52,21 @@ pub(super) struct Call {
     input: Option<Vec<u8>>,
 }
 
+/// A call that was started.
+pub(super) struct Running(Child);
+
+impl Running {
+    /// Waits for its end, whatever the end is.
+    pub(super) fn finish(self) -> Result<Output, GitError> {
+        let output = self.0.wait_with_output().map_err(GitError::NoProgram)?;
+        Ok(Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: presentable(&String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+}
+
 impl Call {
     pub(super) fn args<I>(mut self, args: I) -> Self
     where
@@ -69,7 +88,12 @@ impl Call {
     }
 
     /// Runs it to its end, whatever the end is.
-    pub(super) fn run(mut self) -> Result<Output, GitError> {
+    pub(super) fn run(self) -> Result<Output, GitError> {
+        self.start()?.finish()
+    }
+
+    /// Starts it; it runs beside what is done next.
+    pub(super) fn start(mut self) -> Result<Running, GitError> {
         let stdin = match self.input {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
@@ -85,12 +109,7 @@ impl Call {
             // A program that ends early closes the pipe; its exit code tells.
             let _ = pipe.write_all(&bytes);
         }
-        let output = child.wait_with_output().map_err(GitError::NoProgram)?;
-        Ok(Output {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: presentable(&String::from_utf8_lossy(&output.stderr)),
-        })
+        Ok(Running(child))
     }
 
     /// Runs it; anything but success is an error with its messages.
@@ -109,6 +128,20 @@ impl Call {
 }
 
 impl Git {
+    /// Hands over the login that came with a copy's address: in the program's
+    /// environment, for that host only, and nowhere else.
+    fn log_in_with(&self, command: &mut Command) {
+        let Some(url) = self.copy_of() else { return };
+        let host = url.host();
+        let (setting, value) = match url.login() {
+            Some(Login::Header(header)) => (format!("http.{host}.extraHeader"), header),
+            Some(Login::User(user)) => (format!("credential.{host}.username"), user),
+            None => return,
+        };
+        command.env(LOGIN, value);
+        command.arg(format!("--config-env={setting}={LOGIN}"));
+    }
+
     /// A call of `git <name>` on this repository.
     pub(super) fn call(&self, name: &str) -> Call {
         self.call_with(&[], name)
@@ -160,7 +193,9 @@ impl Git {
         if !self.interactive() {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
-        command.current_dir(folder).args(options).arg(name);
+        command.current_dir(folder).args(options);
+        self.log_in_with(&mut command);
+        command.arg(name);
         Call {
             command,
             name: name.to_owned(),

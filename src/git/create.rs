@@ -40,7 +40,10 @@ impl Git {
     }
 }
 
-fn configure(repo: &git2::Repository, settings: &[(&str, &str)]) -> Result<(), GitError> {
+pub(super) fn configure(
+    repo: &git2::Repository,
+    settings: &[(&str, &str)],
+) -> Result<(), GitError> {
     let mut config = repo.config()?.open_level(git2::ConfigLevel::Local)?;
     for (name, value) in settings {
         config.set_str(name, value)?;

@@ -146,6 +146,20 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
+    /// The copy of a repository that was named by its URL was never fetched.
+    #[error("nothing of {url} was fetched yet")]
+    NeverFetched {
+        /// The repository.
+        url: String,
+    },
+    /// Something of the copy of a repository that was named by its URL cannot be read.
+    #[error("the local copy of {url} is damaged: {message}")]
+    DamagedCopy {
+        /// The repository.
+        url: String,
+        /// What cannot be read.
+        message: String,
+    },
     /// The connection was lost during a push and the remote does not answer.
     #[error(
         "the push to {remote} ended without a verdict and {remote} does not answer; \

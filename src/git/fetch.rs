@@ -2,9 +2,12 @@
 //! and where its references stand. Everything runs through the `git` program;
 //! it writes remote-tracking references and objects and nothing else.
 
+use std::time::Duration;
+
+use super::copy::Access;
 use super::open::branch_name;
-use super::{Git, GitError, Remote};
-use crate::repo::{BranchName, CommitId};
+use super::{Git, GitError, Notice, Remote, pause};
+use crate::repo::{BranchName, CommitId, ObjectFormat};
 
 /// The quiet, narrow fetch: no tags, no `FETCH_HEAD`, no submodules, and no
 /// maintenance that would make the user wait.
@@ -17,31 +20,116 @@ const NARROW: [&str; 6] = [
     "--prune",
 ];
 
+/// The branches that hold environments and `gitops.yaml` where people name them
+/// as `init` does: tried before the names are known.
+const LIKELY: [&str; 4] = [
+    "+HEA*D:refs/kubectl-gitops/HEA*D",
+    "+refs/heads/mai*n:refs/remotes/origin/mai*n",
+    "+refs/heads/maste*r:refs/remotes/origin/maste*r",
+    "+refs/heads/env/*:refs/remotes/origin/env/*",
+];
+
+/// Where a copy keeps what the remote's `HEAD` points at.
+pub(super) const REMOTE_HEAD: &str = "refs/kubectl-gitops/HEAD";
+
+/// How often a fetch is tried that meets locks of Git's own, and the pause between.
+const TRIES: u32 = 12;
+const PAUSE: Duration = Duration::from_millis(120);
+
 impl Git {
     /// Brings the remote-tracking references of these branches up to date, in
     /// one round trip. A branch that the remote does not have is no error: its
     /// tracking reference goes away. In a shallow clone a branch that was
     /// never fetched comes with its newest commit only.
     pub fn fetch(&self, remote: &Remote, branches: &[BranchName]) -> Result<(), GitError> {
-        let mut known = Vec::new();
-        let mut new = Vec::new();
+        let (mut known, mut new) = self.refspecs(remote, branches)?;
+        if self.copied().is_some() {
+            let first = self.cuts() && self.remote_head()?.is_none();
+            let list = if first { &mut new } else { &mut known };
+            list.push(LIKELY[0].to_owned());
+        }
+        self.fetch_both(remote, &known, &new)
+    }
+
+    /// The same for branches that turn out to be needed as well, right after.
+    pub fn fetch_also(&self, remote: &Remote, branches: &[BranchName]) -> Result<(), GitError> {
+        let (known, new) = self.refspecs(remote, branches)?;
+        self.fetch_both(remote, &known, &new)
+    }
+
+    /// Those of the branches that come with what happened since, and those that
+    /// come with their newest commit only.
+    fn refspecs(
+        &self,
+        remote: &Remote,
+        branches: &[BranchName],
+    ) -> Result<(Vec<String>, Vec<String>), GitError> {
+        let (mut known, mut new) = (Vec::new(), Vec::new());
         for branch in branches {
-            let cut = self.is_shallow() && self.tip(Some(remote), branch)?.is_none();
+            let cut = self.cuts() && self.tip(Some(remote), branch)?.is_none();
             let list = if cut { &mut new } else { &mut known };
             list.push(refspec(remote, branch));
+        }
+        Ok((known, new))
+    }
+
+    /// The first fetch into a copy: what is likely to be needed, in one round trip.
+    pub fn fetch_likely(&self, remote: &Remote) -> Result<(), GitError> {
+        self.fetch_both(remote, &[], &LIKELY.map(str::to_owned))
+    }
+
+    /// Whether branches come with their newest commit only.
+    fn cuts(&self) -> bool {
+        self.is_shallow() || self.copied().is_some() && !self.is_whole()
+    }
+
+    fn fetch_both(
+        &self,
+        remote: &Remote,
+        known: &[String],
+        new: &[String],
+    ) -> Result<(), GitError> {
+        let wanted = [known, new].concat();
+        let access = self.turn(&wanted)?;
+        if matches!(access, Access::Done) {
+            return Ok(());
         }
         // «--depth» also cuts what is already here, so it is given only for
         // branches of which nothing is here.
         if !known.is_empty() {
-            self.fetch_refs(remote, &[], &known)?;
+            self.fetch_refs(remote, &[], known)?;
         }
         if !new.is_empty() {
-            self.fetch_refs(remote, &["--depth=1"], &new)?;
+            self.fetch_new(remote, new)?;
+        }
+        if let Access::Turn(turn) = access {
+            turn.finish(&wanted);
         }
         // Only for saying how old the last known state is; a repository that
         // may not be written to is asked all the same.
         let _ = std::fs::write(self.stamp(remote), "");
         Ok(())
+    }
+
+    /// The newest commits of these; from a remote that knows no shallow
+    /// repositories, all that led to them.
+    fn fetch_new(&self, remote: &Remote, refspecs: &[String]) -> Result<(), GitError> {
+        if self.is_whole() {
+            return self.fetch_refs(remote, &[], refspecs);
+        }
+        match self.fetch_refs(remote, &["--depth=1"], refspecs) {
+            Err(GitError::Unreachable { message, .. })
+                if message.contains("shallow") && !is_held_up(&message) =>
+            {
+                self.tell(&Notice::WholeHistory {
+                    remote: remote.shown().to_owned(),
+                });
+                self.fetch_refs(remote, &[], refspecs)?;
+                self.note_whole();
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// A file whose time says when this remote was last asked.
@@ -66,24 +154,32 @@ impl Git {
             .max()
     }
 
-    fn fetch_refs(
+    pub(super) fn fetch_refs(
         &self,
         remote: &Remote,
         options: &[&str],
         refspecs: &[String],
     ) -> Result<(), GitError> {
-        let output = self
-            .call("fetch")
-            .args(NARROW)
-            .args(options)
-            .args(["--", remote.name()])
-            .args(refspecs)
-            .run()?;
-        if output.ok() {
-            Ok(())
-        } else {
-            Err(unreachable(remote, output.stderr))
+        for turn in 1.. {
+            let output = self
+                .call("fetch")
+                .args(NARROW)
+                .args(options)
+                .args(["--", remote.name()])
+                .args(refspecs)
+                .run()?;
+            // With a depth, Git ends like this where none of the names is there.
+            let nothing = output.code == Some(1) && output.stderr.is_empty();
+            if output.ok() || nothing && !options.is_empty() {
+                break;
+            }
+            // Another run may be pushing from here.
+            if turn == TRIES || !is_held_up(&output.stderr) {
+                return Err(unreachable(remote, output.stderr));
+            }
+            pause(PAUSE);
         }
+        Ok(())
     }
 
     /// Brings objects that a partial clone left out, in one round trip.
@@ -128,6 +224,17 @@ impl Git {
         Ok(None)
     }
 
+    /// The hash function of the remote's ids; `None` while it has no commit.
+    pub(super) fn ask_format(&self, remote: &Remote) -> Result<Option<ObjectFormat>, GitError> {
+        let answer = self.ls_remote(remote, &[], &[])?;
+        let id = answer.split('\t').next().map(str::trim);
+        Ok(match id.map(str::len) {
+            Some(64) => Some(ObjectFormat::Sha256),
+            Some(40) => Some(ObjectFormat::Sha1),
+            _ => None,
+        })
+    }
+
     pub(super) fn ask_default_branch(&self, remote: &Remote) -> Result<BranchName, GitError> {
         let answer = self.ls_remote(remote, &["--symref"], &["HEAD".to_owned()])?;
         answer
@@ -135,7 +242,7 @@ impl Git {
             .filter_map(|line| line.strip_prefix("ref: refs/heads/"))
             .find_map(|line| line.strip_suffix("\tHEAD"))
             .ok_or_else(|| GitError::NoDefaultBranch {
-                remote: remote.name().to_owned(),
+                remote: remote.shown().to_owned(),
             })
             .and_then(branch_name)
             .inspect(|branch| {
@@ -201,9 +308,35 @@ impl Git {
 
 pub(super) fn unreachable(remote: &Remote, message: String) -> GitError {
     GitError::Unreachable {
-        remote: remote.name().to_owned(),
+        remote: remote.shown().to_owned(),
         message,
     }
+}
+
+/// Whether Git met another run of itself in the same repository.
+fn is_held_up(message: &str) -> bool {
+    [
+        "cannot lock ref",
+        ".lock': File exists",
+        "shallow file has changed",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}
+
+/// Whether Git's message leaves no doubt that it is the remote, or the way to
+/// it, that refuses. Only saves asking it again.
+pub(super) fn is_refusal(message: &str) -> bool {
+    [
+        "unable to access",
+        "Authentication failed",
+        "could not read Username",
+        "could not read Password",
+        "Could not read from remote repository",
+        "does not appear to be a git repository",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
 }
 
 /// A refspec with a pattern that only this branch fits in practice: a pattern

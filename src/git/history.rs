@@ -27,16 +27,39 @@ impl Git {
 
     /// The commits from here along first parents, newest first.
     pub fn log(&self, from: &CommitId, limit: Option<usize>) -> Result<Vec<CommitInfo>, GitError> {
-        let mut commits = Vec::new();
-        let mut next = Some(self.find_commit(from)?);
-        while let Some(commit) = next {
-            if limit.is_some_and(|limit| commits.len() >= limit) {
-                break;
+        let fresh = self.renewed()?;
+        let repo = fresh.as_ref().unwrap_or(self.libgit2());
+        Ok(self.log_in(repo, from, limit)?.0)
+    }
+
+    /// The same; a shallow repository asks for more history until there are as
+    /// many as wanted.
+    pub fn log_far(&self, from: &CommitId, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
+        loop {
+            let (commits, cut) = self.log_in(&self.fresh()?, from, Some(limit))?;
+            if !cut || !self.deepen(&[from])? {
+                return Ok(commits);
             }
-            commits.push(info(&commit)?);
-            next = self.first_parent(&commit)?;
         }
-        Ok(commits)
+    }
+
+    /// And whether there were fewer because a shallow repository ends there.
+    fn log_in(
+        &self,
+        repo: &git2::Repository,
+        from: &CommitId,
+        limit: Option<usize>,
+    ) -> Result<(Vec<CommitInfo>, bool), GitError> {
+        let mut commits = Vec::new();
+        let mut commit = found_in(repo, from)?;
+        while limit.is_none_or(|limit| commits.len() < limit) {
+            commits.push(info(&commit)?);
+            match self.first_parent(&commit)? {
+                Some(parent) => commit = parent,
+                None => return Ok((commits, !named_parents(&commit).is_empty())),
+            }
+        }
+        Ok((commits, false))
     }
 
     /// Whether this commit has parents that are not in this clone, because
@@ -68,36 +91,64 @@ impl Git {
     }
 
     /// Hands over, newest first, the commits that changed this path (a file
-    /// or a folder) against their first parent, until told to stop.
+    /// or a folder) against their first parent, until told to stop. Where a
+    /// shallow repository's history ends, the remote is asked for more of it.
     pub fn visit_history(
         &self,
         from: &CommitId,
         path: &RepoPath,
         visit: &mut dyn FnMut(FileVersion) -> bool,
     ) -> Result<(), GitError> {
-        let mut commit = self.find_commit(from)?;
-        let mut chain = self.chain(commit.tree_id(), path, &[])?;
+        let mut at = from.clone();
+        let mut deeper = self.is_shallow();
+        loop {
+            let fresh = self.renewed()?;
+            let repo = fresh.as_ref().unwrap_or(self.libgit2());
+            match self.walk(repo, (&at, path), deeper, visit)? {
+                None => return Ok(()),
+                Some(end) => {
+                    deeper = self.deepen(&[from])?;
+                    at = end;
+                }
+            }
+        }
+    }
+
+    /// Walks until told to stop, or to the beginning; or, when `deeper`, to the
+    /// commit at which a shallow repository ends, which is not visited.
+    fn walk(
+        &self,
+        repo: &git2::Repository,
+        (from, path): (&CommitId, &RepoPath),
+        deeper: bool,
+        visit: &mut dyn FnMut(FileVersion) -> bool,
+    ) -> Result<Option<CommitId>, GitError> {
+        let mut commit = found_in(repo, from)?;
+        let mut chain = self.chain(&commit, path, &[])?;
         loop {
             let parent = self.first_parent(&commit)?;
+            let cut = parent.is_none() && !named_parents(&commit).is_empty();
+            if cut && deeper {
+                return commit_id(commit.id()).map(Some);
+            }
             let below = match &parent {
-                Some(parent) => self.chain(parent.tree_id(), path, &chain)?,
+                Some(parent) => self.chain(parent, path, &chain)?,
                 None => Vec::new(),
             };
             let (ours, theirs) = (leaf(&chain, path), leaf(&below, path));
             if ours != theirs {
-                let commit = info(&commit)?;
                 let version = FileVersion {
-                    at_boundary: parent.is_none() && !commit.parents.is_empty(),
+                    at_boundary: cut,
                     blob: ours.map(blob_id_of).transpose()?,
-                    commit,
+                    commit: info(&commit)?,
                 };
                 if !visit(version) {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             match parent {
                 Some(parent) => (commit, chain) = (parent, below),
-                None => return Ok(()),
+                None => return Ok(None),
             }
         }
     }
@@ -122,7 +173,22 @@ impl Git {
     /// The ids from the root tree down to the path, as far as they exist. Ids
     /// that `newer` has at the same depth lead to the same things, and are
     /// not looked up again.
-    fn chain(&self, tree: Oid, path: &RepoPath, newer: &[Oid]) -> Result<Vec<Oid>, GitError> {
+    fn chain(
+        &self,
+        commit: &git2::Commit<'_>,
+        path: &RepoPath,
+        newer: &[Oid],
+    ) -> Result<Vec<Oid>, GitError> {
+        match self.chain_in(commit.tree_id(), path, newer) {
+            Err(GitError::MissingObject { .. }) if self.is_partial() => {
+                self.fetch_trees_from(commit)?;
+                self.chain_in(commit.tree_id(), path, newer)
+            }
+            chain => chain,
+        }
+    }
+
+    fn chain_in(&self, tree: Oid, path: &RepoPath, newer: &[Oid]) -> Result<Vec<Oid>, GitError> {
         let mut chain = vec![tree];
         if newer.first() == Some(&tree) {
             return Ok(newer.to_vec());
@@ -152,33 +218,6 @@ impl Git {
         Ok(chain)
     }
 
-    /// The commit that two histories have in common, if they have one.
-    /// [`GitError::HistoryCut`] when a shallow clone cannot tell.
-    pub fn merge_base(
-        &self,
-        one: &CommitId,
-        other: &CommitId,
-    ) -> Result<Option<CommitId>, GitError> {
-        let (one, other) = (object_id(one.as_str())?, object_id(other.as_str())?);
-        match self.fresh()?.merge_base(one, other) {
-            Ok(base) => commit_id(base).map(Some),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => {
-                if self.is_shallow() {
-                    Err(GitError::HistoryCut)
-                } else {
-                    Ok(None)
-                }
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The repository opened anew. The library reads a shallow clone's boundary
-    /// once, and a fetch may have moved it since.
-    fn fresh(&self) -> Result<git2::Repository, GitError> {
-        Ok(git2::Repository::open(self.git_dir())?)
-    }
-
     /// Whether `old` is `new` or one of its ancestors. `false` as well where
     /// a shallow clone cannot tell.
     pub fn contains(&self, new: &CommitId, old: &CommitId) -> Result<bool, GitError> {
@@ -197,16 +236,28 @@ fn leaf(chain: &[Oid], path: &RepoPath) -> Option<Oid> {
     chain.get(path.segments().count()).copied()
 }
 
-fn info(commit: &git2::Commit<'_>) -> Result<CommitInfo, GitError> {
-    // At the boundary of a shallow clone the library hides the parents; the
-    // commit's own text still names them.
+fn found_in<'a>(repo: &'a git2::Repository, id: &CommitId) -> Result<git2::Commit<'a>, GitError> {
+    repo.find_commit(object_id(id.as_str())?)
+        .map_err(|error| match error.code() {
+            git2::ErrorCode::NotFound => GitError::MissingObject { id: id.to_string() },
+            _ => error.into(),
+        })
+}
+
+/// The parents that a commit's own text names. At the boundary of a shallow clone
+/// the library hides them.
+pub(super) fn named_parents(commit: &git2::Commit<'_>) -> Vec<CommitId> {
     let header = String::from_utf8_lossy(commit.raw_header_bytes()).into_owned();
-    let parents = header
+    header
         .lines()
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.strip_prefix("parent "))
         .filter_map(|id| id.parse().ok())
-        .collect();
+        .collect()
+}
+
+fn info(commit: &git2::Commit<'_>) -> Result<CommitInfo, GitError> {
+    let parents = named_parents(commit);
     let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
     Ok(CommitInfo {
         id: commit_id(commit.id())?,

@@ -2,47 +2,84 @@
 //! and `GIT_AUTHOR_*`/`GIT_COMMITTER_*`, dates included. libgit2 ignores half
 //! of these, so it is not asked.
 
+use super::command::{Call, Running};
 use super::{Git, GitError};
 use crate::repo::Signature;
+
+/// What makes a commit this user's, being asked for while something else is done.
+pub struct AskedIdentity {
+    author: Result<Running, GitError>,
+    committer: Result<Running, GitError>,
+    signs: Result<Running, GitError>,
+}
 
 impl Git {
     /// The author and the committer of a commit made now.
     pub fn identity(&self) -> Result<(Signature, Signature), GitError> {
-        Ok((
-            self.ident("GIT_AUTHOR_IDENT")?,
-            self.ident("GIT_COMMITTER_IDENT")?,
-        ))
+        self.ask_identity().answer(self)
     }
 
-    fn ident(&self, name: &str) -> Result<Signature, GitError> {
-        let output = self.call("var").args([name]).run()?;
-        if !output.ok() {
-            return Err(GitError::NoIdentity {
-                message: output.stderr,
-            });
+    /// Begins to ask for them, and whether commits are signed.
+    pub fn ask_identity(&self) -> AskedIdentity {
+        AskedIdentity {
+            author: self.call("var").args(["GIT_AUTHOR_IDENT"]).start(),
+            committer: self.call("var").args(["GIT_COMMITTER_IDENT"]).start(),
+            signs: self.setting("commit.gpgsign").start(),
         }
-        output
-            .stdout
-            .trim_end()
-            .parse()
-            .map_err(|error| GitError::NoIdentity {
-                message: format!("{error}"),
-            })
     }
 
-    /// A setting of the user's that is on or off, as the program reads it.
-    pub(super) fn setting(&self, name: &str) -> Result<bool, GitError> {
-        let answer = self
-            .call("config")
-            .args(["--type=bool", "--get", name])
-            .run()?;
-        match answer.code {
-            Some(0) => Ok(answer.stdout.trim() == "true"),
-            Some(1) => Ok(false),
-            _ => Err(GitError::Program {
-                command: format!("config {name}"),
-                message: answer.stderr,
-            }),
+    /// Whether commits are signed, as the program reads the user's settings.
+    pub(super) fn signs_commits(&self) -> Result<bool, GitError> {
+        match self.signs.get() {
+            Some(known) => Ok(*known),
+            None => is_on(self.setting("commit.gpgsign").start()?),
         }
+    }
+
+    /// A setting of the user's that is on or off.
+    fn setting(&self, name: &str) -> Call {
+        self.call("config").args(["--type=bool", "--get", name])
+    }
+}
+
+impl AskedIdentity {
+    /// The author and the committer.
+    ///
+    /// # Errors
+    /// Git does not know who the user is.
+    pub fn answer(self, git: &Git) -> Result<(Signature, Signature), GitError> {
+        // What is wrong with the setting is said when a commit is made.
+        if let Ok(signs) = self.signs.and_then(is_on) {
+            let _ = git.signs.set(signs);
+        }
+        Ok((ident(self.author?)?, ident(self.committer?)?))
+    }
+}
+
+fn ident(asked: Running) -> Result<Signature, GitError> {
+    let output = asked.finish()?;
+    if !output.ok() {
+        return Err(GitError::NoIdentity {
+            message: output.stderr,
+        });
+    }
+    output
+        .stdout
+        .trim_end()
+        .parse()
+        .map_err(|error| GitError::NoIdentity {
+            message: format!("{error}"),
+        })
+}
+
+fn is_on(asked: Running) -> Result<bool, GitError> {
+    let answer = asked.finish()?;
+    match answer.code {
+        Some(0) => Ok(answer.stdout.trim() == "true"),
+        Some(1) => Ok(false),
+        _ => Err(GitError::Program {
+            command: "config".to_owned(),
+            message: answer.stderr,
+        }),
     }
 }

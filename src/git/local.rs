@@ -30,6 +30,9 @@ impl Git {
     /// Brings the local branch of this name to a published commit, when that
     /// loses nothing.
     pub fn move_local(&self, branch: &BranchName, new: &CommitId) -> Result<LocalRef, GitError> {
+        if self.copied().is_some() {
+            return Ok(LocalRef::Absent);
+        }
         let old = self.tip(None, branch)?;
         match &old {
             None if self.head()? != Head::Unborn(branch.clone()) => return Ok(LocalRef::Absent),

@@ -9,7 +9,9 @@
 //! compare-and-swap.
 
 mod command;
+mod copy;
 mod create;
+mod deepen;
 mod error;
 mod fetch;
 mod history;
@@ -18,17 +20,22 @@ mod identity;
 mod kept;
 mod local;
 mod masking;
+mod notice;
 mod open;
 mod push;
 mod read;
 mod refs;
+mod url;
 mod work_tree;
 mod write;
 
 pub use error::GitError;
 pub use history::FileVersion;
+pub use identity::AskedIdentity;
 pub use local::LocalRef;
-pub use open::{Git, Head};
+pub use notice::Notice;
+pub use open::{Git, Head, Listener};
 pub use push::{PushOutcome, RefMove, pause};
 pub use read::{DEFAULT_MAX_BYTES, Selection};
 pub use refs::Remote;
+pub use url::{RepositoryUrl, RepositoryUrlError};

@@ -1,10 +1,14 @@
 //! Finding and opening one repository, and where its `HEAD` stands. Refuses
 //! repositories that libgit2 would misread.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::GitError;
+use super::copy::Copied;
+use super::deepen::Reach;
 use super::masking::presentable;
+use super::{GitError, Notice};
 use crate::repo::{BranchName, CommitId, ObjectFormat};
 
 /// One repository.
@@ -13,6 +17,32 @@ pub struct Git {
     git_dir: PathBuf,
     work_tree: Option<PathBuf>,
     interactive: bool,
+    /// It was when it was opened, or may have become so since.
+    was_shallow: bool,
+    pub(super) copied: Option<Arc<Copied>>,
+    pub(super) reach: Option<Arc<Reach>>,
+    /// Whether the user's commits are signed, once that was asked.
+    pub(super) signs: OnceCell<bool>,
+    listener: Listener,
+}
+
+type Hear = dyn Fn(&Notice) + Send + Sync;
+
+/// Hears what Git does that takes its time or was not asked for.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Hear>>);
+
+impl Listener {
+    /// Calls this with every notice, on whatever thread it comes up.
+    pub fn new(hear: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl std::fmt::Debug for Git {
@@ -47,16 +77,33 @@ impl Git {
         git2::opts::strict_hash_verification(false);
         let none: [&std::ffi::OsStr; 0] = [];
         let flags = git2::RepositoryOpenFlags::empty();
-        let repo =
-            git2::Repository::open_ext(dir, flags, none).map_err(|error| refusal(dir, &error))?;
+        git2::Repository::open_ext(dir, flags, none)
+            .map_err(|error| refusal(dir, &error))
+            .map(Self::new)
+    }
+
+    /// Opens the repository that this folder is.
+    pub(super) fn at(dir: &Path) -> Result<Self, GitError> {
+        git2::opts::strict_hash_verification(false);
+        git2::Repository::open(dir)
+            .map_err(|error| refusal(dir, &error))
+            .map(Self::new)
+    }
+
+    fn new(repo: git2::Repository) -> Self {
         // A trailing slash would show up in every message.
         let tidy = |path: &Path| path.components().collect::<PathBuf>();
-        Ok(Self {
+        Self {
             git_dir: tidy(repo.path()),
             work_tree: repo.workdir().map(tidy),
+            was_shallow: repo.is_shallow(),
             repo,
             interactive: false,
-        })
+            copied: None,
+            reach: None,
+            signs: OnceCell::new(),
+            listener: Listener::default(),
+        }
     }
 
     /// The same repository opened once more, for another thread.
@@ -67,7 +114,39 @@ impl Git {
             git_dir: self.git_dir.clone(),
             work_tree: self.work_tree.clone(),
             interactive: self.interactive,
+            was_shallow: self.was_shallow,
+            copied: self.copied.clone(),
+            reach: self.reach.clone(),
+            signs: self.signs.clone(),
+            listener: self.listener.clone(),
         })
+    }
+
+    pub(super) fn be_copy(&mut self, copied: Arc<Copied>) {
+        self.was_shallow = true;
+        self.copied = Some(copied);
+    }
+
+    /// Says who is told what goes on.
+    pub fn set_listener(&mut self, listener: Listener) {
+        self.listener = listener;
+    }
+
+    pub(super) fn tell(&self, notice: &Notice) {
+        if let Some(hear) = &self.listener.0 {
+            hear(notice);
+        }
+    }
+
+    /// The repository opened anew, where a fetch may have moved the end of history.
+    pub(super) fn renewed(&self) -> Result<Option<git2::Repository>, GitError> {
+        self.was_shallow.then(|| self.fresh()).transpose()
+    }
+
+    /// The repository opened anew. The library reads the
+    /// boundary once, and a fetch may have moved it since.
+    pub(super) fn fresh(&self) -> Result<git2::Repository, GitError> {
+        Ok(git2::Repository::open(self.git_dir())?)
     }
 
     /// Says whether a person is there to answer Git's questions for

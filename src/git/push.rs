@@ -79,7 +79,7 @@ impl Git {
             pause(Duration::from_millis(300));
         }
         Err(GitError::PushFailed {
-            remote: remote.name().to_owned(),
+            remote: remote.shown().to_owned(),
             message: lost.unwrap_or_default(),
         })
     }
@@ -147,7 +147,7 @@ impl Git {
             }
         }
         Err(GitError::OutcomeUnknown {
-            remote: remote.name().to_owned(),
+            remote: remote.shown().to_owned(),
             message: message.to_owned(),
         })
     }

@@ -23,6 +23,12 @@ pub struct Selection {
     pub max_bytes: u64,
 }
 
+/// Folders are nested at most this deep in any repository that is not hostile.
+const DEEPEST: usize = 64;
+
+/// The trees of how many commits are fetched when history is walked without them.
+const TREES_AT_ONCE: usize = 128;
+
 impl Selection {
     /// Every file, with its content.
     pub fn everything() -> Self {
@@ -54,25 +60,30 @@ struct Walk<'a> {
     commit: &'a CommitId,
     selection: &'a Selection,
     builder: SnapshotBuilder,
+    /// Only what is missing is of interest.
+    looking: bool,
     /// Files whose content is wanted and not here: a partial clone.
     missing: Vec<(RepoPath, EntryKind, Oid)>,
+    /// Folders that are not here, so that nothing below them was looked at.
+    missing_trees: Vec<Oid>,
 }
 
 impl Git {
     /// The files of a commit.
     pub fn snapshot(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
-        let repo = self.libgit2();
-        let tree = self.find_commit(commit)?.tree()?;
-        let mut walk = Walk {
-            repo,
-            odb: repo.odb()?,
-            commit,
-            selection,
-            builder: SnapshotBuilder::new(Some(commit.clone()), selection.roots.clone()),
-            missing: Vec::new(),
-        };
-        for root in &selection.roots {
-            walk.root(&tree, root)?;
+        self.snapshot_of(commit, selection)
+            .map_err(|error| match self.find_commit(commit) {
+                // Where the commit is, everything of it should be.
+                Ok(_) => self.judged(error),
+                Err(_) => error,
+            })
+    }
+
+    fn snapshot_of(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
+        let mut walk = self.walk_files(commit, selection, false)?;
+        if !walk.missing_trees.is_empty() {
+            self.fetch_ahead(&[(commit.clone(), selection)])?;
+            walk = self.walk_files(commit, selection, false)?;
         }
         if !walk.missing.is_empty() {
             let missing = std::mem::take(&mut walk.missing);
@@ -82,11 +93,115 @@ impl Git {
             for (path, kind, id) in missing {
                 walk.file(path, kind, id)?;
             }
-            if let Some((_, _, id)) = walk.missing.first() {
-                return Err(GitError::MissingObject { id: id.to_string() });
-            }
+        }
+        let absent = walk.missing.first().map(|(_, _, id)| id);
+        if let Some(id) = absent.or(walk.missing_trees.first()) {
+            return Err(GitError::MissingObject { id: id.to_string() });
         }
         Ok(walk.builder.finish())
+    }
+
+    /// Walks a commit's tree, as far as it is here.
+    fn walk_files<'a>(
+        &'a self,
+        commit: &'a CommitId,
+        selection: &'a Selection,
+        looking: bool,
+    ) -> Result<Walk<'a>, GitError> {
+        let repo = self.libgit2();
+        let mut walk = Walk {
+            repo,
+            odb: repo.odb()?,
+            commit,
+            selection,
+            builder: SnapshotBuilder::new(Some(commit.clone()), selection.roots.clone()),
+            looking,
+            missing: Vec::new(),
+            missing_trees: Vec::new(),
+        };
+        let root = self.find_commit(commit)?.tree_id();
+        if let Some(tree) = walk.tree(root)? {
+            for root in &selection.roots {
+                walk.root(&tree, root)?;
+            }
+        }
+        Ok(walk)
+    }
+
+    /// In a partial clone: fetches what reading these would miss, the folders of
+    /// all of them at once and then the contents of all of them at once.
+    pub fn fetch_ahead(&self, wanted: &[(CommitId, &Selection)]) -> Result<(), GitError> {
+        if !self.is_partial() {
+            return Ok(());
+        }
+        let mut before = usize::MAX;
+        loop {
+            let (mut trees, mut files) = (Vec::new(), Vec::new());
+            for (commit, selection) in wanted {
+                let walk = self.walk_files(commit, selection, true)?;
+                trees.extend(walk.missing_trees.iter().map(Oid::to_string));
+                files.extend(walk.missing.iter().map(|(_, _, id)| id.to_string()));
+            }
+            let ids = match (trees.is_empty(), files.is_empty()) {
+                (true, true) => return Ok(()),
+                (false, _) => &mut trees,
+                (true, false) => &mut files,
+            };
+            ids.sort();
+            ids.dedup();
+            self.fetch_objects(ids)?;
+            self.libgit2().odb()?.refresh()?;
+            if trees.is_empty() || before == 0 {
+                return Ok(());
+            }
+            // A tree comes with all that are below it, so once is enough; a
+            // server that sends single ones is asked level by level.
+            before = before.min(DEEPEST) - 1;
+        }
+    }
+
+    /// In a partial clone: fetches those of these files that are not here, at once.
+    pub fn fetch_files<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a BlobId>,
+    ) -> Result<(), GitError> {
+        if !self.is_partial() {
+            return Ok(());
+        }
+        let odb = self.libgit2().odb()?;
+        let mut missing = Vec::new();
+        for id in ids {
+            if !odb.exists(object_id(id.as_str())?) {
+                missing.push(id.to_string());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.fetch_objects(&missing)?;
+        Ok(odb.refresh()?)
+    }
+
+    /// In a clone without trees: fetches those of this commit and of the ones
+    /// before it, as far as their history is going to be walked, at once.
+    pub(super) fn fetch_trees_from(&self, commit: &git2::Commit<'_>) -> Result<(), GitError> {
+        let odb = self.libgit2().odb()?;
+        let mut missing = Vec::new();
+        let mut next = Some(commit.clone());
+        while let Some(commit) = next.take() {
+            if missing.len() >= TREES_AT_ONCE {
+                break;
+            }
+            if !odb.exists(commit.tree_id()) {
+                missing.push(commit.tree_id().to_string());
+            }
+            next = commit.parent(0).ok();
+        }
+        if !missing.is_empty() {
+            self.fetch_objects(&missing)?;
+            odb.refresh()?;
+        }
+        Ok(())
     }
 
     /// The content of one file, by its id.
@@ -144,7 +259,7 @@ pub(super) fn kind_of(mode: i32) -> Option<EntryKind> {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Walks down to one root and lists what is below it.
     fn root(&mut self, tree: &Tree<'_>, root: &RepoPath) -> Result<(), GitError> {
         let mut current = tree.clone();
@@ -160,13 +275,27 @@ impl Walk<'_> {
                 // answered with «link» and not with «absent».
                 Some(kind) => return self.file(path, kind, id),
                 None => {
-                    let next = self.repo.find_tree(id)?;
+                    let Some(next) = self.tree(id)? else {
+                        return Ok(());
+                    };
                     drop(entry);
                     current = next;
                 }
             }
         }
         self.folder(&current, &path, 0)
+    }
+
+    /// A tree, if it is here; else it is noted.
+    fn tree(&mut self, id: Oid) -> Result<Option<Tree<'a>>, GitError> {
+        match self.repo.find_tree(id) {
+            Ok(tree) => Ok(Some(tree)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                self.missing_trees.push(id);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn folder(&mut self, tree: &Tree<'_>, path: &RepoPath, depth: usize) -> Result<(), GitError> {
@@ -178,7 +307,11 @@ impl Walk<'_> {
             let child = self.child(path, entry.name_bytes())?;
             match kind_of(entry.filemode()) {
                 Some(kind) => self.file(child, kind, entry.id())?,
-                None => self.folder(&self.repo.find_tree(entry.id())?, &child, depth + 1)?,
+                None => {
+                    if let Some(tree) = self.tree(entry.id())? {
+                        self.folder(&tree, &child, depth + 1)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -222,6 +355,9 @@ impl Walk<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            if self.looking {
+                return Ok(());
+            }
             if what != ObjectType::Blob {
                 return Err(self.hostile(path.as_str(), "it is no file"));
             }

@@ -13,12 +13,18 @@ use crate::repo::{BranchName, CommitId};
 pub struct Remote {
     name: String,
     url: String,
+    shown: String,
 }
 
 impl Remote {
     /// The name in the repository's configuration.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What people call it: the name, or the address by which they named it.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Its address, credentials masked: for people only.
@@ -60,7 +66,11 @@ impl Git {
         };
         let url = self.libgit2().find_remote(&name)?;
         let url = mask(url.url().unwrap_or_default());
-        Ok(Some(Remote { name, url }))
+        let shown = match self.copy_of() {
+            Some(url) => url.shown().to_owned(),
+            None => name.clone(),
+        };
+        Ok(Some(Remote { name, url, shown }))
     }
 
     /// The branch that the remote's `HEAD` names, asked of the remote when it
@@ -77,11 +87,19 @@ impl Git {
         if let Some(known) = self.known_default_branch(remote)? {
             return Ok(known);
         }
+        if self.copied().is_some() {
+            return Err(GitError::NoDefaultBranch {
+                remote: remote.shown().to_owned(),
+            });
+        }
         self.ask_default_branch(remote)
     }
 
     /// The branch that `refs/remotes/<remote>/HEAD` names, if it is there.
     pub fn known_default_branch(&self, remote: &Remote) -> Result<Option<BranchName>, GitError> {
+        if self.copied().is_some() {
+            return self.default_branch_of_copy(remote);
+        }
         let prefix = format!("refs/remotes/{}/", remote.name);
         match self.libgit2().find_reference(&format!("{prefix}HEAD")) {
             Ok(head) => match head
@@ -91,6 +109,36 @@ impl Git {
                 Some(name) => branch_name(name).map(Some),
                 None => Ok(None),
             },
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A copy fetches what the remote's `HEAD` points at, every time, and not its
+    /// name: that is the branch which stands at the same commit.
+    fn default_branch_of_copy(&self, remote: &Remote) -> Result<Option<BranchName>, GitError> {
+        let Some(head) = self.remote_head()? else {
+            return Ok(None);
+        };
+        let mut branches = self.branches(Some(remote))?;
+        branches.sort_by_key(|branch| !matches!(branch.as_str(), "main" | "master"));
+        for branch in branches {
+            if self.tip(Some(remote), &branch)?.as_ref() == Some(&head) {
+                return Ok(Some(branch));
+            }
+        }
+        "default-branch"
+            .parse()
+            .map(Some)
+            .map_err(|error| GitError::Library {
+                message: format!("{error}"),
+            })
+    }
+
+    /// What the remote's `HEAD` pointed at when this copy was last fetched into.
+    pub fn remote_head(&self) -> Result<Option<CommitId>, GitError> {
+        match self.libgit2().find_reference(super::fetch::REMOTE_HEAD) {
+            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -144,10 +192,27 @@ impl Git {
     /// The commit that a revision names: an id, an abbreviation, a branch, a
     /// tag, `HEAD~2`.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
-        let unknown = || GitError::UnknownRevision {
-            rev: super::masking::presentable(rev),
-        };
-        match self.libgit2().revparse_single(rev) {
+        match resolve_in(self.libgit2(), rev) {
+            // A copy has no branches but those of the remote.
+            Err(GitError::UnknownRevision { .. }) if self.copied().is_some() => {
+                resolve_in(self.libgit2(), &format!("refs/remotes/origin/{rev}"))
+                    .map_err(|_| unknown(rev))
+            }
+            result => result,
+        }
+    }
+}
+
+fn unknown(rev: &str) -> GitError {
+    GitError::UnknownRevision {
+        rev: super::masking::presentable(rev),
+    }
+}
+
+pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId, GitError> {
+    {
+        let unknown = || unknown(rev);
+        match repo.revparse_single(rev) {
             Ok(object) => match object.peel_to_commit() {
                 Ok(commit) => commit_id(commit.id()),
                 Err(_) => Err(unknown()),

@@ -25,7 +25,7 @@ impl Git {
             None => repo.find_tree(repo.treebuilder(None)?.write()?)?,
         };
         let tree = self.write_tree(&base, update)?;
-        if self.setting("commit.gpgsign")? {
+        if self.signs_commits()? {
             return self.signed(tree, update);
         }
         let tree = repo.find_tree(tree)?;
@@ -52,6 +52,11 @@ impl Git {
 
     fn write_tree(&self, base: &Tree<'_>, update: &RefUpdate) -> Result<Oid, GitError> {
         let repo = self.libgit2();
+        // The library makes no tree with a file that is not here.
+        self.fetch_files(update.edits.values().filter_map(|edit| match edit {
+            Edit::Reuse { id, .. } => Some(id),
+            _ => None,
+        }))?;
         let mut changes = TreeUpdateBuilder::new();
         for (path, edit) in &update.edits {
             let found = self.stands_at(base, path)?;

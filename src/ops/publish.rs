@@ -231,7 +231,7 @@ fn attempt(
                         said,
                     } => {
                         return Err(PublishError::Rejected {
-                            remote: remote.name().to_owned(),
+                            remote: remote.shown().to_owned(),
                             branch,
                             reason,
                             said,
@@ -239,7 +239,7 @@ fn attempt(
                     }
                 }
             }
-            finish(estate, steps, Some(remote.name()))
+            finish(estate, steps, Some(remote.shown()))
         }
         (Some(_), false) => {
             let mut local = moves(&steps);

@@ -117,12 +117,17 @@ fn a_merged_pull_request_speaks_for_what_it_brought() {
 }
 
 #[test]
-fn a_shallow_clone_says_that_it_knows_no_more() {
+fn a_shallow_clone_asks_for_more_or_says_that_it_knows_no_more() {
     let fixture = fixture();
-    let clone = fixture.clone_again("shallow", &["--depth=1"]);
-    let shown = fixture.env.gitops(&clone, &["history", "prod"]).code(0);
+    let clone = fixture.clone_again("shallow", &["--depth=1", "--no-single-branch"]);
+    let offline = ["history", "prod", "--offline"];
+    let shown = fixture.env.gitops(&clone, &offline).code(0);
     assert!(shown.stdout.contains("shallow"), "{}", shown.stdout);
     assert_eq!(shown.stdout.lines().count(), 2, "{}", shown.stdout);
+    let whole = fixture.run(&["history", "prod"]).code(0);
+    let asked = fixture.env.gitops(&clone, &["history", "prod"]).code(0);
+    assert_eq!(asked.stdout, whole.stdout);
+    assert!(asked.stderr.contains("fetching"), "{}", asked.stderr);
 }
 
 #[test]

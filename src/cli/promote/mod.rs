@@ -118,7 +118,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let estate = open_to_write(context)?;
     let revision = match &asked.revision {
-        Some(rev) => Some(estate.git.resolve(rev).map_err(git_failure)?),
+        Some(rev) => Some(estate.git.find(rev).map_err(git_failure)?),
         None => None,
     };
     let mut all = Vec::new();
@@ -133,6 +133,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             show(args, context, &one);
         }
         all.push(one);
+    }
+    if estate.git.is_shallow() && args.output.format == Format::Text {
+        unblamed(context, &all);
     }
     // The run ends here one way or the other; freeing it all would only take time.
     let kept = ManuallyDrop::new(all);
@@ -254,12 +257,30 @@ fn show(args: &Args, context: &Context, one: &Prepared) {
             .ui
             .answer(&text::plan(plan, &facts.repository, context.ui.style()));
     }
-    if facts.merge_base.is_none() && facts.records.is_empty() && args.output.format == Format::Text
-    {
+    if args.output.format != Format::Text || facts.merge_base.is_some() {
+        return;
+    }
+    if facts.history_cut {
+        context.ui.note(&format!(
+            "the history that is here ends before {} and {} have anything in common: values that differ are asked once",
+            plan.source.0, plan.target.0
+        ));
+    } else if facts.records.is_empty() {
         context.ui.note(&format!(
             "nothing was promoted to {} before: values that differ are asked once",
             plan.target.0
         ));
+    }
+}
+
+/// Says why no commit is named beside a change that somebody made on the target.
+fn unblamed(context: &Context, all: &[Prepared]) {
+    let items = all.iter().flat_map(|one| one.plan.undecided());
+    let unnamed = items.filter(|item| item.changed_by.is_none()).count();
+    if unnamed > 0 {
+        context
+            .ui
+            .note("where no commit is named, the change is older than the history that is here");
     }
 }
 

@@ -47,15 +47,15 @@ fn digests(pin: &Pin) -> impl Iterator<Item = &Digest> {
     images.filter_map(Reference::digest)
 }
 
-/// The versions of these pins that were taken back, newest first. What is not here any
-/// more, in a shallow clone, and old states that cannot be read are not known.
+/// The versions of these pins that were taken back, newest first. A shallow clone asks
+/// for the history that it lacks; old states that cannot be read are not known.
 pub(super) fn taken_back(
     estate: &Estate,
     state: &EnvironmentState,
     pins: &[Pin],
 ) -> Result<BTreeMap<ComponentName, Vec<TakenBack>>, GitError> {
     let mut found: BTreeMap<ComponentName, Vec<TakenBack>> = BTreeMap::new();
-    for commit in estate.git.log(&state.commit, Some(COMMITS))? {
+    for commit in estate.git.log_far(&state.commit, COMMITS)? {
         let Some(parent) = commit.parents.first() else {
             break;
         };

@@ -60,6 +60,16 @@ pub fn diff(estate: &Estate, request: &DiffRequest) -> Result<DiffReport, DiffEr
     let (one, other) = (place(estate, &request.from)?, place(estate, &request.to)?);
     // A commit that no environment has is read as a state of the other point's.
     let fallback = one.environment.clone().or(other.environment.clone());
+    if let (Some(one_of), Some(other_of)) = (
+        one.environment.as_ref().or(fallback.as_ref()),
+        other.environment.as_ref().or(fallback.as_ref()),
+    ) {
+        let both = [
+            (one_of, one.commit.clone()),
+            (other_of, other.commit.clone()),
+        ];
+        estate.fetch_ahead(&both)?;
+    }
     let (one, other) = (
         read(estate, one, fallback.as_ref())?,
         read(estate, other, fallback.as_ref())?,
@@ -67,7 +77,9 @@ pub fn diff(estate: &Estate, request: &DiffRequest) -> Result<DiffReport, DiffEr
     let (from, to) = (side(&one), side(&other));
     let rendered = estate.repository().rendered.as_ref();
     let mut texts: BTreeMap<BlobId, String> = BTreeMap::new();
-    for id in wanted(&from, &to, rendered) {
+    let ids: Vec<BlobId> = wanted(&from, &to, rendered).into_iter().collect();
+    estate.git.fetch_files(&ids)?;
+    for id in ids {
         match estate.git.read(&id, DEFAULT_MAX_BYTES) {
             Ok(bytes) => {
                 if let Ok(text) = String::from_utf8(bytes) {
@@ -124,11 +136,11 @@ fn place(estate: &Estate, word: &str) -> Result<Place, DiffError> {
         && let Some(entry) = named(name)
     {
         return Ok(Place {
-            commit: estate.git.resolve(revision)?,
+            commit: estate.git.find(revision)?,
             environment: Some(entry.name.clone()),
         });
     }
-    let commit = match estate.git.resolve(word) {
+    let commit = match estate.git.find(word) {
         Err(GitError::UnknownRevision { .. }) => {
             let known = || environments.iter().map(|entry| entry.name.as_str());
             return Err(DiffError::Unknown {

@@ -6,6 +6,7 @@
 //! says so. Nothing is written here but remote-tracking references, and what is
 //! kept in the Git folder to be faster the next time.
 
+mod ahead;
 mod opening;
 mod rendered;
 
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use opening::Opening;
 
 use crate::config::{CONFIG_FILE, ConfigError, ConfigPlaceError, Resolved};
-use crate::git::{Git, GitError, Remote, Selection};
+use crate::git::{Git, GitError, Listener, Remote, RepositoryUrl, Selection};
 use crate::product::pins::bases_beyond;
 use crate::product::{
     EnvironmentEntry, EnvironmentName, FilePattern, ModelError, PRODUCT_FILE, ProductTree,
@@ -25,8 +26,12 @@ use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
 /// How a repository is to be opened.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
-    /// A folder inside it.
+    /// A folder inside it. With `copy_of`: the folder that paths are relative to.
     pub dir: PathBuf,
+    /// It is not a folder's, but the one at an address.
+    pub copy_of: Option<CopyOf>,
+    /// Hears what takes its time.
+    pub listener: Listener,
     /// The remote to work with, if not the usual one.
     pub remote: Option<String>,
     /// Go by what was last fetched.
@@ -38,6 +43,15 @@ pub struct OpenOptions {
     pub config: Option<String>,
     /// A person is there to answer Git's questions for credentials.
     pub interactive: bool,
+}
+
+/// A repository that is named by its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOf {
+    /// The address.
+    pub url: RepositoryUrl,
+    /// The folder of this user's copies.
+    pub cache: PathBuf,
 }
 
 /// Why the remote's branches are not those of now.
@@ -188,30 +202,49 @@ fn listing(errors: &[ModelError]) -> String {
 impl Estate {
     /// Opens a repository and brings its environments' branches up to date.
     pub fn open(options: &OpenOptions) -> Result<Self, EstateError> {
-        let mut git = Git::discover(&options.dir)?;
-        git.set_interactive(options.interactive);
-        let remote = git.remote(options.remote.as_deref())?;
-        let (author, committer) = match git.identity() {
-            Ok(both) => both,
-            Err(error) if options.writing => return Err(error.into()),
-            Err(_) => (nobody(), nobody()),
-        };
-        let mut opening = Opening {
-            options,
-            git: &git,
-            remote: remote.as_ref(),
-            stale: None,
-        };
-        let config = opening.config()?;
-        let stale = opening.stale;
-        Ok(Self {
-            git,
-            remote,
-            config,
-            author,
-            committer,
-            stale,
-        })
+        let mut again = true;
+        loop {
+            let mut git = match &options.copy_of {
+                Some(CopyOf { url, cache }) => Git::open_copy(url, cache, options.offline)?,
+                None => Git::discover(&options.dir)?,
+            };
+            git.set_interactive(options.interactive);
+            git.set_listener(options.listener.clone());
+            let remote = git.remote(options.remote.as_deref())?;
+            if let (Some(remote), false) = (&remote, options.offline) {
+                git.may_deepen(remote);
+            }
+            let asked = git.ask_identity();
+            let mut opening = Opening {
+                options,
+                git: &git,
+                remote: remote.as_ref(),
+                stale: None,
+            };
+            let config = match (opening.config(), &remote) {
+                (Err(EstateError::Git(error)), Some(remote))
+                    if again && git.give_up_copy(remote, &error) =>
+                {
+                    again = false;
+                    continue;
+                }
+                (config, _) => config?,
+            };
+            let stale = opening.stale;
+            let (author, committer) = match asked.answer(&git) {
+                Ok(both) => both,
+                Err(error) if options.writing => return Err(error.into()),
+                Err(_) => (nobody(), nobody()),
+            };
+            return Ok(Self {
+                git,
+                remote,
+                config,
+                author,
+                committer,
+                stale,
+            });
+        }
     }
 
     /// The same, as it was opened, for another thread.
@@ -264,7 +297,7 @@ impl Estate {
                 environment: name.clone(),
                 branch: entry.branch.clone(),
                 place: match &self.remote {
-                    Some(remote) => format!("on {}", remote.name()),
+                    Some(remote) => format!("on {}", remote.shown()),
                     None => "here".to_owned(),
                 },
             })
@@ -339,6 +372,18 @@ impl Estate {
         commit: &CommitId,
         whole: bool,
     ) -> Result<Snapshot, EstateError> {
+        let selection = self.selection(entry, commit, whole)?;
+        let snapshot = self.git.snapshot(commit, &selection)?;
+        self.with_bases(entry, commit, snapshot)
+    }
+
+    /// Which files of an environment are read.
+    fn selection(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+        whole: bool,
+    ) -> Result<Selection, EstateError> {
         let skipped = if whole {
             None
         } else {
@@ -346,15 +391,16 @@ impl Estate {
         };
         let declared: Vec<FilePattern> = self.declared_files(entry).collect();
         let folder_of = entry.path.clone();
-        let selection = Selection::under(self.roots(entry), move |path| match &skipped {
-            None => true,
-            Some(folder) => {
-                !path.starts_with(folder) && belongs_to_a_model(path)
-                    || declared.iter().any(|it| it.matches(&folder_of, path))
-            }
-        });
-        let snapshot = self.git.snapshot(commit, &selection)?;
-        self.with_bases(entry, commit, snapshot)
+        Ok(Selection::under(
+            self.roots(entry),
+            move |path| match &skipped {
+                None => true,
+                Some(folder) => {
+                    !path.starts_with(folder) && belongs_to_a_model(path)
+                        || declared.iter().any(|it| it.matches(&folder_of, path))
+                }
+            },
+        ))
     }
 
     /// Adds the bases outside of an environment that its kustomizations build upon.

@@ -18,9 +18,16 @@ impl Opening<'_> {
     /// The configuration, with its environments' branches fetched. One round
     /// trip where the configuration names the branches that it named before.
     pub(super) fn config(&mut self) -> Result<Resolved, EstateError> {
-        let default = self.default_branch()?;
+        if let (Some(remote), true) = (self.remote, self.git.is_empty_copy()) {
+            return self.config_of_new_copy(remote);
+        }
+        let mut default = self.default_branch()?;
         let before = self.read_config(default.as_ref());
-        let mut wanted: Vec<BranchName> = default.iter().cloned().collect();
+        let mut wanted: Vec<BranchName> = match self.options.copy_of {
+            // A copy follows the remote's HEAD, whatever branch that is.
+            Some(_) => self.branch_of_config().into_iter().collect(),
+            None => default.iter().cloned().collect(),
+        };
         if let Ok(config) = &before {
             wanted.extend(branches_of(&config.repository));
         }
@@ -39,25 +46,68 @@ impl Opening<'_> {
         if self.stale.is_some() {
             return before;
         }
+        if self.options.copy_of.is_some() {
+            default = self.default_branch()?;
+        }
         let config = self.read_config(default.as_ref())?;
         let mut added = branches_of(&config.repository);
         added.retain(|branch| !wanted.contains(branch));
-        if !added.is_empty() {
-            self.fetch(&added)?;
+        if let (Some(remote), false) = (self.remote, added.is_empty()) {
+            let fetched = self.git.fetch_also(remote, &added);
+            fetched.or_else(|error| self.excuse(error))?;
         }
         Ok(config)
+    }
+
+    /// What is likely to be needed comes with the configuration that says what
+    /// is needed; the rest, if any, after it.
+    fn config_of_new_copy(&mut self, remote: &Remote) -> Result<Resolved, EstateError> {
+        self.git.fetch_likely(remote)?;
+        if let Some(branch) = self.branch_of_config() {
+            self.git.fetch_also(remote, &[branch])?;
+        }
+        let default = self.default_branch()?;
+        let config = self.read_config(default.as_ref())?;
+        let mut missing = Vec::new();
+        for branch in branches_of(&config.repository) {
+            if self.git.tip(Some(remote), &branch)?.is_none() {
+                missing.push(branch);
+            }
+        }
+        if !missing.is_empty() {
+            self.git.fetch_also(remote, &missing)?;
+        }
+        Ok(config)
+    }
+
+    /// The branch from which the configuration is to be read, if one was named.
+    fn branch_of_config(&self) -> Option<BranchName> {
+        match self.options.config.as_ref()?.parse().ok()? {
+            ConfigPlace::Revision { revision, .. } => revision.parse().ok(),
+            ConfigPlace::File(_) => None,
+        }
     }
 
     fn fetch(&mut self, branches: &[BranchName]) -> Result<(), EstateError> {
         let Some(remote) = self.remote else {
             return Ok(());
         };
-        match self.git.fetch(remote, branches) {
-            Err(GitError::Unreachable { message, .. }) if !self.options.writing => {
+        self.git
+            .fetch(remote, branches)
+            .or_else(|error| self.excuse(error))
+    }
+
+    /// Who only reads goes on without the remote. Not who names an address: that
+    /// means what is there, not what was once fetched.
+    fn excuse(&mut self, error: GitError) -> Result<(), EstateError> {
+        match error {
+            GitError::Unreachable { message, .. }
+                if !self.options.writing && self.options.copy_of.is_none() =>
+            {
                 self.be_stale(message);
                 Ok(())
             }
-            result => Ok(result?),
+            error => Err(error.into()),
         }
     }
 
@@ -150,7 +200,11 @@ impl Opening<'_> {
     }
 
     fn published(&self, branch: &BranchName) -> Result<Option<Found>, EstateError> {
-        let Some(commit) = self.git.tip(self.remote, branch)? else {
+        let tip = match self.options.copy_of {
+            Some(_) => self.git.remote_head()?,
+            None => self.git.tip(self.remote, branch)?,
+        };
+        let Some(commit) = tip else {
             return Ok(None);
         };
         let path = config_path();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Facts, Item, Plan, PlanError};
+use crate::git::{FileVersion, Git, GitError};
 use crate::ops::estate::Estate;
 use crate::product::{UnitId, value_at};
 use crate::repo::{CommitInfo, RepoPath};
@@ -15,23 +16,29 @@ use crate::yaml::{Path, Step, Stream};
 const VERSIONS: usize = 50;
 /// Larger files are not read for their history.
 const MAX_BYTES: u64 = 4 << 20;
+/// How many versions of a file a partial clone fetches at once: most answers lie here.
+const AT_ONCE: usize = 8;
+
+/// What is asked of one file's history: for each value that diverged, its place in the
+/// plan, its key path (none: the file as a whole) and what it is now.
+type Questions = Vec<(usize, Option<Path>, Option<Value>)>;
 
 /// Fills in `changed_by` of the diverged items, where history tells.
 pub fn blame(estate: &Estate, facts: &Facts, plan: &mut Plan) -> Result<(), PlanError> {
-    let mut histories: BTreeMap<RepoPath, Vec<(CommitInfo, Option<Value>)>> = BTreeMap::new();
-    for item in plan
-        .items
-        .iter_mut()
-        .filter(|item| item.difference.class.is_diverged())
-    {
-        let Some((file, path)) = place(facts, item) else {
+    let mut files: BTreeMap<RepoPath, Questions> = BTreeMap::new();
+    for (at, item) in plan.items.iter().enumerate() {
+        if !item.difference.class.is_diverged() {
             continue;
-        };
-        if !histories.contains_key(&file) {
-            histories.insert(file.clone(), history(estate, facts, &file)?);
         }
-        let versions = &histories[&file];
-        item.changed_by = author(versions, path.as_ref(), item.difference.ours.as_ref());
+        if let Some((file, path)) = place(facts, item) {
+            let question = (at, path, item.difference.ours.clone());
+            files.entry(file).or_default().push(question);
+        }
+    }
+    for (file, questions) in files {
+        for (at, commit) in authors(estate, facts, &file, questions)? {
+            plan.items[at].changed_by = Some(commit);
+        }
     }
     Ok(())
 }
@@ -68,52 +75,65 @@ fn place(facts: &Facts, item: &Item) -> Option<(RepoPath, Option<Path>)> {
     }
 }
 
-fn history(
+/// Walks back through a file's versions until every value was another one, and no
+/// further: a shallow clone has to ask for each part of the way.
+fn authors(
     estate: &Estate,
     facts: &Facts,
     file: &RepoPath,
-) -> Result<Vec<(CommitInfo, Option<Value>)>, PlanError> {
-    let versions = estate
-        .git
-        .file_history(&facts.target.state.commit, file, Some(VERSIONS))?;
-    let mut history = Vec::with_capacity(versions.len());
-    for version in versions {
-        let value = match &version.blob {
-            Some(blob) if file.as_str().ends_with(".yaml") => {
-                let bytes = estate.git.read(blob, MAX_BYTES)?;
-                let text = String::from_utf8_lossy(&bytes);
-                Stream::parse(&text)
-                    .ok()
-                    .and_then(|stream| stream.documents().first()?.value().ok())
-            }
-            Some(blob) => Some(Value::String(blob.to_string())),
-            None => None,
-        };
-        history.push((version.commit, value));
+    mut open: Questions,
+) -> Result<BTreeMap<usize, CommitInfo>, PlanError> {
+    let (git, tip) = (&estate.git, &facts.target.state.commit);
+    if git.is_partial() {
+        let versions = git.file_history(tip, file, Some(AT_ONCE))?;
+        git.fetch_files(versions.iter().filter_map(|version| version.blob.as_ref()))?;
     }
-    Ok(history)
+    let mut found = BTreeMap::new();
+    let mut failure = None;
+    let mut seen = 0;
+    let mut visit = |version: FileVersion| {
+        let value = match value(git, file, &version) {
+            Ok(value) => value,
+            Err(error) => {
+                failure = Some(error);
+                return false;
+            }
+        };
+        open.retain(|(at, path, now)| {
+            // As a whole the file was last changed by its newest version.
+            let then = path.as_ref().map_or(now.as_ref(), |path| {
+                value.as_ref().and_then(|value| value_at(value, path))
+            });
+            let same = then == now.as_ref();
+            if same && version.at_boundary {
+                // It may be older than what is here.
+                found.remove(at);
+            } else if same {
+                found.insert(*at, version.commit.clone());
+            }
+            same && path.is_some()
+        });
+        seen += 1;
+        !open.is_empty() && seen < VERSIONS
+    };
+    git.visit_history(tip, file, &mut visit)?;
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(found),
+    }
 }
 
-fn author(
-    history: &[(CommitInfo, Option<Value>)],
-    path: Option<&Path>,
-    now: Option<&Value>,
-) -> Option<CommitInfo> {
-    let Some(path) = path else {
-        return history.first().map(|(commit, _)| commit.clone());
+/// What a file held: its value, or the id of what is no YAML.
+fn value(git: &Git, file: &RepoPath, version: &FileVersion) -> Result<Option<Value>, GitError> {
+    let Some(blob) = &version.blob else {
+        return Ok(None);
     };
-    let at = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .and_then(|value| value_at(value, path))
-            .cloned()
-    };
-    let mut made = None;
-    for (commit, value) in history {
-        if at(value).as_ref() != now {
-            break;
-        }
-        made = Some(commit.clone());
+    if !file.as_str().ends_with(".yaml") {
+        return Ok(Some(Value::String(blob.to_string())));
     }
-    made
+    let bytes = git.read(blob, MAX_BYTES)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Stream::parse(&text)
+        .ok()
+        .and_then(|stream| stream.documents().first()?.value().ok()))
 }

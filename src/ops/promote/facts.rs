@@ -41,6 +41,8 @@ pub struct Facts {
     pub reverted: BTreeMap<UnitId, Refused>,
     /// The units at the merge base, for those without a record; `None`: no merge base.
     pub merge_base: Option<(CommitId, Units)>,
+    /// Whether there may be one beyond the end of a shallow clone's history.
+    pub history_cut: bool,
     /// What the target as it is renders to, where it commits that.
     pub rendering: Option<RenderedIndex>,
     /// Why the target as it is can't be rendered.
@@ -126,20 +128,15 @@ pub fn gather(
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
     }
     let records = records(&target.state.snapshot, &target.state.entry.path)?;
-    let reverted = if records.is_empty() {
-        BTreeMap::new()
-    } else {
-        reverted(estate, &target.state)?
-    };
+    let reverted = reverted(estate, &target.state)?;
     let unrecorded = source
         .units
         .keys()
         .chain(target.units.keys())
         .any(|unit| !records.contains_key(unit));
-    let merge_base = if unrecorded {
-        merge_base(estate, &source, &target, &promoted)?
-    } else {
-        None
+    let (merge_base, history_cut) = match unrecorded {
+        true => merge_base(estate, &source, &target, &promoted)?,
+        false => (None, false),
     };
     let (rendering, unrenderable) = match estate.rendered(&target.state) {
         Ok(rendering) => (rendering, None),
@@ -156,6 +153,7 @@ pub fn gather(
         records,
         reverted,
         merge_base,
+        history_cut,
         rendering,
         unrenderable,
         stale,
@@ -177,7 +175,12 @@ fn sides(
         Ok::<_, PlanError>(Side::new(state, promoted)?)
     };
     if estate.git.is_partial() {
-        // What is missing is fetched by one after the other.
+        // What both miss is fetched at once; each alone would fetch its own.
+        let theirs = match revision {
+            Some(commit) => commit.clone(),
+            None => estate.tip(source)?,
+        };
+        estate.fetch_ahead(&[(source, theirs), (target, estate.tip(target)?)])?;
         return Ok((side(estate, source, revision)?, side(estate, target, None)?));
     }
     let beside = estate.beside()?;
@@ -238,29 +241,29 @@ pub(crate) fn records(
 }
 
 /// The units at the merge base of the two branches. Folders of one branch
-/// have the same tip, so they have no past in common that says anything.
+/// have the same tip, so they have no past in common that says anything. And
+/// whether a shallow clone's history ended before it told.
 fn merge_base(
     estate: &Estate,
     source: &Side,
     target: &Side,
     promoted: &PromotedFiles,
-) -> Result<Option<(CommitId, Units)>, PlanError> {
+) -> Result<(Option<(CommitId, Units)>, bool), PlanError> {
     if source.state.entry.branch == target.state.entry.branch
         || source.state.entry.path != target.state.entry.path
     {
-        return Ok(None);
+        return Ok((None, false));
     }
     let base = match estate
         .git
         .merge_base(&source.state.commit, &target.state.commit)
     {
         Ok(base) => base,
-        // A shallow clone need not reach back to it; then nothing is known.
-        Err(GitError::HistoryCut) => None,
+        Err(GitError::HistoryCut) => return Ok((None, true)),
         Err(error) => return Err(error.into()),
     };
     let Some(base) = base else {
-        return Ok(None);
+        return Ok((None, false));
     };
     let entry = &target.state.entry;
     let snapshot = estate.files_at(entry, &base)?;
@@ -273,7 +276,7 @@ fn merge_base(
         .collect();
     let snapshot = snapshot.with_edits(&own, None);
     let Ok(product) = ProductTree::load(&snapshot, entry) else {
-        return Ok(None);
+        return Ok((None, false));
     };
     let mut units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
         promoted.contains(path)
@@ -281,7 +284,7 @@ fn merge_base(
     if product.is_none() {
         units.extend(pins::units(estate.repository(), &snapshot, entry));
     }
-    Ok((!units.is_empty()).then_some((base, units)))
+    Ok(((!units.is_empty()).then_some((base, units)), false))
 }
 
 /// Finds out which of the stale files were edited by hand: those that were

@@ -14,7 +14,7 @@ use crate::repo::{CommitId, CommitInfo, RepoPath, Snapshot};
 const COMMITS: usize = 100;
 
 /// The units whose promoted content was reverted since this tool last wrote to the
-/// environment. What is not here any more, in a shallow clone, is not known.
+/// environment.
 pub(super) fn reverted(
     estate: &Estate,
     target: &EnvironmentState,
@@ -26,7 +26,11 @@ pub(super) fn reverted(
         let Some(commit) = next.take().and_then(|id| commit(estate, &id)) else {
             break;
         };
-        next = commit.parents.first().cloned();
+        let ended = ours(&commit, &target.entry.name).is_some();
+        if !ended {
+            // A shallow clone has to ask for it, which only a change by hand is worth.
+            next = estate.git.parent(&commit.id, &target.commit)?;
+        }
         // A merge speaks for what it brought in.
         let merged = commit
             .parents
@@ -42,7 +46,7 @@ pub(super) fn reverted(
         }
         for said in both.into_iter().flatten() {
             let Some(id) = reverted_commit(&said.message.body)
-                .and_then(|id| estate.git.resolve(&id).ok())
+                .and_then(|id| estate.git.find(&id).ok())
                 .filter(|_| !taken_back.contains(&said.id))
             else {
                 continue;

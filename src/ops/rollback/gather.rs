@@ -76,6 +76,7 @@ pub fn gather(
             target: now,
             reverted: BTreeMap::new(),
             merge_base: None,
+            history_cut: false,
             rendering,
             unrenderable,
             stale: Vec::new(),
@@ -170,13 +171,13 @@ fn named(
     tip: &CommitId,
     word: &str,
 ) -> Result<CommitId, RollbackError> {
-    let revision = match estate.git.resolve(word) {
+    let revision = match estate.git.find(word) {
         Ok(commit) => Some(commit),
         Err(GitError::UnknownRevision { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     if let Some(commit) = &revision
-        && estate.git.contains(tip, commit)?
+        && estate.git.reaches(tip, commit)?
     {
         return Ok(commit.clone());
     }

@@ -38,6 +38,13 @@ pub fn status(estate: &Estate, wanted: &[EnvironmentName]) -> Result<StatusRepor
     for name in wanted {
         estate.environment(name)?;
     }
+    let mut tips = Vec::new();
+    for entry in &estate.repository().environments {
+        if let Ok(tip) = estate.tip(&entry.name) {
+            tips.push((&entry.name, tip));
+        }
+    }
+    estate.fetch_ahead(&tips)?;
     let mut facts = Vec::new();
     for entry in &estate.repository().environments {
         if wanted.is_empty() || wanted.contains(&entry.name) {

@@ -8,6 +8,17 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tiny_http::{Header, Request, Response, Server};
 
+/// What kind of server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// As Git's own.
+    Smart,
+    /// It knows no shallow repositories.
+    NoShallow,
+    /// It hands out files and knows nothing of Git.
+    Dumb,
+}
+
 /// Serves every repository under a folder; it ends with this value.
 pub struct GitHttp {
     server: Arc<Server>,
@@ -22,6 +33,11 @@ impl GitHttp {
     /// A repository takes pushes when its `http.receivepack` says so, or
     /// always from a user who logged in, as `git http-backend` has it.
     pub fn start(root: &Path, user: &str, password: &str) -> Self {
+        Self::start_as(root, (user, password), Answers::Smart)
+    }
+
+    /// The same, as a server of another kind.
+    pub fn start_as(root: &Path, (user, password): (&str, &str), answers: Answers) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").expect("a free port"));
         let address = server.server_addr().to_ip().expect("an IP address");
         let listening = Arc::clone(&server);
@@ -31,7 +47,7 @@ impl GitHttp {
         std::thread::spawn(move || {
             for request in listening.incoming_requests() {
                 let (root, wanted, user) = (root.clone(), wanted.clone(), remote_user.clone());
-                std::thread::spawn(move || answer(request, &root, &wanted, &user));
+                std::thread::spawn(move || answer(request, &root, (&wanted, &user), answers));
             }
         });
         Self {
@@ -75,7 +91,7 @@ fn header(request: &Request, name: &'static str) -> Option<String> {
         .map(|header| header.value.as_str().to_owned())
 }
 
-fn answer(mut request: Request, root: &Path, wanted: &str, user: &str) {
+fn answer(mut request: Request, root: &Path, (wanted, user): (&str, &str), answers: Answers) {
     if header(&request, "Authorization").as_deref() != Some(wanted) {
         let challenge = Header::from_bytes("WWW-Authenticate", "Basic realm=\"tests\"");
         let refusal = Response::from_string("who are you?")
@@ -88,7 +104,14 @@ fn answer(mut request: Request, root: &Path, wanted: &str, user: &str) {
     if request.as_reader().read_to_end(&mut body).is_err() {
         return;
     }
-    let output = backend(&request, root.to_path_buf(), user, body);
+    if answers == Answers::Dumb {
+        return hand_out(request, root);
+    }
+    let mut output = backend(&request, root.to_path_buf(), user, body);
+    if answers == Answers::NoShallow && request.url().contains("/info/refs") {
+        // Of the same length, so that the lines keep their counts.
+        replace(&mut output, b"shallow", b"shallom");
+    }
     let Some(end) = output.windows(4).position(|window| window == b"\r\n\r\n") else {
         let _ = request.respond(Response::from_string("no answer").with_status_code(500));
         return;
@@ -106,6 +129,24 @@ fn answer(mut request: Request, root: &Path, wanted: &str, user: &str) {
         }
     }
     let _ = request.respond(response);
+}
+
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    for at in 0..bytes.len().saturating_sub(old.len()) {
+        if bytes[at..].starts_with(old) {
+            bytes[at..at + old.len()].copy_from_slice(new);
+        }
+    }
+}
+
+/// The repository's files, as any web server would have them.
+fn hand_out(request: Request, root: &Path) {
+    let path = request.url().split('?').next().unwrap_or_default();
+    let file = std::fs::read(root.join(path.trim_start_matches('/')));
+    let _ = match file {
+        Ok(bytes) => request.respond(Response::from_data(bytes)),
+        Err(_) => request.respond(Response::from_string("nothing here").with_status_code(404)),
+    };
 }
 
 fn backend(request: &Request, root: PathBuf, user: &str, body: Vec<u8>) -> Vec<u8> {

@@ -13,6 +13,7 @@ pub mod scripted;
 pub mod shop;
 pub mod terminal;
 pub mod tokens;
+pub mod trace;
 
 pub use env::Env;
 pub use repo::Fixture;
