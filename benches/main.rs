@@ -16,6 +16,7 @@ mod inputs;
 mod pins;
 mod promoting;
 mod registries;
+mod remote;
 mod rendering;
 mod selecting;
 mod validating;

@@ -20,7 +20,7 @@ use super::inputs::{Files, large, model};
 
 const OTHERS: usize = 7_000;
 
-fn git(dir: &Path, words: &[&str], input: &[u8]) {
+pub fn git(dir: &Path, words: &[&str], input: &[u8]) {
     let mut child = Command::new("git")
         .args(words)
         .current_dir(dir)
@@ -39,7 +39,7 @@ fn git(dir: &Path, words: &[&str], input: &[u8]) {
     assert!(child.wait().expect("git ends").success());
 }
 
-fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files) {
+pub fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files) {
     let head = format!(
         "commit refs/heads/{branch}\ncommitter Ada <ada@example.com> 1767225600 +0000\ndata 5\nbegin\n"
     );
@@ -56,7 +56,7 @@ fn commit(stream: &mut Vec<u8>, branch: &str, from: Option<&str>, files: &Files)
 
 /// A repository whose dev was promoted to staging and is one image ahead since,
 /// everything rendered and committed, after this many other commits.
-fn repository(components: usize, history: usize) -> TempDir {
+pub fn repository(components: usize, history: usize) -> TempDir {
     let path = |text: &str| -> RepoPath { text.parse().unwrap() };
     let mut files = large(components);
     files.remove(&path("environment.yaml"));
