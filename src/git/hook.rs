@@ -17,10 +17,18 @@ pub(super) const VARIABLE: &str = "GIT_TRACE2_EVENT";
 pub(super) struct Trace(PathBuf);
 
 impl Trace {
-    /// A file for the program to write to; `None` where nothing can be written, and
-    /// where hooks therefore cannot be told from other failures.
+    /// A file for the program to write to; `None` where there is no hook, and where
+    /// nothing can be written, so that hooks cannot be told from other failures.
     pub(super) fn begin(git: &Git) -> Option<Trace> {
-        let folder = git.libgit2().commondir().join("kubectl-gitops");
+        let home = git.libgit2().commondir();
+        let elsewhere = || {
+            let config = git.libgit2().config().ok()?;
+            config.get_string("core.hooksPath").ok()
+        };
+        if !home.join("hooks/pre-push").exists() && elsewhere().is_none() {
+            return None;
+        }
+        let folder = home.join("kubectl-gitops");
         std::fs::create_dir_all(&folder).ok()?;
         let process = std::process::id();
         let thread = std::thread::current().id();
