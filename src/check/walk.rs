@@ -472,6 +472,10 @@ pub fn describe(root: &Value, path: &[Step]) -> String {
                 }
                 at = at.and_then(|value| value.get(key));
             }
+            Step::Item(_) => {
+                out.push_str(&Path::new(vec![step.clone()]).to_string());
+                at = at.and_then(|value| step.down(value));
+            }
             Step::Index(index) => {
                 at = at.and_then(|value| value.get(index));
                 match at

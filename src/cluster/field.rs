@@ -31,10 +31,7 @@ pub(super) fn locate(text: &str, object: &Value) -> Path {
             Said::Bracket(inside) => (bracket_step(inside, value), 1),
         };
         let Some(step) = step else { break };
-        here = match &step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
-        };
+        here = step.down(value);
         steps.push(step);
         at += used;
     }

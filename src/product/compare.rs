@@ -2,10 +2,14 @@
 //! changed on its own, and where the two disagree.
 //!
 //! Owns the table of classes; knows nothing of files, Git or decisions. Maps
-//! are compared key by key; lists and scalars are compared whole.
+//! are compared key by key, lists whose items have names item by item; other lists
+//! and scalars are compared whole.
 
-use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
+use serde_json::{Map, Value};
+
+use super::listed;
 use crate::yaml::{Path, Step};
 
 /// How one key path of a unit stands between source and target.
@@ -36,15 +40,21 @@ impl Class {
 pub enum Base<'a> {
     /// The unit as it was last the same on both sides; `None`: it did not exist.
     Known(Option<&'a Value>),
+    /// These parts of it were the same on both sides; of all others nothing is known.
+    Partly(&'a Value),
     /// Nothing is known: values that differ need a decision.
     Unknown,
 }
 
 impl<'a> Base<'a> {
-    fn get(self, key: &str) -> Base<'a> {
+    fn below(self, step: &Step) -> Base<'a> {
         match self {
-            Base::Known(Some(Value::Object(map))) => Base::Known(map.get(key)),
-            Base::Known(_) => Base::Known(None),
+            Base::Known(value) => Base::Known(value.and_then(|value| step.down(value))),
+            Base::Partly(value) => match step.down(value) {
+                Some(map @ Value::Object(_)) => Base::Partly(map),
+                Some(value) => Base::Known(Some(value)),
+                None => Base::Unknown,
+            },
             Base::Unknown => Base::Unknown,
         }
     }
@@ -88,42 +98,102 @@ fn descend(
     if ours == theirs && (base.is(ours) || matches!(base, Base::Unknown)) {
         return;
     }
-    if let (Some(Value::Object(ours)), Some(Value::Object(theirs))) = (ours, theirs) {
-        let only_ours = ours.keys().filter(|key| !theirs.contains_key(*key));
-        let both_gone = match base {
-            Base::Known(Some(Value::Object(base))) => Some(base),
-            _ => None,
+    match (ours, theirs) {
+        (Some(Value::Object(ours)), Some(Value::Object(theirs))) => {
+            maps(steps, base, (ours, theirs), found);
+            return;
         }
-        .into_iter()
-        .flat_map(|base| base.keys())
-        .filter(|key| !theirs.contains_key(*key) && !ours.contains_key(*key));
-        for key in theirs.keys().chain(only_ours).chain(both_gone) {
-            steps.push(Step::Key(key.clone()));
-            descend(steps, base.get(key), ours.get(key), theirs.get(key), found);
-            steps.pop();
+        (Some(Value::Array(ours)), Some(Value::Array(theirs)))
+            if lists(steps, base, (ours, theirs), found) =>
+        {
+            return;
         }
-        return;
+        _ => {}
     }
     found.push(Difference {
         path: Path::new(steps.clone()),
         class: classify(base, ours, theirs),
         base: match base {
             Base::Known(value) => value.cloned(),
-            Base::Unknown => None,
+            Base::Partly(_) | Base::Unknown => None,
         },
         ours: ours.cloned(),
         theirs: theirs.cloned(),
     });
 }
 
+fn maps(
+    steps: &mut Vec<Step>,
+    base: Base<'_>,
+    (ours, theirs): (&Map<String, Value>, &Map<String, Value>),
+    found: &mut Vec<Difference>,
+) {
+    let only_ours = ours.keys().filter(|key| !theirs.contains_key(*key));
+    let both_gone = match base {
+        Base::Known(Some(Value::Object(base))) | Base::Partly(Value::Object(base)) => Some(base),
+        _ => None,
+    }
+    .into_iter()
+    .flat_map(|base| base.keys())
+    .filter(|key| !theirs.contains_key(*key) && !ours.contains_key(*key));
+    for key in theirs.keys().chain(only_ours).chain(both_gone) {
+        let (ours, theirs) = (ours.get(key), theirs.get(key));
+        steps.push(Step::Key(key.clone()));
+        let base = base.below(&steps[steps.len() - 1]);
+        descend(steps, base, ours, theirs, found);
+        steps.pop();
+    }
+}
+
+/// Compares two lists item by item; `false` where their items can't be told apart.
+fn lists(
+    steps: &mut Vec<Step>,
+    base: Base<'_>,
+    (ours, theirs): (&Vec<Value>, &Vec<Value>),
+    found: &mut Vec<Difference>,
+) -> bool {
+    let was: &[Value] = match base {
+        Base::Known(Some(Value::Array(items))) => items,
+        // What was something else before is no list of named items that was emptied.
+        Base::Known(Some(_)) => return false,
+        _ => &[],
+    };
+    if ours.is_empty() || theirs.is_empty() {
+        return false;
+    }
+    let field = steps.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        _ => None,
+    });
+    let Some(keys) = listed::keys(field, &[theirs, ours, was]) else {
+        return false;
+    };
+    let places = |list: &[Value]| -> HashMap<Step, usize> {
+        let steps = list.iter().map(|item| listed::step(item, keys));
+        steps.zip(0..).collect()
+    };
+    let (here, there) = (places(ours), places(theirs));
+    let mut seen = HashSet::new();
+    for item in theirs.iter().chain(ours).chain(was) {
+        let step = listed::step(item, keys);
+        if !seen.insert(step.clone()) {
+            continue;
+        }
+        let one = here.get(&step).map(|at| &ours[*at]);
+        let other = there.get(&step).map(|at| &theirs[*at]);
+        let base = base.below(&step);
+        steps.push(step);
+        descend(steps, base, one, other, found);
+        steps.pop();
+    }
+    true
+}
+
 /// The value at a key path below `root`.
 pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
     path.steps()
         .iter()
-        .try_fold(root, |value, step| match step {
-            Step::Key(key) => value.get(key.as_str()),
-            Step::Index(index) => value.get(*index),
-        })
+        .try_fold(root, |value, step| step.down(value))
 }
 
 fn classify(base: Base<'_>, ours: Option<&Value>, theirs: Option<&Value>) -> Class {
@@ -131,8 +201,8 @@ fn classify(base: Base<'_>, ours: Option<&Value>, theirs: Option<&Value>) -> Cla
         return Class::AlreadyThere;
     }
     match base {
-        Base::Unknown if ours.is_none() => Class::Change,
-        Base::Unknown => Class::Conflict,
+        Base::Unknown | Base::Partly(_) if ours.is_none() => Class::Change,
+        Base::Unknown | Base::Partly(_) => Class::Conflict,
         Base::Known(base) if base == ours && theirs.is_none() => Class::Removal,
         Base::Known(base) if base == ours => Class::Change,
         Base::Known(base) if base == theirs => Class::Hotfix,
@@ -231,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_descend_lists_do_not() {
+    fn maps_descend_and_lists_without_names_do_not() {
         let base = json!({"values": {"env": {"A": "1", "B": "1"}, "args": ["x"]}});
         let ours = json!({"values": {"env": {"A": "2", "B": "1"}, "args": ["x"]}});
         let theirs = json!({"values": {"env": {"A": "1", "B": "3"}, "args": ["x", "y"]}});
@@ -241,6 +311,101 @@ mod tests {
                 ("values.env.A".to_owned(), Class::Hotfix),
                 ("values.env.B".to_owned(), Class::Change),
                 ("values.args".to_owned(), Class::Change),
+            ]
+        );
+    }
+
+    #[test]
+    fn items_with_names_are_compared_one_by_one() {
+        let container = |image: &str, a: &str, b: &str| {
+            json!({"name": "web", "image": image, "env": [
+                {"name": "A", "value": a}, {"name": "B", "value": b},
+            ], "ports": [{"containerPort": 80}, {"containerPort": 81}]})
+        };
+        let pod = |container: Value| json!({"containers": [container, {"name": "side"}]});
+        let mut theirs = pod(container("a:2", "1", "3"));
+        theirs["containers"][0]["ports"] = json!([{"containerPort": 81, "protocol": "TCP"}]);
+        assert_eq!(
+            classes(
+                pod(container("a:1", "1", "1")),
+                pod(container("a:1", "2", "1")),
+                theirs
+            ),
+            [
+                ("containers[name=web].image".to_owned(), Class::Change),
+                (
+                    "containers[name=web].env[name=A].value".to_owned(),
+                    Class::Hotfix
+                ),
+                (
+                    "containers[name=web].env[name=B].value".to_owned(),
+                    Class::Change
+                ),
+                (
+                    "containers[name=web].ports[containerPort=81].protocol".to_owned(),
+                    Class::Change
+                ),
+                (
+                    "containers[name=web].ports[containerPort=80]".to_owned(),
+                    Class::Removal
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn ports_that_need_their_protocol_are_told_apart_by_it() {
+        let ports = |udp: &str| {
+            json!({"ports": [
+                {"port": 53, "targetPort": "dns"}, {"port": 53, "protocol": "UDP", "targetPort": udp},
+            ]})
+        };
+        assert_eq!(
+            classes(ports("a"), ports("b"), ports("a")),
+            [(
+                "ports[port=53+protocol=UDP].targetPort".to_owned(),
+                Class::Hotfix
+            )]
+        );
+        // The other one is found without a protocol.
+        let tcp: Path = "ports[port=53+protocol=TCP].targetPort".parse().unwrap();
+        assert_eq!(value_at(&ports("a"), &tcp), Some(&json!("dns")));
+    }
+
+    #[test]
+    fn another_order_and_items_without_names_make_one_value_of_a_list() {
+        let list = |names: &[&str]| {
+            let items: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+            json!({"initContainers": items})
+        };
+        for (base, ours, theirs) in [
+            (list(&["a", "b"]), list(&["a", "b"]), list(&["b", "a"])),
+            (list(&["a"]), list(&["a"]), list(&["a", "a"])),
+            (list(&["a"]), list(&["a"]), json!({"initContainers": [1]})),
+            (list(&["a"]), list(&["a"]), json!({"initContainers": []})),
+        ] {
+            assert_eq!(
+                classes(base, ours, theirs),
+                [("initContainers".to_owned(), Class::Change)]
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_known_in_part_is_asked_where_it_is_not() {
+        let base = json!({"image": "a:1"});
+        let ours = json!({"image": "a:1", "values": {"a": 1}});
+        let theirs = json!({"image": "a:2", "values": {"a": 2, "b": 1}});
+        let found: Vec<_> = compare(Base::Partly(&base), Some(&ours), Some(&theirs))
+            .into_iter()
+            .map(|d| (d.path.to_string(), d.class))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("image".to_owned(), Class::Change),
+                ("values.a".to_owned(), Class::Conflict),
+                ("values.b".to_owned(), Class::Change),
             ]
         );
     }

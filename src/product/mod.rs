@@ -8,6 +8,7 @@ mod commit;
 mod compare;
 mod decode;
 mod error;
+mod listed;
 mod load;
 mod manifest;
 mod manifest_decode;

@@ -137,5 +137,6 @@ fn below<'n>(node: &'n Node, step: &Step) -> Option<&'n Node> {
             .items()
             .get(*index)
             .or_else(|| node.get(&index.to_string())),
+        Step::Item(_) => node.at(&Path::new(vec![step.clone()])),
     }
 }

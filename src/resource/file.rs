@@ -279,6 +279,10 @@ fn span_of(document: &Document, path: &Path, key: bool) -> Span {
                 .items()
                 .get(*index)
                 .map(|item| (item, None)),
+            Step::Item(_) => document
+                .resolve(node)
+                .at(&Path::new(vec![step.clone()]))
+                .map(|item| (item, None)),
         };
         let Some((inner, inner_name)) = next else {
             found_all = false;

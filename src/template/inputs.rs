@@ -97,10 +97,7 @@ fn holds(map: &Map<String, Json>, steps: &[Step]) -> bool {
     };
     let mut at = map.get(first);
     for step in steps {
-        at = at.and_then(|value| match step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
-        });
+        at = at.and_then(|value| step.down(value));
     }
     at.is_some()
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::path::{Path, Step};
+use super::path::{Path, Step, implied};
 use super::scalar::{self, Resolved};
 
 /// A range of bytes in the text.
@@ -221,9 +221,21 @@ impl Node {
             node = match step {
                 Step::Key(name) => node.get(name)?,
                 Step::Index(index) => node.items().get(*index)?,
+                Step::Item(keys) => node.items().get(node.item_with(keys)?)?,
             };
         }
         Some(node)
+    }
+
+    /// The number of the item of a sequence that says these things.
+    pub(super) fn item_with(&self, keys: &[(String, String)]) -> Option<usize> {
+        let says = |item: &Node, (key, wanted): &(String, String)| match item.get(key) {
+            Some(value) => value.scalar().is_some_and(|scalar| scalar.text == *wanted),
+            None => implied(key) == Some(wanted),
+        };
+        self.items()
+            .iter()
+            .position(|item| keys.iter().all(|one| says(item, one)))
     }
 
     /// Whether this is a key that Kubernetes reads as `name`. Only numbers and booleans

@@ -1,7 +1,10 @@
-//! Key paths: `spec.components.cart.values.env["a.b"][0]`.
+//! Key paths: `spec.components.cart.values.env["a.b"][0]`, `containers[name=web].image`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+
+use serde_json::Value;
 
 /// A way down from a document's root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -14,6 +17,42 @@ pub enum Step {
     Key(String),
     /// Into an item of a sequence, from 0.
     Index(usize),
+    /// Into the item of a sequence that has these scalars under these keys, wherever
+    /// it stands: `[name=web]`, `[port=53+protocol=UDP]`.
+    Item(Vec<(String, String)>),
+}
+
+/// What an item that says nothing under a key is taken to say: Kubernetes counts a
+/// port without a protocol among those of TCP.
+pub(super) fn implied(key: &str) -> Option<&'static str> {
+    (key == "protocol").then_some("TCP")
+}
+
+impl Step {
+    /// What this step leads to in a value.
+    pub fn down<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match self {
+            Step::Key(key) => value.get(key.as_str()),
+            Step::Index(index) => value.get(*index),
+            Step::Item(keys) => {
+                let says = |item: &Value| {
+                    keys.iter()
+                        .all(|(key, wanted)| said_of(item, key).as_deref() == Some(wanted))
+                };
+                value.as_array()?.iter().find(|item| says(item))
+            }
+        }
+    }
+}
+
+/// What an item says under a key, as text; `None` for what is no scalar.
+pub fn said_of<'v>(item: &'v Value, key: &str) -> Option<Cow<'v, str>> {
+    match item.as_object()?.get(key) {
+        Some(Value::String(text)) => Some(Cow::Borrowed(text)),
+        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => Some(Cow::Owned(scalar.to_string())),
+        Some(_) => None,
+        None => implied(key).map(Cow::Borrowed),
+    }
 }
 
 /// Text that is no key path.
@@ -109,24 +148,55 @@ impl fmt::Display for Path {
         for (at, step) in self.0.iter().enumerate() {
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Item(keys) => {
+                    for (at, (key, value)) in keys.iter().enumerate() {
+                        f.write_str(if at == 0 { "[" } else { "+" })?;
+                        if is_word(key) {
+                            f.write_str(key)?;
+                        } else {
+                            write_quoted(f, key)?;
+                        }
+                        f.write_str("=")?;
+                        if is_word(value) {
+                            f.write_str(value)?;
+                        } else {
+                            write_quoted(f, value)?;
+                        }
+                    }
+                    f.write_str("]")?;
+                }
                 Step::Key(key) if is_bare(key) => {
                     write!(f, "{}{key}", if at == 0 { "" } else { "." })?;
                 }
                 Step::Key(key) => {
-                    f.write_str("[\"")?;
-                    for c in key.chars() {
-                        match c {
-                            '"' | '\\' => write!(f, "\\{c}")?,
-                            c if c.is_control() => write!(f, "\\u{{{:x}}}", c as u32)?,
-                            c => write!(f, "{c}")?,
-                        }
-                    }
-                    f.write_str("\"]")?;
+                    f.write_str("[")?;
+                    write_quoted(f, key)?;
+                    f.write_str("]")?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// A part of `[key=value]` that is read again as it stands.
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| !c.is_control() && !c.is_whitespace() && !"[]\"'\\=+,".contains(c))
+}
+
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str("\"")?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            c if c.is_control() => write!(f, "\\u{{{:x}}}", c as u32)?,
+            c => write!(f, "{c}")?,
+        }
+    }
+    f.write_str("\"")
 }
 
 impl FromStr for Path {
@@ -143,6 +213,12 @@ impl FromStr for Path {
         let mut at = 0;
         while at < chars.len() {
             match chars[at] {
+                '[' if selects(&chars, at + 1) => {
+                    let (keys, next) =
+                        item(&chars, at + 1).map_err(|(reason, at)| error(reason, at))?;
+                    steps.push(Step::Item(keys));
+                    at = next;
+                }
                 '[' if chars.get(at + 1) == Some(&'"') => {
                     let (key, next) =
                         quoted(&chars, at + 2).map_err(|at| error("an open quote", at))?;
@@ -192,6 +268,49 @@ impl FromStr for Path {
     }
 }
 
+/// A part of `[key=value]`, in quotes or not, and the place behind it.
+fn part(chars: &[char], from: usize) -> Result<(String, usize), usize> {
+    if chars.get(from) == Some(&'"') {
+        return quoted(chars, from + 1);
+    }
+    let text: String = chars[from.min(chars.len())..]
+        .iter()
+        .take_while(|c| !matches!(c, '=' | '+' | '[' | ']' | '"'))
+        .collect();
+    let next = from + text.chars().count();
+    if text.is_empty() {
+        return Err(from);
+    }
+    Ok((text, next))
+}
+
+/// Whether what follows a `[` selects an item by what it says.
+fn selects(chars: &[char], from: usize) -> bool {
+    part(chars, from).is_ok_and(|(_, next)| chars.get(next) == Some(&'='))
+}
+
+type ItemKeys = Vec<(String, String)>;
+
+/// Reads `key=value+key=value]`; gives the place behind it.
+fn item(chars: &[char], from: usize) -> Result<(ItemKeys, usize), (&'static str, usize)> {
+    let mut keys = Vec::new();
+    let mut at = from;
+    loop {
+        let missing = |at| ("a key or value is missing", at);
+        let (key, next) = part(chars, at).map_err(missing)?;
+        if chars.get(next) != Some(&'=') {
+            return Err(("`=` is missing", next));
+        }
+        let (value, next) = part(chars, next + 1).map_err(missing)?;
+        keys.push((key, value));
+        match chars.get(next) {
+            Some('+') => at = next + 1,
+            Some(']') => return Ok((keys, next + 1)),
+            _ => return Err(("`]` is missing", next)),
+        }
+    }
+}
+
 /// Reads to the closing quote; gives the key and the place past the quote.
 fn quoted(chars: &[char], from: usize) -> Result<(String, usize), usize> {
     let mut key = String::new();
@@ -238,6 +357,10 @@ mod tests {
             "[\"\"]",
             "[0][1]",
             "a[\"say \\\"hi\\\"\"].b",
+            "containers[name=web].env[name=A].value",
+            "ports[port=53+protocol=UDP]",
+            "mounts[mountPath=/var/run/a.b]",
+            "x[name=\"a b=]\"].y",
         ] {
             let path: Path = text.parse().unwrap();
             assert_eq!(path.to_string(), text);
@@ -257,6 +380,9 @@ mod tests {
             ("a[\"b", 5),
             ("[0]b", 4),
             ("a.", 3),
+            ("a[b=]", 5),
+            ("a[b=c", 6),
+            ("a[b=c+d]", 8),
         ] {
             let error = text.parse::<Path>().unwrap_err();
             assert_eq!(error.at, at, "{text}: {error}");

@@ -333,7 +333,11 @@ fn splice_file(
         let Some(source) = stream(other, &from.file) else {
             continue;
         };
-        if from.path == to.path {
+        if let Some(Step::Item(_)) = to.path.last() {
+            editor
+                .copy_item(to.document, &to.path, source, from.document)
+                .map_err(failed)?;
+        } else if from.path == to.path {
             editor
                 .copy_entry(to.document, &to.path, source, from.document)
                 .map_err(failed)?;

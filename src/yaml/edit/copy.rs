@@ -58,9 +58,15 @@ impl<'a> Source<'a> {
         Ok((value, place(self.map, self.index)))
     }
 
-    /// The splices that bring the entry into another text.
-    pub(super) fn plan(&self, stream: &Stream, document: usize) -> Result<Planned, EditError> {
-        let way = Way::find(stream, document, self.way.path)?;
+    /// The splices that bring the entry into another text, at the same path but for the
+    /// numbers of items.
+    pub(super) fn plan(
+        &self,
+        stream: &Stream,
+        document: usize,
+        path: &Path,
+    ) -> Result<Planned, EditError> {
+        let way = Way::find(stream, document, path)?;
         if way.is_whole() {
             return self.replace(&way);
         }
@@ -68,9 +74,7 @@ impl<'a> Source<'a> {
             return Err(way.alias());
         }
         if let Some(Step::Index(_)) = way.missing() {
-            return Err(EditError::NotFound {
-                path: self.way.path.clone(),
-            });
+            return Err(EditError::NotFound { path: path.clone() });
         }
         way.not_shared(None)?;
         let depth = way.nodes.len() - 1;

@@ -141,8 +141,21 @@ pub(super) fn extent(document: &Document, map: &Node, index: usize) -> Extent {
     }
 }
 
+/// Where the comment lines begin that stand in `column` right above the line at `start`.
+pub(super) fn with_comments_above(text: &str, start: usize, column: usize) -> usize {
+    let mut first = start;
+    while let Some(end) = line_above(text, first) {
+        let line = line_start(text, end);
+        if comment_column(&text[line..end]) != Some(column) {
+            break;
+        }
+        first = line;
+    }
+    first
+}
+
 /// The end of the last line of comments deeper than `column` that follows the line ending at `end`.
-fn trailing(text: &str, end: usize, column: usize) -> usize {
+pub(super) fn trailing(text: &str, end: usize, column: usize) -> usize {
     let mut last = end;
     let mut at = end;
     while at < text.len() {

@@ -10,6 +10,7 @@
 //! used elsewhere, a key that stands twice, explicit `?` keys, Go templates.
 
 mod copy;
+mod items;
 mod layout;
 mod literal;
 mod parts;
@@ -30,6 +31,7 @@ use super::error::YamlError;
 use super::node::{Node, Position, Span};
 use super::path::{Path, Step};
 use super::stream::{Document, Stream};
+use items::ItemPlan;
 pub use parts::{Wish, set_strings};
 use plan::{Fresh, Place};
 use proof::Tree;
@@ -227,6 +229,7 @@ impl<'s> Editor<'s> {
     /// Every [`EditError`]; the text is as before.
     pub fn remove(&mut self, document: usize, path: &Path) -> Result<(), EditError> {
         self.settle(path)?;
+        let path = &*items::numbered(self.stream(), document, path)?;
         self.apply(document, |stream| remove::remove(stream, document, path))?;
         self.expected[document].remove(path);
         Ok(())
@@ -246,9 +249,10 @@ impl<'s> Editor<'s> {
         from: &'s Stream,
         from_document: usize,
     ) -> Result<(), EditError> {
-        let source = copy::Source::find(from, from_document, path)?;
+        let there = items::numbered(from, from_document, path)?;
+        let source = copy::Source::find(from, from_document, &there)?;
         let copied = from.documents().get(from_document).and_then(|document| {
-            let node = document.root()?.at(path)?;
+            let node = document.root()?.at(&there)?;
             source.is_movable().then_some((document, node))
         });
         let Some((from, node)) = copied else {
@@ -257,9 +261,46 @@ impl<'s> Editor<'s> {
         };
         let tree = Tree::of_node(from, node)?;
         self.settle(path)?;
-        self.apply(document, |stream| source.plan(stream, document))?;
+        let path = &*items::numbered(self.stream(), document, path)?;
+        self.apply(document, |stream| source.plan(stream, document, path))?;
         self.expected[document].set(path, tree);
         Ok(())
+    }
+
+    /// Makes a list's item what it is in another text, its bytes with the comments above it.
+    /// The path's last step says which item is meant. One that is not there yet stands
+    /// behind the nearest that stands before it there too. Where either list is in flow
+    /// style, or the item has aliases or anchors, it is written out by value.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`] when the source has no such item, or the target no such
+    /// list; else every [`EditError`].
+    pub fn copy_item(
+        &mut self,
+        document: usize,
+        path: &Path,
+        from: &'s Stream,
+        from_document: usize,
+    ) -> Result<(), EditError> {
+        let source = items::Source::find(from, from_document, path)?;
+        // Where an item goes is told by the items that are there by now.
+        self.flush()?;
+        let list = path.parent().unwrap_or_default();
+        let list = items::numbered(self.stream(), document, &list)?;
+        match source.plan(self.stream(), document, &list)? {
+            ItemPlan::First(value) => {
+                self.set(document, &list.index(0), &value, &Place::End)?;
+            }
+            ItemPlan::Replace(at, planned, tree) => {
+                self.take(planned);
+                self.expected[document].set(&list.index(at), tree);
+            }
+            ItemPlan::Insert(at, planned, tree) => {
+                self.take(planned);
+                self.expected[document].insert(&list, at, tree);
+            }
+        }
+        self.flush()
     }
 
     /// True when no edit was made yet.
@@ -299,6 +340,7 @@ impl<'s> Editor<'s> {
         place: &Place,
     ) -> Result<(), EditError> {
         self.settle(path)?;
+        let path = &*items::numbered(self.stream(), document, path)?;
         let fresh = Fresh::of_value(value);
         self.apply(document, |stream| {
             plan::set(stream, document, path, (&fresh, place))
@@ -329,7 +371,11 @@ impl<'s> Editor<'s> {
             self.flush()?;
             planned = Some(plan(self.stream())?);
         }
-        let planned = planned.unwrap_or_default();
+        self.take(planned.unwrap_or_default());
+        Ok(())
+    }
+
+    fn take(&mut self, planned: Planned) {
         self.added.extend(planned.adds);
         if let Some((collection, _)) = planned.takes {
             *self.lost.entry(collection).or_default() += 1;
@@ -337,16 +383,14 @@ impl<'s> Editor<'s> {
         for splice in planned.splices {
             self.pending.insert(splice.span.start, splice);
         }
-        Ok(())
     }
 
-    /// Numbers of items mean the list as it is now.
+    /// Numbers of items, and what they say, mean the list as it is now.
     fn settle(&mut self, path: &Path) -> Result<(), EditError> {
-        let counted = path
-            .steps()
-            .iter()
-            .any(|step| matches!(step, Step::Index(_)));
-        if counted && !self.lost.is_empty() {
+        let steps = path.steps();
+        let counted = steps.iter().any(|step| matches!(step, Step::Index(_)));
+        let named = steps.iter().any(|step| matches!(step, Step::Item(_)));
+        if named || (counted && !self.lost.is_empty()) {
             self.flush()
         } else {
             Ok(())
@@ -441,6 +485,6 @@ fn key_of(step: Option<&Step>) -> Cow<'_, str> {
     match step {
         Some(Step::Key(key)) => Cow::Borrowed(key),
         Some(Step::Index(index)) => Cow::Owned(index.to_string()),
-        None => Cow::Borrowed(""),
+        Some(Step::Item(_)) | None => Cow::Borrowed(""),
     }
 }

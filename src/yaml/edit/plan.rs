@@ -106,7 +106,7 @@ impl<'v> Fresh<'v> {
 fn wrapped(steps: &[Step], value: &Value) -> Value {
     let step = |value, step: &Step| match step {
         Step::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
-        Step::Index(_) => Value::Array(vec![value]),
+        Step::Index(_) | Step::Item(_) => Value::Array(vec![value]),
     };
     steps.iter().rev().fold(value.clone(), step)
 }

@@ -95,6 +95,32 @@ impl<'s> Tree<'s> {
         *here = tree;
     }
 
+    /// Puts a tree among the items of a list, the later ones behind it.
+    pub(super) fn insert(&mut self, list: &Path, at: usize, tree: Tree<'s>) {
+        // Setting the item behind the last one makes room, whatever the list is made of.
+        self.set(&list.index(usize::MAX), tree);
+        let mut here = self;
+        for step in list.steps() {
+            let next = match (here, step) {
+                (Tree::Map(fields), Step::Key(name)) => fields
+                    .iter_mut()
+                    .find(|field| field.name == *name)
+                    .map(|field| &mut field.value),
+                (Tree::List(items), Step::Index(index)) => items.get_mut(*index),
+                _ => None,
+            };
+            match next {
+                Some(next) => here = next,
+                None => return,
+            }
+        }
+        if let Tree::List(items) = here
+            && at < items.len()
+        {
+            items[at..].rotate_right(1);
+        }
+    }
+
     /// Takes away what stands at a path.
     pub(super) fn remove(&mut self, path: &Path) {
         let Some((last, way)) = path.steps().split_last() else {
@@ -130,7 +156,7 @@ impl<'s> Tree<'s> {
     fn open(&mut self, step: &Step) {
         let empty = || match step {
             Step::Key(_) => Tree::Map(Vec::new()),
-            Step::Index(_) => Tree::List(Vec::new()),
+            Step::Index(_) | Step::Item(_) => Tree::List(Vec::new()),
         };
         *self = match std::mem::replace(self, Tree::List(Vec::new())) {
             Tree::Source(document, node) => match &node.kind {

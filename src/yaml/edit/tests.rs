@@ -772,6 +772,7 @@ fn at<'v>(value: &'v mut Value, path: &Path) -> &'v mut Value {
     path.steps().iter().fold(value, |value, step| match step {
         Step::Key(key) => &mut value[key.as_str()],
         Step::Index(index) => &mut value[*index],
+        Step::Item(_) => unreachable!(),
     })
 }
 

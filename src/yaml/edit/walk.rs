@@ -67,6 +67,10 @@ impl<'a> Way<'a> {
                 }),
                 found => Ok(found),
             },
+            // The editor put a number in its place, where there is one.
+            (Step::Item(_), _) => Err(EditError::NotFound {
+                path: self.here().step(step.clone()),
+            }),
             _ if here.is_null() => Ok(None),
             (Step::Key(_), _) => Err(self.kind("a mapping")),
             (Step::Index(_), _) => Err(self.kind("a list")),
