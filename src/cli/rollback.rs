@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// product (default: before the last promotion)
     #[arg(long, value_name = "REV|VERSION")]
     to: Option<String>,
-    /// Restore these units only: components, template/NAME, defaults
+    /// Restore these units only: components, template/NAME, defaults, paths of promoted files
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     only: Vec<String>,
     /// Restore environment.yaml as well

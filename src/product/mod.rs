@@ -8,6 +8,7 @@ mod commit;
 mod compare;
 mod decode;
 mod error;
+pub mod files;
 mod listed;
 mod load;
 mod manifest;

@@ -80,6 +80,16 @@ impl EnvironmentEntry {
         }
     }
 
+    /// The folder of its records: of what was last promoted into it.
+    pub fn records(&self) -> RepoPath {
+        let folder = match self.files {
+            None => ".gitops/promoted".to_owned(),
+            // The folder is not this environment's alone.
+            Some(_) => format!(".gitops/{}/promoted", self.name),
+        };
+        self.path.join(&folder).unwrap_or_default()
+    }
+
     /// The glob of the environment's files with its name in place.
     pub fn files_pattern(&self) -> Option<String> {
         let files = self.files.as_ref()?;
@@ -115,6 +125,8 @@ pub struct ClusterEntry {
 pub struct Promotion {
     /// The promoted files.
     pub files: Vec<FilePattern>,
+    /// Whether `gitops.yaml` names them; else they are those of a product.
+    pub named: bool,
     /// Key paths that never move.
     pub environment_owned: Vec<yaml::Path>,
 }

@@ -372,6 +372,7 @@ fn promotion(at: At<'_>, field: Option<Field<'_>>) -> Option<Promotion> {
     }
     Some(Promotion {
         files,
+        named,
         environment_owned: environment_owned
             .into_iter()
             .map(|path| path.value)

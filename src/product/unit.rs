@@ -28,21 +28,19 @@ pub enum UnitId {
 }
 
 impl UnitId {
-    /// Where the record of this unit lives, relative to the environment's path.
+    /// Where the record of this unit lives, in the folder of its environment's records.
     pub fn record_path(&self) -> String {
         match self {
-            UnitId::Product => ".gitops/promoted/product.yaml".to_owned(),
-            UnitId::Component(name) => format!(".gitops/promoted/component/{name}.yaml"),
-            UnitId::Template(name) => format!(".gitops/promoted/template/{name}.yaml"),
-            UnitId::File(path) => format!(".gitops/promoted/file/{path}.yaml"),
+            UnitId::Product => "product.yaml".to_owned(),
+            UnitId::Component(name) => format!("component/{name}.yaml"),
+            UnitId::Template(name) => format!("template/{name}.yaml"),
+            UnitId::File(path) => format!("file/{path}.yaml"),
         }
     }
 
-    /// The unit whose record is at `path` (relative to the environment's path).
+    /// The unit whose record is at `path` in the folder of its environment's records.
     pub fn of_record(path: &str) -> Option<Self> {
-        let rest = path
-            .strip_prefix(".gitops/promoted/")?
-            .strip_suffix(".yaml")?;
+        let rest = path.strip_suffix(".yaml")?;
         match rest.split_once('/') {
             None => (rest == "product").then_some(UnitId::Product),
             Some(("component", name)) => name.parse().ok().map(UnitId::Component),
@@ -67,7 +65,8 @@ impl fmt::Display for UnitId {
 /// The units of one tree, with their values.
 ///
 /// A component's value is what the manifest says of it, a template's is the
-/// object ids of its files by relative path, another file's is its object id.
+/// object ids of its files by relative path, another file's is its object id until
+/// somebody reads it.
 pub type Units = BTreeMap<UnitId, Value>;
 
 /// A unit whose value can't be read.
@@ -213,7 +212,8 @@ impl ProductTree {
 
 /// Splits what `promotes` lets through into units.
 ///
-/// `promotes` is asked with paths relative to the environment's path `at`.
+/// `promotes` is asked with paths relative to the environment's path `at`, and says by
+/// which path other environments know the file; `None`: it is not promoted.
 ///
 /// # Errors
 /// A value in a manifest that can't be resolved, such as an alias bomb.
@@ -221,7 +221,7 @@ pub fn units(
     tree: Option<&ProductTree>,
     snapshot: &Snapshot,
     at: &RepoPath,
-    promotes: &dyn Fn(&RepoPath) -> bool,
+    promotes: &dyn Fn(&RepoPath) -> Option<RepoPath>,
 ) -> Result<Units, UnitError> {
     let mut found = Units::new();
     let mut manifests = BTreeSet::new();
@@ -244,9 +244,12 @@ pub fn units(
         let Some(relative) = path.strip_prefix(at) else {
             continue;
         };
-        if !promotes(&relative) || manifests.contains(path) || entry.kind == EntryKind::Submodule {
+        if manifests.contains(path) || entry.kind == EntryKind::Submodule {
             continue;
         }
+        let Some(relative) = promotes(&relative) else {
+            continue;
+        };
         let id = Value::String(entry.id.to_string());
         match template_of(&relative) {
             Some((name, file)) => {
@@ -286,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(UnitId::of_record(&id.record_path()), Some(id));
         }
-        assert_eq!(UnitId::of_record("product.yaml"), None);
-        assert_eq!(UnitId::of_record(".gitops/promoted/other/a.yaml"), None);
+        assert_eq!(UnitId::of_record("gitops.yaml"), None);
+        assert_eq!(UnitId::of_record("other/a.yaml"), None);
     }
 }

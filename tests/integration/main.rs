@@ -47,6 +47,7 @@ mod policy_sources;
 mod progress;
 mod promote;
 mod promote_answers;
+mod promoted_files;
 mod publish;
 mod push;
 mod races;

@@ -1,10 +1,11 @@
 //! What helps when a plan may not be written as it is.
 
-use crate::ops::promote::{Decision, Item, Plan, Refusal};
+use crate::ops::promote::{Decision, Item, Plan, Refusal, Request};
 
 /// A line of advice for each refusal, commands to copy among them.
-pub(super) fn hints(plan: &Plan) -> Vec<String> {
+pub(super) fn hints(plan: &Plan, request: &Request) -> Vec<String> {
     let target = &plan.target.0;
+    let chosen = chosen(request);
     let mut hints = Vec::new();
     for refusal in &plan.refusals {
         match refusal {
@@ -21,7 +22,7 @@ pub(super) fn hints(plan: &Plan) -> Vec<String> {
                 };
                 hints.push("say what to do with each, for example".to_owned());
                 hints.push(format!(
-                    "  kubectl gitops promote {target} --keep {first}{overwrite}"
+                    "  kubectl gitops promote {target}{chosen} --keep {first}{overwrite}"
                 ));
                 let hotfix = plan
                     .undecided()
@@ -37,12 +38,22 @@ pub(super) fn hints(plan: &Plan) -> Vec<String> {
                 let names: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
                 hints.push("carry the change into product.yaml, environment.yaml or a template, or drop it:".to_owned());
                 hints.push(format!(
-                    "  kubectl gitops promote {target} --overwrite {}",
+                    "  kubectl gitops promote {target}{chosen} --overwrite {}",
                     names.join(",")
                 ));
             }
             Refusal::Incomplete { missing, .. } => {
-                hints.push(format!("add to --only: {}", missing.join(",")));
+                let all: Vec<&str> = request
+                    .only
+                    .iter()
+                    .chain(missing)
+                    .map(String::as_str)
+                    .collect();
+                hints.push("take them along:".to_owned());
+                hints.push(format!(
+                    "  kubectl gitops promote {target} --only {}",
+                    all.join(",")
+                ));
             }
             Refusal::Order { expected } => {
                 if let Some(expected) = expected {
@@ -58,6 +69,16 @@ pub(super) fn hints(plan: &Plan) -> Vec<String> {
         }
     }
     hints
+}
+
+/// The words that chose what is promoted, for a command to copy.
+fn chosen(request: &Request) -> String {
+    let mut words = String::new();
+    if !request.only.is_empty() {
+        words.push_str(" --only ");
+        words.push_str(&request.only.join(","));
+    }
+    words
 }
 
 /// How what was rolled back may come back, where that is all that is left.

@@ -46,7 +46,7 @@ pub(super) struct Args {
     /// The source's commit to take (default: its tip)
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
-    /// Promote these units only: components, template/NAME, defaults
+    /// Promote these units only: components, template/NAME, defaults, paths of promoted files
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     only: Vec<String>,
     /// Leave the target's value where both sides diverged: UNIT or UNIT.key.path
@@ -316,7 +316,7 @@ fn refused(args: &Args, context: &Context, all: &[&Prepared]) -> Result<Exit, Fa
         .collect();
     let error = anyhow::Error::msg(messages.join("\n"));
     let mut failure = Failure::new(FailureKind::Refused, error).hint("nothing was written");
-    for hint in refused().flat_map(|one| hints::hints(&one.plan)) {
+    for hint in refused().flat_map(|one| hints::hints(&one.plan, &one.request)) {
         failure = failure.hint(hint);
     }
     Err(failure)
@@ -397,6 +397,8 @@ pub(super) fn failure(error: PlanError) -> Failure {
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
         PlanError::Message(error) => writing::message_failure(error),
+        PlanError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
+            .hint("name the files that are promoted, under spec.promotion.files in gitops.yaml"),
         other => Failure::new(FailureKind::Usage, other),
     }
 }

@@ -389,7 +389,15 @@ impl Estate {
         } else {
             self.rendered_folder(entry, commit)?
         };
-        let declared: Vec<FilePattern> = self.declared_files(entry).collect();
+        let mut declared: Vec<FilePattern> = self.declared_files(entry).collect();
+        let promotion = &self.repository().promotion;
+        if promotion.named {
+            let named = |pattern: &FilePattern| {
+                let text = pattern.text.replace("{env}", entry.name.as_str());
+                FilePattern::parse(&text).ok()
+            };
+            declared.extend(promotion.files.iter().filter_map(named));
+        }
         let folder_of = entry.path.clone();
         Ok(Selection::under(
             self.roots(entry),

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::{Facts, Item, Plan, PlanError};
 use crate::git::{FileVersion, Git, GitError};
 use crate::ops::estate::Estate;
+use crate::product::files::together;
 use crate::product::{UnitId, value_at};
 use crate::repo::{CommitInfo, RepoPath};
-use crate::yaml::{Path, Step, Stream};
+use crate::yaml::{Path, Step, parse_values};
 
 /// How far back a file's history is read.
 const VERSIONS: usize = 50;
@@ -71,7 +72,11 @@ fn place(facts: &Facts, item: &Item) -> Option<(RepoPath, Option<Path>)> {
                 None,
             ))
         }
-        UnitId::File(path) => Some((facts.target.path(path.as_str())?, None)),
+        UnitId::File(path) => {
+            let compared = facts.target.files.contains_key(path);
+            let below = compared.then(|| item.difference.path.clone());
+            Some((facts.target.path(path.as_str())?, below))
+        }
     }
 }
 
@@ -92,8 +97,8 @@ fn authors(
     let mut failure = None;
     let mut seen = 0;
     let mut visit = |version: FileVersion| {
-        let value = match value(git, file, &version) {
-            Ok(value) => value,
+        let documents = match documents(git, file, &version) {
+            Ok(documents) => documents,
             Err(error) => {
                 failure = Some(error);
                 return false;
@@ -101,10 +106,10 @@ fn authors(
         };
         open.retain(|(at, path, now)| {
             // As a whole the file was last changed by its newest version.
-            let then = path.as_ref().map_or(now.as_ref(), |path| {
-                value.as_ref().and_then(|value| value_at(value, path))
-            });
-            let same = then == now.as_ref();
+            let same = match path {
+                None => true,
+                Some(path) => held(&documents, path) == *now,
+            };
             if same && version.at_boundary {
                 // It may be older than what is here.
                 found.remove(at);
@@ -123,17 +128,27 @@ fn authors(
     }
 }
 
-/// What a file held: its value, or the id of what is no YAML.
-fn value(git: &Git, file: &RepoPath, version: &FileVersion) -> Result<Option<Value>, GitError> {
+/// The documents that a file held; of what is no YAML its id.
+fn documents(git: &Git, file: &RepoPath, version: &FileVersion) -> Result<Vec<Value>, GitError> {
     let Some(blob) = &version.blob else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    if !file.as_str().ends_with(".yaml") {
-        return Ok(Some(Value::String(blob.to_string())));
+    let is_yaml = [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| file.as_str().ends_with(ending));
+    if !is_yaml {
+        return Ok(vec![Value::String(blob.to_string())]);
     }
     let bytes = git.read(blob, MAX_BYTES)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(Stream::parse(&text)
-        .ok()
-        .and_then(|stream| stream.documents().first()?.value().ok()))
+    Ok(parse_values(&String::from_utf8_lossy(&bytes)).unwrap_or_default())
+}
+
+/// What stood at a path: of the first document, or of all together, as the value of a
+/// promoted file has it.
+fn held(documents: &[Value], path: &Path) -> Option<Value> {
+    let first = documents.first().and_then(|value| value_at(value, path));
+    match first {
+        Some(value) => Some(value.clone()),
+        None => value_at(&together(documents)?, path).cloned(),
+    }
 }

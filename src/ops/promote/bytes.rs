@@ -7,36 +7,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::file_bytes::{Extent, moved};
+use super::splice::splice;
 use super::{Facts, Item, PlanError, Side, pins};
-use crate::product::{NodeRef, UnitId, value_at};
+use crate::product::{NodeRef, UnitId};
 use crate::repo::{Edit, EntryKind, RepoPath, SnapshotError};
-use crate::yaml::{Editor, Path, Step, Stream};
+use crate::yaml::{Path, Step};
+
+/// How much a promotion moves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    /// All units.
+    Everything,
+    /// Some units.
+    Units(&'a BTreeSet<UnitId>),
+}
 
 /// One value to bring from one side's text into the other's.
-struct Move {
-    unit: UnitId,
-    path: Path,
+pub(super) struct Move {
+    pub(super) unit: UnitId,
+    pub(super) path: Path,
+}
+
+impl Move {
+    fn entry(unit: &UnitId, path: &Path) -> Self {
+        Self {
+            unit: unit.clone(),
+            path: path.clone(),
+        }
+    }
 }
 
 /// The edits of the promoted files, by path in the repository.
 pub(crate) fn result(
     facts: &Facts,
     items: &[Item],
-    chosen: Option<&BTreeSet<UnitId>>,
+    scope: Scope<'_>,
 ) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
     let (from, to) = (&facts.source, &facts.target);
     let mut edits = BTreeMap::new();
     for item in items.iter().filter(|item| item.decision.takes()) {
         files(from, to, item, &mut edits)?;
     }
-    if to.state.product.is_none() && from.state.product.is_none() {
+    let without_product = to.state.product.is_none() && from.state.product.is_none();
+    if without_product {
         let taken: Vec<_> = items.iter().filter(|item| item.decision.takes()).collect();
         edits.extend(pins::edits(from, to, &taken)?);
+    }
+    let owned = facts.repository.promotion.environment_owned.as_slice();
+    let both = (from, to, owned);
+    match scope {
+        Scope::Everything => moved(both, items, None, Extent::File, &mut edits)?,
+        Scope::Units(chosen) => moved(both, items, Some(chosen), Extent::File, &mut edits)?,
+    }
+    if without_product {
         return Ok(edits);
     }
-    match chosen {
-        None => whole(from, to, &kept(items), &mut edits)?,
-        Some(_) => partial(from, to, &taken(from, items), &mut edits)?,
+    match scope {
+        Scope::Everything => whole(from, to, &kept(items), &mut edits)?,
+        Scope::Units(_) => partial(from, to, &taken(from, items), &mut edits)?,
     }
     Ok(edits)
 }
@@ -51,17 +80,19 @@ pub(crate) fn backported(
     for item in items {
         files(from, to, item, &mut edits)?;
     }
-    if to.state.product.is_none() && from.state.product.is_none() {
+    let without_product = to.state.product.is_none() && from.state.product.is_none();
+    if without_product {
         edits.extend(pins::edits(from, to, &items.iter().collect::<Vec<_>>())?);
+    }
+    let owned = facts.repository.promotion.environment_owned.as_slice();
+    moved((from, to, owned), items, None, Extent::Values, &mut edits)?;
+    if without_product {
         return Ok(edits);
     }
     let moves: Vec<_> = items
         .iter()
         .filter(|item| is_manifest_unit(&item.unit))
-        .map(|item| Move {
-            unit: item.unit.clone(),
-            path: item.difference.path.clone(),
-        })
+        .map(|item| Move::entry(&item.unit, &item.difference.path))
         .collect();
     partial(from, to, &moves, &mut edits)?;
     Ok(edits)
@@ -76,10 +107,7 @@ fn kept(items: &[Item]) -> Vec<Move> {
     items
         .iter()
         .filter(|item| is_manifest_unit(&item.unit) && item.decision.keeps())
-        .map(|item| Move {
-            unit: item.unit.clone(),
-            path: item.difference.path.clone(),
-        })
+        .map(|item| Move::entry(&item.unit, &item.difference.path))
         .collect()
 }
 
@@ -101,18 +129,12 @@ fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
             && from.units.contains_key(unit)
             && !of_unit().any(|item| item.decision.keeps());
         if block {
-            moves.push(Move {
-                unit: unit.clone(),
-                path: Path::root(),
-            });
+            moves.push(Move::entry(unit, &Path::root()));
         } else {
             let paths = of_unit()
                 .filter(|item| item.decision.takes())
-                .map(|item| item.difference.path.clone());
-            moves.extend(paths.map(|path| Move {
-                unit: unit.clone(),
-                path,
-            }));
+                .map(|item| &item.difference.path);
+            moves.extend(paths.map(|path| Move::entry(unit, path)));
         }
     }
     moves
@@ -128,6 +150,7 @@ fn files(
     let difference = &item.difference;
     let mut names: BTreeSet<String> = BTreeSet::new();
     match &item.unit {
+        UnitId::File(path) if from.files.contains_key(path) || to.files.contains_key(path) => {}
         UnitId::File(path) => {
             names.insert(path.to_string());
         }
@@ -150,7 +173,7 @@ fn files(
 }
 
 /// Makes the file at `to` the one at `from`, or removes it where there is none.
-fn copy_file(
+pub(super) fn copy_file(
     from: &Side,
     to: &Side,
     name: &str,
@@ -185,7 +208,7 @@ fn copy_file(
     Ok(())
 }
 
-fn manifests(side: &Side) -> BTreeSet<String> {
+pub(super) fn manifests(side: &Side) -> BTreeSet<String> {
     let tree = side.state.product.as_ref();
     tree.into_iter()
         .flat_map(|tree| tree.manifests())
@@ -227,13 +250,19 @@ fn partial(
 
 fn write_if_changed(to: &Side, name: &str, text: &str, edits: &mut BTreeMap<RepoPath, Edit>) {
     let Some(path) = to.path(name) else { return };
+    if text.is_empty() {
+        if to.state.snapshot.entry(&path).is_some() {
+            edits.insert(path, Edit::Delete);
+        }
+        return;
+    }
     if !matches!(to.state.snapshot.text(&path), Ok(Some(old)) if old == text) {
         edits.insert(path, Edit::write(text.as_bytes()));
     }
 }
 
 /// Where a value of a unit stands in one side's manifests.
-fn place(side: &Side, unit: &UnitId, path: &Path) -> Option<NodeRef> {
+pub(super) fn place(side: &Side, unit: &UnitId, path: &Path) -> Option<NodeRef> {
     let tree = side.state.product.as_ref()?;
     match unit {
         UnitId::Product => Some(NodeRef {
@@ -253,105 +282,7 @@ fn place(side: &Side, unit: &UnitId, path: &Path) -> Option<NodeRef> {
     }
 }
 
-fn relative(side: &Side, file: &RepoPath) -> String {
+pub(super) fn relative(side: &Side, file: &RepoPath) -> String {
     file.strip_prefix(&side.state.entry.path)
         .map_or_else(|| file.to_string(), |path| path.to_string())
-}
-
-/// New texts of `base`'s manifests by relative path, and the manifests that
-/// have to be copied whole because only `other` has them.
-type Spliced = (BTreeMap<String, String>, BTreeSet<String>);
-
-/// One place in a text, and the place in another that it takes its value
-/// from; `None`: it goes away.
-struct Splice {
-    to: NodeRef,
-    from: Option<NodeRef>,
-}
-
-/// Brings the moved values of `other` into the texts of `base`.
-fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Spliced, PlanError> {
-    let mut per_file: BTreeMap<String, Vec<Splice>> = BTreeMap::new();
-    let mut copies = BTreeSet::new();
-    let known = manifests(base);
-    for change in moves {
-        let exists = other
-            .units
-            .get(&change.unit)
-            .is_some_and(|unit| value_at(unit, &change.path).is_some());
-        let from = place(other, &change.unit, &change.path).filter(|_| exists);
-        let to = place(base, &change.unit, &change.path).or_else(|| {
-            from.clone().map(|mut node| {
-                let name = relative(other, &node.file);
-                node.file = base.path(&name).unwrap_or(node.file);
-                node
-            })
-        });
-        let Some(to) = to else { continue };
-        let name = relative(base, &to.file);
-        if !known.contains(&name) || to.path.is_root() {
-            copies.insert(name);
-        } else {
-            per_file.entry(name).or_default().push(Splice { to, from });
-        }
-    }
-    let mut texts = BTreeMap::new();
-    for (name, changes) in per_file {
-        if let Some(text) = splice_file(base, other, &name, &changes)? {
-            texts.insert(name, text);
-        }
-    }
-    Ok((texts, copies))
-}
-
-fn stream<'a>(side: &'a Side, file: &RepoPath) -> Option<&'a Stream> {
-    side.state.product.as_ref()?.files.get(file)
-}
-
-fn splice_file(
-    base: &Side,
-    other: &Side,
-    name: &str,
-    changes: &[Splice],
-) -> Result<Option<String>, PlanError> {
-    let Some(file) = base.path(name) else {
-        return Ok(None);
-    };
-    let Some(text) = stream(base, &file) else {
-        return Ok(None);
-    };
-    let failed = |source| PlanError::Edit {
-        path: file.clone(),
-        source,
-    };
-    let mut editor = Editor::new(text).map_err(failed)?;
-    for Splice { to, from } in changes {
-        let Some(from) = from else {
-            editor.remove(to.document, &to.path).map_err(failed)?;
-            continue;
-        };
-        let Some(source) = stream(other, &from.file) else {
-            continue;
-        };
-        if let Some(Step::Item(_)) = to.path.last() {
-            editor
-                .copy_item(to.document, &to.path, source, from.document)
-                .map_err(failed)?;
-        } else if from.path == to.path {
-            editor
-                .copy_entry(to.document, &to.path, source, from.document)
-                .map_err(failed)?;
-        } else if let Some(value) = value(source, from) {
-            // It stands in a file of its own on one side only.
-            editor
-                .set_value(to.document, &to.path, &value)
-                .map_err(failed)?;
-        }
-    }
-    editor.finish().map(Some).map_err(failed)
-}
-
-fn value(stream: &Stream, node: &NodeRef) -> Option<serde_json::Value> {
-    let document = stream.documents().get(node.document)?;
-    document.value_of(document.root()?.at(&node.path)?).ok()
 }

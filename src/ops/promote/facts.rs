@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::files::{FileRules, Shares, align};
+pub(crate) use super::pins::units as pin_units;
+use super::pins::{self, Arriving};
+use super::promoted::{PromotedFiles, own_path};
 use super::reverted::reverted;
-use super::{PlanError, StaleFile, pins};
+use super::{PlanError, StaleFile};
 use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::rerender;
 use crate::product::pins::Pin;
 use crate::product::{
-    ENVIRONMENT_FILE, EnvironmentName, FilePattern, ProductTree, Record, RecordError, Refused,
+    ENVIRONMENT_FILE, EnvironmentEntry, EnvironmentName, ProductTree, Record, RecordError, Refused,
     Repository, UnitError, UnitId, Units, units,
 };
 use crate::repo::{CommitId, Edit, RepoPath, Snapshot};
@@ -24,6 +28,8 @@ pub struct Side {
     pub units: Units,
     /// Where the units of an environment without a product manifest are written.
     pub pins: Vec<Pin>,
+    /// The promoted files that are compared by key path, by unit.
+    pub files: BTreeMap<RepoPath, Shares>,
 }
 
 /// All that a promotion plan is made from.
@@ -49,54 +55,36 @@ pub struct Facts {
     pub unrenderable: Option<String>,
     /// Rendered files of the target that are not what its sources render to.
     pub stale: Vec<StaleFile>,
-}
-
-/// The `promotion.files` patterns of `gitops.yaml`.
-#[derive(Debug, Clone)]
-pub struct PromotedFiles(Vec<FilePattern>);
-
-impl PromotedFiles {
-    /// Those of a repository.
-    pub fn of(repository: &Repository) -> Self {
-        Self(repository.promotion.files.clone())
-    }
-
-    /// Whether the path (relative to the environment's path) is promoted.
-    /// What belongs to the environment never is, whatever the patterns say.
-    pub fn contains(&self, path: &RepoPath) -> bool {
-        let name = path.as_str();
-        name != "environment.yaml"
-            && name != "gitops.yaml"
-            && !name.starts_with(".gitops/")
-            && self
-                .0
-                .iter()
-                .any(|pattern| pattern.matches(&RepoPath::root(), path))
-    }
+    /// Pins that the target does not have yet, and that come with promoted files.
+    pub arriving: Vec<Arriving>,
 }
 
 impl Side {
-    /// Splits a state into its units.
-    pub(crate) fn new(
-        state: EnvironmentState,
-        promoted: &PromotedFiles,
-    ) -> Result<Self, UnitError> {
+    /// Splits a state into its units; the value of a file is its id so far.
+    pub(crate) fn new(state: EnvironmentState, repository: &Repository) -> Result<Self, UnitError> {
+        let promoted = PromotedFiles::of(repository, &state.entry, state.product.is_some());
         let units = units(
             state.product.as_ref(),
             &state.snapshot,
             &state.entry.path,
-            &|path| promoted.contains(path),
+            &|path| promoted.unit_path(path),
         )?;
         Ok(Self {
             state,
             units,
             pins: Vec::new(),
+            files: BTreeMap::new(),
         })
     }
 
-    /// The path of a file of this environment in the repository.
+    /// The path in the repository of a file of this environment, by its path below it.
     pub fn path(&self, relative: &str) -> Option<RepoPath> {
-        self.state.entry.path.join(relative).ok()
+        own_path(relative, &self.state.entry)
+    }
+
+    /// Where the record of a unit is.
+    pub fn record_path(&self, unit: &UnitId) -> Option<RepoPath> {
+        self.state.entry.records().join(&unit.record_path()).ok()
     }
 }
 
@@ -121,23 +109,24 @@ pub fn gather(
     if source == *target {
         return Err(PlanError::SameEnvironment(source));
     }
-    let promoted = PromotedFiles::of(&repository);
-    let (mut source, mut target) = sides(estate, (&source, revision), target, &promoted)?;
-    pins::add(&repository, &mut source, &mut target)?;
+    let (mut source, mut target) = sides(estate, (&source, revision), target)?;
+    let mut records = records(&target.state.snapshot, &target.state.entry)?;
+    let (rules, arriving) = understand(&repository, &mut source, &mut target, &mut records)?;
     if source.units.is_empty() {
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
     }
-    let records = records(&target.state.snapshot, &target.state.entry.path)?;
     let reverted = reverted(estate, &target.state)?;
     let unrecorded = source
         .units
         .keys()
         .chain(target.units.keys())
         .any(|unit| !records.contains_key(unit));
-    let (merge_base, history_cut) = match unrecorded {
-        true => merge_base(estate, &source, &target, &promoted)?,
+    let (mut merge_base, history_cut) = match unrecorded {
+        true => merge_base(estate, &source, &target, &rules)?,
         false => (None, false),
     };
+    let base = merge_base.as_mut().map(|(_, units)| units);
+    align(&mut source.units, &mut target.units, &mut records, base);
     let (rendering, unrenderable) = match estate.rendered(&target.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
@@ -157,7 +146,26 @@ pub fn gather(
         rendering,
         unrenderable,
         stale,
+        arriving,
     })
+}
+
+/// Gives two sides the units that only a look at both tells: pins, and promoted files
+/// by key path.
+pub(crate) fn understand(
+    repository: &Repository,
+    source: &mut Side,
+    target: &mut Side,
+    records: &mut BTreeMap<UnitId, Record>,
+) -> Result<(FileRules, Vec<Arriving>), PlanError> {
+    let mut rules = FileRules::read(repository, [source, target]);
+    rules.forget_encrypted(records);
+    pins::read(repository, [source, target], &rules)?;
+    rules.leave_pins([source, target]);
+    rules.apply(source);
+    rules.apply(target);
+    let arriving = pins::add(source, target, records);
+    Ok((rules, arriving))
 }
 
 /// Reads both sides, at the same time: nearly all of the work of a plan is reading.
@@ -165,14 +173,13 @@ fn sides(
     estate: &Estate,
     (source, revision): (&EnvironmentName, Option<&CommitId>),
     target: &EnvironmentName,
-    promoted: &PromotedFiles,
 ) -> Result<(Side, Side), PlanError> {
     let side = |estate: &Estate, name: &EnvironmentName, revision: Option<&CommitId>| {
         let state = match revision {
             Some(commit) => estate.load_at(name, commit)?,
             None => estate.load(name)?,
         };
-        Ok::<_, PlanError>(Side::new(state, promoted)?)
+        Ok::<_, PlanError>(Side::new(state, estate.repository())?)
     };
     if estate.git.is_partial() {
         // What both miss is fetched at once; each alone would fetch its own.
@@ -201,15 +208,13 @@ const SHARE: usize = 64;
 /// Reads the records in an environment's tree, many of them side by side.
 pub(crate) fn records(
     snapshot: &Snapshot,
-    at: &RepoPath,
+    entry: &EnvironmentEntry,
 ) -> Result<BTreeMap<UnitId, Record>, PlanError> {
-    let Ok(folder) = at.join(".gitops/promoted") else {
-        return Ok(BTreeMap::new());
-    };
+    let folder = entry.records();
     let mut found = Vec::new();
     for (path, _) in snapshot.under(&folder) {
         let unit = path
-            .strip_prefix(at)
+            .strip_prefix(&folder)
             .and_then(|path| UnitId::of_record(path.as_str()));
         if let Some((unit, text)) = unit.zip(snapshot.text(path)?) {
             found.push((unit, path, text));
@@ -247,7 +252,7 @@ fn merge_base(
     estate: &Estate,
     source: &Side,
     target: &Side,
-    promoted: &PromotedFiles,
+    rules: &FileRules,
 ) -> Result<(Option<(CommitId, Units)>, bool), PlanError> {
     if source.state.entry.branch == target.state.entry.branch
         || source.state.entry.path != target.state.entry.path
@@ -278,9 +283,11 @@ fn merge_base(
     let Ok(product) = ProductTree::load(&snapshot, entry) else {
         return Ok((None, false));
     };
+    let promoted = PromotedFiles::of(estate.repository(), entry, product.is_some());
     let mut units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
-        promoted.contains(path)
+        promoted.unit_path(path)
     })?;
+    rules.apply_to(&mut units, &snapshot, &|path| own_path(path, entry));
     if product.is_none() {
         units.extend(pins::units(estate.repository(), &snapshot, entry));
     }

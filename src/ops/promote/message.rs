@@ -117,7 +117,7 @@ pub(crate) fn changed_components(plan: &Plan) -> BTreeSet<String> {
 }
 
 fn subject(plan: &Plan, request: &Request) -> String {
-    let product = plan.product.as_deref().unwrap_or("images");
+    let product = plan.noun();
     let what = match (&plan.version.1, request.only.is_empty()) {
         (_, false) => request.only.join(", "),
         (Some(version), true) => format!("{product} {version}"),
@@ -135,6 +135,7 @@ fn lines(plan: &Plan) -> Vec<String> {
     for (template, _) in &plan.templates {
         lines.push(format!("templates/{template} changed"));
     }
+    lines.extend(plan.files().map(|file| format!("{file} changed")));
     for item in &plan.items {
         let word = match item.decision {
             Decision::Keep => "kept on the target",

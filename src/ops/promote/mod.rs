@@ -7,28 +7,35 @@
 mod blame;
 mod bytes;
 pub(crate) mod facts;
+mod file_bytes;
+pub(crate) mod files;
 mod message;
 mod only;
 mod pins;
 mod plan;
+mod promoted;
 mod records;
 mod rename;
 mod reverted;
 mod reviewed;
 mod select;
+mod splice;
 
 pub use blame::blame;
-pub(crate) use bytes::backported;
 pub(crate) use bytes::result as edits;
-pub use facts::{Facts, PromotedFiles, Side, gather};
+pub(crate) use bytes::{Scope, backported};
+pub use facts::{Facts, Side, gather};
+pub use files::Shares;
 pub(crate) use message::{changed_components, component_changes, product_change};
 pub use message::{planned, planned_together};
+pub use pins::Arriving;
 pub use plan::{compared, plan};
 pub(crate) use plan::{digest, templates, version, versions};
+pub use promoted::PromotedFiles;
 pub use reviewed::{PLAN_SCHEMA, Reviewed, ReviewedError};
 pub use select::{SelectError, UnitSelector};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +218,29 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What is promoted, in a word: the product's name where there is one.
+    pub fn noun(&self) -> &str {
+        let files = self.files().next().is_some();
+        match &self.product {
+            Some(product) => product,
+            None if !files => "images",
+            None if self.versions.is_empty() => "files",
+            None => "images and files",
+        }
+    }
+
+    /// Promoted files beside manifests and templates that change.
+    pub fn files(&self) -> impl Iterator<Item = &RepoPath> {
+        let taken = self.items.iter().filter(|item| item.decision.takes());
+        let files: BTreeSet<&RepoPath> = taken
+            .filter_map(|item| match &item.unit {
+                UnitId::File(path) => Some(path),
+                _ => None,
+            })
+            .collect();
+        files.into_iter()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bytes::Scope;
 use super::{Facts, Item, PlanError, Refusal, bytes, plan};
 use crate::ops::rerender::{Rerendered, rerender};
 use crate::product::{ComponentName, UnitId};
@@ -71,7 +72,7 @@ fn render(
     items: &[Item],
     chosen: &BTreeSet<UnitId>,
 ) -> Result<Rerendered, PlanError> {
-    let edits = bytes::result(facts, items, Some(chosen))?;
+    let edits = bytes::result(facts, items, Scope::Units(chosen))?;
     rerender(
         &facts.repository,
         &facts.target.state,

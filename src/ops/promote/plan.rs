@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::bytes::Scope;
 use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
@@ -26,7 +27,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
     let mut items = items(facts, chosen.as_ref());
     decide(request, facts, &mut items)?;
-    let mut result = bytes::result(facts, &items, chosen.as_ref())?;
+    let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
+    let mut result = bytes::result(facts, &items, scope)?;
     result.extend(rename::overrides(facts, &items)?);
     let outcome = rerender(
         &facts.repository,
@@ -328,8 +330,19 @@ fn warnings(facts: &Facts, items: &[Item]) -> Vec<String> {
         let Some(value) = &item.difference.theirs else {
             continue;
         };
-        if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+        if matches!(item.unit, UnitId::Template(_)) {
             continue;
+        }
+        if let UnitId::File(path) = &item.unit
+            && item.difference.ours.is_none()
+            && item.difference.path.is_root()
+            && facts
+                .source
+                .files
+                .get(path)
+                .is_some_and(|file| file.environment)
+        {
+            warnings.push(format!("{path} is new, without what belongs to the environment: that has to be written there by hand"));
         }
         each_string(value, &item.difference.path, &mut |path, text| {
             let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());

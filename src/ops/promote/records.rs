@@ -30,7 +30,7 @@ pub(super) fn record_edits(
         if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
             continue;
         }
-        let Some(path) = facts.target.path(&unit.record_path()) else {
+        let Some(path) = facts.target.record_path(unit) else {
             continue;
         };
         let old = facts.records.get(unit);
@@ -60,28 +60,46 @@ pub(super) fn record_edits(
             _ => {}
         }
     }
+    edits.extend(arriving(facts, &by_unit, chosen));
     Ok(edits)
+}
+
+/// The records of pins that come with files.
+fn arriving(
+    facts: &Facts,
+    by_unit: &BTreeMap<&UnitId, Vec<&Item>>,
+    chosen: Option<&BTreeSet<UnitId>>,
+) -> Vec<(RepoPath, Edit)> {
+    let source = &facts.source.state;
+    let comes = |file: &RepoPath| {
+        let unit = UnitId::File(file.clone());
+        let mut items = by_unit.get(&unit).into_iter().flatten();
+        chosen.is_none_or(|chosen| chosen.contains(&unit))
+            && items.all(|item| item.decision.takes() || item.decision == Decision::AlreadyThere)
+    };
+    let all = facts
+        .arriving
+        .iter()
+        .filter(|pin| pin.files.iter().all(comes));
+    all.filter_map(|pin| {
+        let (unit, content) = &pin.unit;
+        let record = Record {
+            from: Some((source.entry.name.clone(), source.commit.clone())),
+            content: Some(content.clone()),
+            ..Record::default()
+        };
+        let path = facts.target.record_path(unit)?;
+        Some((path, Edit::write(record.to_text())))
+    })
+    .collect()
 }
 
 fn same_record(old: &Record, new: &Record) -> bool {
     old.content == new.content && old.kept == new.kept && old.refused == new.refused
 }
 
-/// The record of a unit after this promotion; `None`: none is needed, the
-/// unit is gone on both sides.
-fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
-    let old = facts.records.get(unit);
-    if items.iter().any(|item| item.decision == Decision::Refused) {
-        let mut record = old.cloned()?;
-        let known = |refused: &&Refused| {
-            let mut all = record.refused.iter();
-            !all.any(|it| it.digest == refused.digest)
-        };
-        let reverted = facts.reverted.get(unit).filter(known).cloned();
-        record.refused.extend(reverted);
-        return Some(record);
-    }
-    let content = facts.source.units.get(unit).cloned();
+/// What was kept and stays kept, and what is kept now.
+fn kept(request: &Request, old: Option<&Record>, items: &[&Item]) -> Vec<Kept> {
     let mut kept = Vec::new();
     for item in items {
         let difference = &item.difference;
@@ -99,6 +117,33 @@ fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item])
             _ => {}
         }
     }
+    kept
+}
+
+/// The record of a unit whose content was rolled back and stays away.
+fn refused_record(facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
+    if !items.iter().any(|item| item.decision == Decision::Refused) {
+        return None;
+    }
+    let mut record = facts.records.get(unit).cloned()?;
+    let known = |refused: &&Refused| {
+        let mut all = record.refused.iter();
+        !all.any(|it| it.digest == refused.digest)
+    };
+    let reverted = facts.reverted.get(unit).filter(known).cloned();
+    record.refused.extend(reverted);
+    Some(record)
+}
+
+/// The record of a unit after this promotion; `None`: none is needed, the
+/// unit is gone on both sides.
+fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
+    let old = facts.records.get(unit);
+    if items.iter().any(|item| item.decision == Decision::Refused) {
+        return refused_record(facts, unit, items);
+    }
+    let content = facts.source.units.get(unit).cloned();
+    let kept = kept(request, old, items);
     if content.is_none() && kept.is_empty() && !facts.target.units.contains_key(unit) {
         return None;
     }

@@ -80,10 +80,7 @@ fn contents(
     promotion: &CommitInfo,
     target: &EnvironmentState,
 ) -> Result<Vec<(UnitId, String)>, GitError> {
-    let at = &target.entry.path;
-    let Ok(folder) = at.join(".gitops/promoted") else {
-        return Ok(Vec::new());
-    };
+    let folder = target.entry.records();
     let records = |id: &CommitId| -> Result<Option<Snapshot>, GitError> {
         let selection = Selection::under(vec![folder.clone()], |_| true);
         match estate.git.snapshot(id, &selection) {
@@ -104,7 +101,7 @@ fn contents(
         old.map(|entry| &entry.id) != after.entry(path).map(|entry| &entry.id)
     };
     let content = |path: &RepoPath| {
-        let unit = UnitId::of_record(path.strip_prefix(at)?.as_str())?;
+        let unit = UnitId::of_record(path.strip_prefix(&folder)?.as_str())?;
         let record = Record::parse(path, after.text(path).ok()??).ok()?;
         Some((unit, content_digest(record.content.as_ref()?)))
     };

@@ -73,7 +73,7 @@ impl UnitSelector {
                     .or_else(|| word.strip_prefix("templates/"))
                     == Some(name.as_str())
             }
-            UnitId::File(path) => word == path.as_str(),
+            UnitId::File(path) => word == path.as_str() || is_named(word, path.as_str()),
         }
     }
 
@@ -93,6 +93,16 @@ impl UnitSelector {
                 like: nearest(&self.0, known.map(UnitId::to_string)),
             })
     }
+}
+
+/// Whether a word is the path of a unit's file in some environment.
+fn is_named(word: &str, unit: &str) -> bool {
+    let Some((before, behind)) = unit.split_once("{env}") else {
+        return false;
+    };
+    let rest = word.strip_prefix(before);
+    rest.and_then(|rest| rest.strip_suffix(behind))
+        .is_some_and(|name| !name.is_empty() && unit.replace("{env}", name) == word)
 }
 
 /// Whether `word` reaches the difference at `path` of `unit`: it names the

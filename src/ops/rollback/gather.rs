@@ -6,7 +6,9 @@ use super::{Candidate, Request, RollbackError};
 use crate::git::{FileVersion, GitError, Selection};
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::history::{self, HistoryEntry, watched};
-use crate::ops::promote::{self, PromotedFiles, Side, facts::records};
+use crate::ops::promote::facts::{pin_units, records, understand};
+use crate::ops::promote::files::align;
+use crate::ops::promote::{self, Side};
 use crate::product::{
     EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree, Record, UnitId,
 };
@@ -48,29 +50,44 @@ pub fn gather(
             (before, Some(last))
         }
     };
-    let files = PromotedFiles::of(estate.repository());
-    let side = |state: EnvironmentState| Side::new(state, &files).map_err(promote::PlanError::from);
-    let then = side(estate.load_at(name, &restored)?)?;
+    let repository = estate.repository().clone();
+    let side =
+        |state: EnvironmentState| Side::new(state, &repository).map_err(promote::PlanError::from);
+    let mut then = side(estate.load_at(name, &restored)?)?;
     let (state, broken) = present(estate, entry, &tip)?;
-    let now = side(state)?;
-    let promoted = match &last {
+    let mut now = side(state)?;
+    let mut promoted = match &last {
         Some(last) => estate.load_at(name, last).ok().map(side).transpose()?,
         None => None,
     };
-    let (repository, at) = (estate.repository().clone(), &entry.path);
+    let mut kept = records(&now.state.snapshot, entry)?;
+    let (rules, _) = understand(&repository, &mut then, &mut now, &mut kept)?;
+    if let Some(promoted) = &mut promoted {
+        rules.apply(promoted);
+        let state = &promoted.state;
+        if state.product.is_none() {
+            let pins = pin_units(&repository, &state.snapshot, &state.entry);
+            let known = pins.into_iter();
+            promoted
+                .units
+                .extend(known.filter(|(unit, _)| now.units.contains_key(unit)));
+        }
+    }
+    let after = promoted.as_mut().map(|side| &mut side.units);
+    align(&mut then.units, &mut now.units, &mut kept, after);
     let (rendering, unrenderable) = match estate.rendered(&now.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let facts = Facts {
         restored: estate.git.commit(&restored)?,
-        records: records(&then.state.snapshot, at)?,
+        records: records(&then.state.snapshot, entry)?,
         rendering: estate.rendered(&then.state).ok().flatten(),
         undone: undone(estate, entry, &tip, &restored)?,
         promoted,
         broken,
         change: promote::Facts {
-            records: records(&now.state.snapshot, at)?,
+            records: kept,
             repository,
             source: then,
             target: now,
@@ -80,6 +97,7 @@ pub fn gather(
             rendering,
             unrenderable,
             stale: Vec::new(),
+            arriving: Vec::new(),
         },
     };
     Ok(facts)
@@ -96,7 +114,7 @@ fn present(
         Ok(state) => Ok((state, None)),
         Err(EstateError::Model { errors, .. }) => {
             let selection = Selection::under(vec![entry.path.clone()], |path| {
-                path.as_str().contains(".gitops/promoted/")
+                path.as_str().contains(".gitops/")
             });
             let state = EnvironmentState {
                 entry: entry.clone(),
@@ -211,7 +229,6 @@ fn with_version(
     let Ok(manifest) = entry.path.join(PRODUCT_FILE) else {
         return Ok(Vec::new());
     };
-    let files = PromotedFiles::of(estate.repository());
     let mut versions = Vec::new();
     let mut visit = |version: FileVersion| {
         versions.push(version.commit);
@@ -228,7 +245,7 @@ fn with_version(
         let Ok(state) = estate.load_at(&entry.name, &commit.id) else {
             continue;
         };
-        let side = Side::new(state, &files).map_err(promote::PlanError::from)?;
+        let side = Side::new(state, estate.repository()).map_err(promote::PlanError::from)?;
         if !seen.contains(&side.units) {
             seen.push(side.units);
             candidates.push(Candidate { commit });

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Facts, Plan, Request, RollbackError};
 use crate::config::CONFIG_FILE;
 use crate::ops::promote::{
-    self, Decision, Item, PlanError, Side, UnitSelector, digest, templates, version, versions,
+    self, Decision, Item, PlanError, Scope, Side, UnitSelector, digest, templates, version,
+    versions,
 };
 use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
 use crate::product::{
@@ -19,14 +20,12 @@ use crate::product::{
 use crate::repo::{Edit, Entry, EntryKind, RepoPath};
 use crate::template::{FILES_FOLDER, Rendering};
 
-/// Where the records of promotions are, below an environment's path.
-const RECORDS: &str = ".gitops/promoted";
-
 /// Makes the plan for `request` from `facts`.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
     match facts.products() {
         Some(_) => by_unit(request, facts),
         None if request.only.is_empty() => Ok(by_path(request, facts)),
+        None if !all_units(facts).is_empty() && facts.broken.is_none() => by_unit(request, facts),
         None => Err(RollbackError::NoUnits {
             environment: facts.change.target.state.entry.name.clone(),
         }),
@@ -41,7 +40,8 @@ fn by_unit(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
     if items.is_empty() && own.is_none() {
         return Ok(finish(facts, items, Outcome::default()));
     }
-    let mut edits = promote::edits(change, &items, chosen.as_ref())?;
+    let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
+    let mut edits = promote::edits(change, &items, scope)?;
     edits.extend(own);
     let mut outcome = rendered(facts, &edits, chosen.is_none())?;
     let (records, refused) = records(request, facts, chosen.as_ref());
@@ -298,7 +298,7 @@ fn records(
             remember(&mut record, one);
             refused.push(unit.clone());
         }
-        let Some(path) = now.path(&unit.record_path()) else {
+        let Some(path) = now.record_path(unit) else {
             continue;
         };
         if old != Some(&record) {
@@ -358,12 +358,13 @@ fn by_path(request: &Request, facts: &Facts) -> Plan {
         .chain(now.snapshot.under(at))
         .map(|(path, _)| path)
         .collect();
+    let records = now.entry.records();
     let mut outcome = Outcome::default();
     for path in paths {
         let (was, is) = own_files(facts, path);
         let mine = pattern
             .as_ref()
-            .is_none_or(|pattern| pattern.matches(at, path));
+            .is_none_or(|pattern| pattern.matches(at, path) || path.starts_with(&records));
         // Who wrote a file that was not there is not known; it may be foreign.
         let foreign = was.is_none() && facts.broken.is_some() && is_rendered(facts, path);
         let stays = (*path == own && !request.environment_file) || path.as_str() == CONFIG_FILE;
@@ -388,7 +389,6 @@ fn by_path(request: &Request, facts: &Facts) -> Plan {
     }
     if facts.promoted.is_some() {
         outcome.later = later(facts, &[], &outcome.rendered);
-        let records = at.join(RECORDS).unwrap_or_default();
         outcome.later.retain(|path| {
             !path
                 .parse::<RepoPath>()
@@ -396,5 +396,10 @@ fn by_path(request: &Request, facts: &Facts) -> Plan {
         });
     }
     outcome.edits = outcome.rendered.clone();
+    if facts.broken.is_none() {
+        let (records, refused) = self::records(request, facts, None);
+        outcome.edits.extend(records);
+        outcome.refused = refused;
+    }
     finish(facts, Vec::new(), outcome)
 }

@@ -159,6 +159,28 @@ impl Site {
         }
     }
 
+    /// The document of the file that it is in, from 0.
+    pub fn document(&self) -> usize {
+        self.node.document
+    }
+
+    /// Whether it is a part of a text, so that no key path leads to it alone.
+    pub fn is_in_text(&self) -> bool {
+        matches!(self.shape, Shape::Text { .. } | Shape::Within { .. })
+    }
+
+    /// The key paths at which tag and digest stand, or may; none for a part of a text, and
+    /// for what is not written yet.
+    pub fn paths(&self) -> Vec<Path> {
+        let below = |keys: [&str; 2]| keys.map(|key| self.node.path.key(key)).into();
+        match &self.shape {
+            Shape::Text { .. } | Shape::Within { .. } | Shape::Inherited { .. } => Vec::new(),
+            Shape::Kustomize { .. } => below(["newTag", "digest"]),
+            Shape::Values { tag, .. } => below([*tag, "digest"]),
+            _ => vec![self.node.path.clone()],
+        }
+    }
+
     /// What kind of place it is.
     pub fn kind(&self) -> SiteKind {
         match self.form() {

@@ -61,7 +61,7 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
 }
 
 fn headline(plan: &Plan, style: &Style) -> String {
-    let name = plan.product.as_deref().unwrap_or("images");
+    let name = plan.noun();
     let versions = match &plan.version {
         (Some(from), Some(to)) if from != to => format!(" {from} → {to}"),
         (_, Some(version)) => format!(" {version}"),
@@ -143,9 +143,18 @@ fn whole(items: &[&Item]) -> Option<String> {
     })
 }
 
+/// Whether its values say nothing to a person: ids of files, and whole files.
+fn is_opaque(item: &Item) -> bool {
+    match item.unit {
+        UnitId::Template(_) => true,
+        UnitId::File(_) => item.difference.path.is_root(),
+        UnitId::Product | UnitId::Component(_) => false,
+    }
+}
+
 fn change_text(item: &Item) -> String {
     let difference = &item.difference;
-    if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+    if is_opaque(item) {
         return whole(&[item]).unwrap_or_else(|| match (&difference.ours, &difference.theirs) {
             (None, _) => "new".to_owned(),
             (_, None) => "removed".to_owned(),
@@ -178,7 +187,7 @@ fn brief(item: &Item, value: Option<&Value>) -> String {
     let Some(value) = value else {
         return "absent".to_owned();
     };
-    if matches!(item.unit, UnitId::Template(_) | UnitId::File(_)) {
+    if is_opaque(item) {
         return "changed".to_owned();
     }
     let tag = (item.difference.path.to_string() == "image")
@@ -225,6 +234,7 @@ fn two_sides(item: &Item) -> String {
     let (ours, theirs) = values(item);
     match item.decision {
         Decision::Overwrite => format!("{ours} → {theirs}"),
+        _ if item.difference.theirs.is_none() => "stays; the source does not have it".to_owned(),
         _ => format!("stays {ours}, the source has {theirs}"),
     }
 }

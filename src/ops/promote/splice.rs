@@ -1,0 +1,184 @@
+//! Bringing values of one side's manifests into the texts of another's: entries and
+//! blocks with their comments, and components that stand in files of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bytes::{Move, manifests, place, relative};
+use super::file_bytes::{with_documents, without_documents};
+use super::{PlanError, Side};
+use crate::product::{NodeRef, UnitId, value_at};
+use crate::repo::RepoPath;
+use crate::yaml::{Editor, Step, Stream};
+
+/// New texts of `base`'s manifests by relative path, empty for one that goes, and the
+/// manifests that are taken whole from `other`.
+type Spliced = (BTreeMap<String, String>, BTreeSet<String>);
+/// One place in a text, and the place in another that it takes its value
+/// from; `None`: it goes away.
+struct Splice {
+    to: NodeRef,
+    from: Option<NodeRef>,
+}
+
+/// What becomes of one manifest.
+#[derive(Default)]
+struct Changes {
+    splices: Vec<Splice>,
+    /// Documents with a component each that go.
+    gone: Vec<usize>,
+    /// Documents of the other side's file that come.
+    new: Vec<usize>,
+}
+
+/// Brings the moved values of `other` into the texts of `base`.
+pub(super) fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Spliced, PlanError> {
+    let mut per_file: BTreeMap<String, Changes> = BTreeMap::new();
+    let mut copies = BTreeSet::new();
+    let known = manifests(base);
+    for change in moves {
+        let exists = other
+            .units
+            .get(&change.unit)
+            .is_some_and(|unit| value_at(unit, &change.path).is_some());
+        let from = place(other, &change.unit, &change.path).filter(|_| exists);
+        let to = place(base, &change.unit, &change.path);
+        if change.path.is_root() {
+            let own = (
+                to.as_ref()
+                    .and_then(|node| own_file(base, &change.unit, node)),
+                from.as_ref()
+                    .and_then(|node| own_file(other, &change.unit, node)),
+            );
+            match own {
+                (Some((name, document, _)), None) if from.is_none() => {
+                    per_file.entry(name).or_default().gone.push(document);
+                    continue;
+                }
+                (None, Some((name, document, _))) if to.is_none() => {
+                    per_file.entry(name).or_default().new.push(document);
+                    continue;
+                }
+                (Some((name, _, 1)), Some((same, _, 1))) if name == same => {
+                    copies.insert(name);
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        let to = to.or_else(|| {
+            from.clone().map(|mut node| {
+                let name = relative(other, &node.file);
+                node.file = base.path(&name).unwrap_or(node.file);
+                node
+            })
+        });
+        let Some(to) = to else { continue };
+        let name = relative(base, &to.file);
+        if !known.contains(&name) || to.path.is_root() {
+            copies.insert(name);
+        } else {
+            let splice = Splice { to, from };
+            per_file.entry(name).or_default().splices.push(splice);
+        }
+    }
+    let mut texts = BTreeMap::new();
+    for (name, changes) in per_file {
+        let theirs = other.path(&name).and_then(|file| stream(other, &file));
+        let all = theirs.map_or(0, |stream| stream.documents().len());
+        if !known.contains(&name) && changes.new.len() == all {
+            copies.insert(name);
+        } else if let Some(text) = changed(base, other, &name, &changes)? {
+            texts.insert(name, text);
+        }
+    }
+    Ok((texts, copies))
+}
+
+/// The file in which a component stands beside the product's manifest, its document,
+/// and how many there are.
+fn own_file(side: &Side, unit: &UnitId, node: &NodeRef) -> Option<(String, usize, usize)> {
+    let tree = side.state.product.as_ref()?;
+    let own = matches!(unit, UnitId::Component(_)) && node.file != tree.product.file;
+    let documents = tree.files.get(&node.file)?.documents().len();
+    own.then(|| (relative(side, &node.file), node.document, documents))
+}
+
+/// A manifest's text after these changes.
+fn changed(
+    base: &Side,
+    other: &Side,
+    name: &str,
+    changes: &Changes,
+) -> Result<Option<String>, PlanError> {
+    let Some(file) = base.path(name) else {
+        return Ok(None);
+    };
+    let failed = |source| PlanError::Edit {
+        path: file.clone(),
+        source,
+    };
+    let old = stream(base, &file).map_or("", Stream::text);
+    let spliced = splice_file(base, other, name, &changes.splices)?;
+    let text = spliced.unwrap_or_else(|| old.to_owned());
+    let text = without_documents(&text, &changes.gone).map_err(failed)?;
+    let Some(theirs) = other.path(name).and_then(|file| stream(other, &file)) else {
+        return Ok(Some(text));
+    };
+    with_documents(&text, theirs, &changes.new)
+        .map(Some)
+        .map_err(failed)
+}
+
+fn stream<'a>(side: &'a Side, file: &RepoPath) -> Option<&'a Stream> {
+    side.state.product.as_ref()?.files.get(file)
+}
+
+fn splice_file(
+    base: &Side,
+    other: &Side,
+    name: &str,
+    changes: &[Splice],
+) -> Result<Option<String>, PlanError> {
+    let Some(file) = base.path(name) else {
+        return Ok(None);
+    };
+    let Some(text) = stream(base, &file) else {
+        return Ok(None);
+    };
+    let failed = |source| PlanError::Edit {
+        path: file.clone(),
+        source,
+    };
+    let mut editor = Editor::new(text).map_err(failed)?;
+    for Splice { to, from } in changes {
+        let Some(from) = from else {
+            editor.remove(to.document, &to.path).map_err(failed)?;
+            continue;
+        };
+        let Some(source) = stream(other, &from.file) else {
+            continue;
+        };
+        if from.path != to.path {
+            // It stands in a file of its own on one side only.
+            if let Some(value) = value(source, from) {
+                editor
+                    .set_value(to.document, &to.path, &value)
+                    .map_err(failed)?;
+            }
+        } else if let Some(Step::Item(_)) = to.path.last() {
+            editor
+                .copy_item(to.document, &to.path, source, from.document)
+                .map_err(failed)?;
+        } else {
+            editor
+                .copy_entry(to.document, &to.path, source, from.document)
+                .map_err(failed)?;
+        }
+    }
+    editor.finish().map(Some).map_err(failed)
+}
+
+fn value(stream: &Stream, node: &NodeRef) -> Option<serde_json::Value> {
+    let document = stream.documents().get(node.document)?;
+    document.value_of(document.root()?.at(&node.path)?).ok()
+}
