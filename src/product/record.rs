@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::EnvironmentName;
+use super::{Base, EnvironmentName};
 use crate::repo::{CommitId, Location, RepoPath};
 use crate::yaml::{Path, Stream, to_yaml};
 
@@ -20,6 +20,9 @@ pub struct Record {
     pub from: Option<(EnvironmentName, CommitId)>,
     /// The unit as the source had it; `None`: the source did not have it.
     pub content: Option<Value>,
+    /// Whether the content is only what was promoted of the unit, and of the rest
+    /// nothing is known.
+    pub partial: bool,
     /// Values of the target that were kept against the source's.
     pub kept: Vec<Kept>,
     /// Contents that a rollback refused.
@@ -139,6 +142,7 @@ impl Record {
         Ok(Self {
             from,
             content: value.get("content").cloned(),
+            partial: value.get("partial") == Some(&Value::Bool(true)),
             kept,
             refused,
         })
@@ -164,6 +168,9 @@ impl Record {
             }
             item
         };
+        if self.partial {
+            map.insert("partial".into(), json!(true));
+        }
         if !self.kept.is_empty() {
             let items = self.kept.iter().map(|kept| {
                 let mut item = Map::from_iter([("path".to_owned(), json!(kept.path.to_string()))]);
@@ -183,6 +190,14 @@ impl Record {
             map.insert("refused".into(), items.collect());
         }
         to_yaml(&Value::Object(map))
+    }
+
+    /// What it says of the common past of its unit.
+    pub fn base(&self) -> Base<'_> {
+        match &self.content {
+            Some(content) if self.partial => Base::Partly(content),
+            content => Base::Known(content.as_ref()),
+        }
     }
 
     /// Whether the target's value at `path` was kept against just this value of the source.
@@ -258,6 +273,7 @@ mod tests {
             content: Some(
                 json!({"image": "a/b:1.10", "values": {"on": "yes", "n": 3, "env": {"a.b": "x: y"}}}),
             ),
+            partial: true,
             kept: vec![
                 Kept {
                     path: "values.env[\"a.b\"]".parse().unwrap(),

@@ -47,6 +47,7 @@ mod policy_sources;
 mod progress;
 mod promote;
 mod promote_answers;
+mod promote_units;
 mod promoted_files;
 mod publish;
 mod push;

@@ -547,6 +547,7 @@ fn tags_and_files_are_promoted_each_for_itself_or_together() {
         .replace("value: info", "value: debug");
     for (args, wanted) in [
         (&["--only", "web"][..], before.replace("web:v1", "web:v2")),
+        (&["--images-only"][..], before.replace("web:v1", "web:v2")),
         (
             &["--only", "web.yaml"][..],
             before.replace("value: info", "value: debug"),
@@ -674,6 +675,14 @@ fn a_tag_that_belongs_to_the_environment_is_no_pin_of_a_promotion() {
     fixture.run(&["promote", "prod", "--yes"]).code(0);
     let new = values("v2", "debug");
     fixture.commit("env/dev", "release", &[("values.yaml", Some(&new))]);
+    let none = fixture
+        .run(&["promote", "prod", "--images-only", "--yes"])
+        .code(0);
+    assert!(
+        none.stdout.contains("already has everything"),
+        "{}",
+        none.stdout
+    );
     fixture.run(&["promote", "prod", "--yes"]).code(0);
     assert_eq!(
         on(&fixture, "env/prod", "values.yaml"),

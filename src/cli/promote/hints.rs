@@ -78,6 +78,9 @@ fn chosen(request: &Request) -> String {
         words.push_str(" --only ");
         words.push_str(&request.only.join(","));
     }
+    if request.images_only {
+        words.push_str(" --images-only");
+    }
     words
 }
 

@@ -28,6 +28,7 @@ Examples:
   kubectl gitops promote staging                        what dev has, to staging
   kubectl gitops promote prod --dry-run                 the plan only
   kubectl gitops promote prod --only cart,checkout      two components
+  kubectl gitops promote prod --images-only             images and versions, nothing else
   kubectl gitops promote prod --keep payment --reason 'slow bank'
                                                         a hotfix on prod stays
   kubectl gitops promote prod-eu,prod-us                both, or neither
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Promote these units only: components, template/NAME, defaults, paths of promoted files
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     only: Vec<String>,
+    /// Promote images and versions of components, and nothing else of them
+    #[arg(long)]
+    images_only: bool,
     /// Leave the target's value where both sides diverged: UNIT or UNIT.key.path
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
     keep: Vec<String>,
@@ -69,7 +73,7 @@ pub(super) struct Args {
     plan_out: Option<PathBuf>,
     /// Write the plan of this file, if it is still the same plan
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "target", "from", "rev", "only", "keep", "overwrite", "reason", "release", "overrides",
+        "target", "from", "rev", "only", "images_only", "keep", "overwrite", "reason", "release", "overrides",
         "plan_out", "message",
     ])]
     apply: Option<PathBuf>,
@@ -376,6 +380,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
     }
     Ok(Request {
         only: args.only.clone(),
+        images_only: args.images_only,
         keep: args.keep.clone(),
         overwrite: args.overwrite.clone(),
         reason: args.reason.clone(),

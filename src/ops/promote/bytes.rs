@@ -21,12 +21,24 @@ pub(crate) enum Scope<'a> {
     Everything,
     /// Some units.
     Units(&'a BTreeSet<UnitId>),
+    /// Images and versions of components.
+    Images,
 }
 
 /// One value to bring from one side's text into the other's.
 pub(super) struct Move {
     pub(super) unit: UnitId,
     pub(super) path: Path,
+    pub(super) how: How,
+}
+
+/// What of a value's place is brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Its entry, with style and comments.
+    Entry,
+    /// A text, in the style that is there.
+    Text,
 }
 
 impl Move {
@@ -34,6 +46,7 @@ impl Move {
         Self {
             unit: unit.clone(),
             path: path.clone(),
+            how: How::Entry,
         }
     }
 }
@@ -59,6 +72,7 @@ pub(crate) fn result(
     match scope {
         Scope::Everything => moved(both, items, None, Extent::File, &mut edits)?,
         Scope::Units(chosen) => moved(both, items, Some(chosen), Extent::File, &mut edits)?,
+        Scope::Images => {}
     }
     if without_product {
         return Ok(edits);
@@ -66,6 +80,7 @@ pub(crate) fn result(
     match scope {
         Scope::Everything => whole(from, to, &kept(items), &mut edits)?,
         Scope::Units(_) => partial(from, to, &taken(from, items), &mut edits)?,
+        Scope::Images => partial(from, to, &images(items), &mut edits)?,
     }
     Ok(edits)
 }
@@ -138,6 +153,17 @@ fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
         }
     }
     moves
+}
+
+/// What a promotion of images brings: the texts alone.
+fn images(items: &[Item]) -> Vec<Move> {
+    let taken = items.iter().filter(|item| item.decision.takes());
+    taken
+        .map(|item| Move {
+            how: How::Text,
+            ..Move::entry(&item.unit, &item.difference.path)
+        })
+        .collect()
 }
 
 /// Templates and other files: compared and copied whole.

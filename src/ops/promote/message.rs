@@ -118,10 +118,18 @@ pub(crate) fn changed_components(plan: &Plan) -> BTreeSet<String> {
 
 fn subject(plan: &Plan, request: &Request) -> String {
     let product = plan.noun();
-    let what = match (&plan.version.1, request.only.is_empty()) {
-        (_, false) => request.only.join(", "),
-        (Some(version), true) => format!("{product} {version}"),
-        (None, true) => product.to_owned(),
+    let name = match &plan.version.1 {
+        Some(version) => format!("{product} {version}"),
+        None => product.to_owned(),
+    };
+    let what = match (request.only.is_empty(), request.images_only) {
+        (true, false) => name,
+        (true, true) => match &plan.product {
+            Some(product) => format!("images of {product}"),
+            None => "images".to_owned(),
+        },
+        (false, false) => request.only.join(", "),
+        (false, true) => format!("images of {}", request.only.join(", ")),
     };
     format!("promote {what} from {} to {}", plan.source.0, plan.target.0)
 }

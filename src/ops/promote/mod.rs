@@ -48,10 +48,12 @@ use crate::yaml::EditError;
 
 /// What a person asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Request {
     /// Units to promote; empty: all of them.
     pub only: Vec<String>,
+    /// Whether only images and versions of components move, of whatever is promoted.
+    pub images_only: bool,
     /// Diverged units or key paths whose value on the target stays.
     pub keep: Vec<String>,
     /// Diverged units or key paths whose value on the target is dropped.

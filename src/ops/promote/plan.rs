@@ -26,8 +26,15 @@ use crate::yaml::Path;
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
     let mut items = items(facts, chosen.as_ref());
+    if request.images_only {
+        items.retain(is_of_image);
+    }
     decide(request, facts, &mut items)?;
-    let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
+    let scope = match (&chosen, request.images_only) {
+        (_, true) => Scope::Images,
+        (Some(chosen), false) => Scope::Units(chosen),
+        (None, false) => Scope::Everything,
+    };
     let mut result = bytes::result(facts, &items, scope)?;
     result.extend(rename::overrides(facts, &items)?);
     let outcome = rerender(
@@ -53,7 +60,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         product: product_name(facts),
         version: (
             version(facts.target.state.product.as_ref()),
-            version(facts.source.state.product.as_ref()),
+            version(match request.images_only {
+                true => facts.target.state.product.as_ref(),
+                false => facts.source.state.product.as_ref(),
+            }),
         ),
         source: (
             facts.source.state.entry.name.clone(),
@@ -125,10 +135,21 @@ fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
     items
 }
 
+/// Whether it is about nothing but which image, or version, of a component that both
+/// sides have.
+fn is_of_image(item: &Item) -> bool {
+    let difference = &item.difference;
+    let path = &difference.path;
+    matches!(item.unit, UnitId::Component(_))
+        && (*path == Path::of(["image"]) || *path == Path::of(["version"]))
+        && difference.ours.is_some()
+        && difference.theirs.is_some()
+}
+
 /// What was last promoted of a unit: its record, else the merge base, else nothing known.
 pub(super) fn base_of<'a>(facts: &'a Facts, unit: &UnitId) -> Base<'a> {
     match (facts.records.get(unit), &facts.merge_base) {
-        (Some(record), _) => Base::Known(record.content.as_ref()),
+        (Some(record), _) => record.base(),
         (None, Some((_, units))) => Base::Known(units.get(unit)),
         (None, None) => Base::Unknown,
     }
@@ -244,7 +265,8 @@ fn refusals(
     if !lost.is_empty() {
         refusals.push(Refusal::RenderedHotfix { paths: lost });
     }
-    if let Some(chosen) = chosen {
+    // Images by themselves take no template along, and are not meant to.
+    if let Some(chosen) = chosen.filter(|_| !request.images_only) {
         refusals.extend(only::incomplete(facts, items, chosen)?);
     }
     Ok(refusals)

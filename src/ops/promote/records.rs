@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Decision, Facts, Item, PlanError, Request};
-use crate::product::{Kept, Record, Refused, UnitId};
+use serde_json::{Map, Value};
+
+use super::{Decision, Facts, Item, PlanError, Request, plan};
+use crate::product::{Base, Kept, Record, Refused, UnitId};
 use crate::repo::{Edit, RepoPath};
+use crate::yaml::Step;
 
 /// The records of units whose content or decisions change.
 pub(super) fn record_edits(
@@ -43,7 +46,11 @@ pub(super) fn record_edits(
         if items.is_empty() && old.is_some_and(settled) {
             continue;
         }
-        let new = next_record(request, facts, unit, items);
+        let new = match request.images_only {
+            true if items.is_empty() => continue,
+            true => Some(image_record(request, facts, unit, items)),
+            false => next_record(request, facts, unit, items),
+        };
         match (old, new) {
             (Some(_), None) => {
                 edits.insert(path, Edit::Delete);
@@ -60,7 +67,9 @@ pub(super) fn record_edits(
             _ => {}
         }
     }
-    edits.extend(arriving(facts, &by_unit, chosen));
+    if !request.images_only {
+        edits.extend(arriving(facts, &by_unit, chosen));
+    }
     Ok(edits)
 }
 
@@ -95,7 +104,10 @@ fn arriving(
 }
 
 fn same_record(old: &Record, new: &Record) -> bool {
-    old.content == new.content && old.kept == new.kept && old.refused == new.refused
+    old.content == new.content
+        && old.partial == new.partial
+        && old.kept == new.kept
+        && old.refused == new.refused
 }
 
 /// What was kept and stays kept, and what is kept now.
@@ -118,6 +130,42 @@ fn kept(request: &Request, old: Option<&Record>, items: &[&Item]) -> Vec<Kept> {
         }
     }
     kept
+}
+
+/// The record of a unit of which only the image moved: what was known of the rest is
+/// known still, and no more.
+fn image_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Record {
+    let old = facts.records.get(unit);
+    if let Some(record) = refused_record(facts, unit, items) {
+        return record;
+    }
+    let base = plan::base_of(facts, unit);
+    let (known, partial) = match base {
+        Base::Known(content) => (content.cloned(), false),
+        Base::Partly(content) => (Some(content.clone()), true),
+        Base::Unknown => (None, true),
+    };
+    let mut content = known.unwrap_or_else(|| Value::Object(Map::new()));
+    for item in items {
+        if let (Some(Step::Key(key)), Value::Object(content)) =
+            (item.difference.path.last(), &mut content)
+            && let Some(theirs) = &item.difference.theirs
+        {
+            content.insert(key.clone(), theirs.clone());
+        }
+    }
+    let others = |kept: &&Kept| !items.iter().any(|item| item.difference.path == kept.path);
+    let before = old.into_iter().flat_map(|old| &old.kept);
+    let mut all: Vec<Kept> = before.filter(others).cloned().collect();
+    all.extend(kept(request, old, items));
+    let source = &facts.source.state;
+    Record {
+        from: Some((source.entry.name.clone(), source.commit.clone())),
+        content: Some(content),
+        partial,
+        kept: all,
+        refused: old.map(|old| old.refused.clone()).unwrap_or_default(),
+    }
 }
 
 /// The record of a unit whose content was rolled back and stays away.
@@ -162,6 +210,7 @@ fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item])
     Some(Record {
         from: Some((source.entry.name.clone(), source.commit.clone())),
         content,
+        partial: false,
         kept,
         refused,
     })

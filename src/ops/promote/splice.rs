@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bytes::{Move, manifests, place, relative};
+use super::bytes::{How, Move, manifests, place, relative};
 use super::file_bytes::{with_documents, without_documents};
 use super::{PlanError, Side};
 use crate::product::{NodeRef, UnitId, value_at};
@@ -18,6 +18,7 @@ type Spliced = (BTreeMap<String, String>, BTreeSet<String>);
 struct Splice {
     to: NodeRef,
     from: Option<NodeRef>,
+    how: How,
 }
 
 /// What becomes of one manifest.
@@ -77,7 +78,8 @@ pub(super) fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Splice
         if !known.contains(&name) || to.path.is_root() {
             copies.insert(name);
         } else {
-            let splice = Splice { to, from };
+            let how = change.how;
+            let splice = Splice { to, from, how };
             per_file.entry(name).or_default().splices.push(splice);
         }
     }
@@ -150,7 +152,7 @@ fn splice_file(
         source,
     };
     let mut editor = Editor::new(text).map_err(failed)?;
-    for Splice { to, from } in changes {
+    for Splice { to, from, how } in changes {
         let Some(from) = from else {
             editor.remove(to.document, &to.path).map_err(failed)?;
             continue;
@@ -158,7 +160,15 @@ fn splice_file(
         let Some(source) = stream(other, &from.file) else {
             continue;
         };
-        if from.path != to.path {
+        let text = match how {
+            How::Text => value(source, from).and_then(|value| Some(value.as_str()?.to_owned())),
+            How::Entry => None,
+        };
+        if let Some(text) = text {
+            editor
+                .set_string(to.document, &to.path, &text)
+                .map_err(failed)?;
+        } else if from.path != to.path {
             // It stands in a file of its own on one side only.
             if let Some(value) = value(source, from) {
                 editor

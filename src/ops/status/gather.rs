@@ -175,7 +175,9 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
         });
         let standing = match Standing::of(difference.class).filter(|_| !decided) {
             None => continue,
-            Some(Standing::Conflict) if record.is_none() && facts.merge_base.is_none() => {
+            Some(Standing::Conflict)
+                if record.is_none_or(|record| record.partial) && facts.merge_base.is_none() =>
+            {
                 Standing::Differs
             }
             Some(standing) => standing,
