@@ -210,7 +210,7 @@ fn attempt(
         if tip != update.expected {
             return Ok(Attempt::Stale(update.branch.clone()));
         }
-        steps.push(prepare(estate, update, options)?);
+        steps.push(prepare(estate, &onto(update, &steps), options)?);
     }
     match (&estate.remote, options.push) {
         (Some(remote), true) => {
@@ -255,6 +255,16 @@ fn attempt(
     }
 }
 
+/// An update of a branch that this change set writes already stands on that commit.
+fn onto(update: &RefUpdate, steps: &[Step]) -> RefUpdate {
+    let same = |step: &&Step| step.update.branch == update.branch;
+    let before = steps.iter().rev().find(same);
+    RefUpdate {
+        parent: before.map_or_else(|| update.parent.clone(), |step| Some(step.new.clone())),
+        ..update.clone()
+    }
+}
+
 fn is_there(step: &Step) -> bool {
     step.proposal
         .as_ref()
@@ -267,7 +277,13 @@ fn moves<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<RefMove> {
         expected: step.update.expected.clone(),
         new: step.new.clone(),
     };
-    steps.into_iter().map(one).collect()
+    let mut moves: Vec<RefMove> = Vec::new();
+    for step in steps.into_iter().map(one) {
+        // Of several commits on a branch, the last one carries the others.
+        moves.retain(|other| other.branch != step.branch);
+        moves.push(step);
+    }
+    moves
 }
 
 /// A proposal that moved says nothing to a person; the branch that it is for does.
@@ -316,9 +332,11 @@ fn finish(
     steps: Vec<Step>,
     remote: Option<&str>,
 ) -> Result<Attempt, PublishError> {
-    let mut updates = Vec::new();
+    let mut updates: Vec<PublishedRef> = Vec::new();
     for step in steps {
         let branch = step.update.branch;
+        let before = updates.iter().rev().find(|other| other.branch == branch);
+        let old = before.map_or(step.update.expected, |other| Some(other.new.clone()));
         let local = match (&step.proposal, remote) {
             (Some(_), Some(_)) => LocalRef::Absent,
             (_, None) => LocalRef::Moved,
@@ -331,7 +349,7 @@ fn finish(
         };
         updates.push(PublishedRef {
             branch,
-            old: step.update.expected,
+            old,
             new: step.new,
             pushed_to: remote.map(str::to_owned),
             local,

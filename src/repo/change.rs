@@ -59,7 +59,7 @@ pub struct RefUpdate {
 /// Commits that are published together: all or none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChangeSet {
-    /// One per branch; a branch stands here once.
+    /// In their order; those of one branch stand on each other.
     pub updates: Vec<RefUpdate>,
 }
 

@@ -214,8 +214,8 @@ fn where_one_environment_refuses_none_is_written() {
     assert_eq!(tips(), before);
 }
 
-#[test]
-fn folders_of_one_branch_are_promoted_one_after_the_other() {
+/// Dev, staging and qa as folders of `main`, where both are promoted from dev.
+fn two_folders() -> Fixture {
     let fixture = shop::folders();
     let staging =
         "    - {name: staging, branch: main, path: environments/staging, promoteFrom: dev}\n";
@@ -231,13 +231,149 @@ fn folders_of_one_branch_are_promoted_one_after_the_other() {
         .map(|(path, text)| (path.as_str(), Some(text.as_str())))
         .collect();
     fixture.commit("main", "one more", &files);
+    fixture.run(&["render", "qa", "--write", "--yes"]).code(0);
+    fixture.run(&["promote", "staging,qa", "--yes"]).code(0);
+    fixture
+}
+
+#[test]
+fn folders_of_one_branch_are_written_in_one_push_and_a_commit_each() {
+    let fixture = two_folders();
+    let path = |name: &str| format!("environments/{name}/product.yaml");
+    shop::edit_file(
+        &fixture,
+        "main",
+        &path("dev"),
+        "bump cart",
+        (CART, CART_NEW),
+    );
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    let before = fixture.remote_tip("main").unwrap();
+    // A remote that counts: one push, with both commits in it.
+    fixture.hook("post-receive", "cat >> pushes");
+    let outcome = fixture.run(&["promote", "staging,qa", "--yes"]).code(0);
+    let pushes = std::fs::read_to_string(fixture.origin.join("pushes")).unwrap();
+    assert_eq!(pushes.lines().count(), 1, "{pushes}");
+    assert_eq!(
+        outcome.stdout.matches("pushed to origin").count(),
+        2,
+        "{}",
+        outcome.stdout
+    );
+    let log = fixture.env.git(
+        &fixture.origin,
+        &["log", "--format=%P %s", &format!("{before}..main")],
+    );
+    let subjects: Vec<&str> = log.lines().map(|line| &line[41..]).collect();
+    assert_eq!(
+        subjects,
+        [
+            "promote shop 1.0.0 from dev to qa",
+            "promote shop 1.0.0 from dev to staging"
+        ]
+    );
+    assert!(log.ends_with(&format!("{before} {}", subjects[1])), "{log}");
+    for name in ["staging", "qa"] {
+        assert_eq!(
+            fixture.file_at("main", &path(name)),
+            fixture.file_at("main", &path("dev"))
+        );
+        let record = format!("environments/{name}/.gitops/promoted/component/cart.yaml");
+        let record = fixture.file_at("main", &record).unwrap();
+        assert!(record.contains(CART_NEW), "{record}");
+    }
+    // Each commit holds its own environment's files, and is told apart in history.
+    let files = fixture
+        .env
+        .git(&fixture.origin, &["diff", "--name-only", "main~1", "main"]);
+    assert!(
+        files
+            .lines()
+            .all(|file| file.starts_with("environments/qa/")),
+        "{files}"
+    );
+    let again = fixture.run(&["promote", "staging,qa", "--yes"]).code(0);
+    assert_eq!(
+        again.stdout.matches("already has everything").count(),
+        2,
+        "{}",
+        again.stdout
+    );
+    fixture.run(&["rollback", "staging", "--yes"]).code(0);
+    let staging = fixture.file_at("main", &path("staging")).unwrap();
+    assert!(staging.contains(CART), "{staging}");
+    let qa = fixture.file_at("main", &path("qa")).unwrap();
+    assert!(qa.contains(CART_NEW), "{qa}");
+    fixture.fsck();
+}
+
+#[test]
+fn where_one_folder_refuses_neither_is_written() {
+    let fixture = two_folders();
+    let path = "environments/qa/product.yaml";
+    shop::edit_file(
+        &fixture,
+        "main",
+        path,
+        "hotfix",
+        (PAYMENT, "shop/payment:v1.0.9"),
+    );
+    let dev = "environments/dev/product.yaml";
+    shop::edit_file(&fixture, "main", dev, "bump cart", (CART, CART_NEW));
     let before = fixture.remote_tip("main");
-    for (words, part) in [
-        ("staging,qa", "promote staging, then"),
-        ("staging,staging", "twice"),
-    ] {
-        let outcome = fixture.run(&["promote", words, "--yes"]).code(2);
+    let outcome = fixture.run(&["promote", "staging,qa", "--yes"]).code(3);
+    assert!(
+        outcome.stderr.contains("promote qa --keep payment"),
+        "{}",
+        outcome.stderr
+    );
+    let twice = fixture
+        .run(&["promote", "staging,staging", "--yes"])
+        .code(2);
+    assert!(twice.stderr.contains("twice"), "{}", twice.stderr);
+    assert_eq!(fixture.remote_tip("main"), before);
+}
+
+#[test]
+fn an_environment_and_its_source_are_not_written_at_once() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let outcome = fixture.run(&["promote", "staging,prod", "--yes"]).code(2);
+    for part in ["prod is promoted from staging", "promote staging, then"] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }
-    assert_eq!(fixture.remote_tip("main"), before);
+}
+
+#[test]
+fn regions_follow_with_the_state_that_the_first_one_got() {
+    let fixture = two_productions();
+    let first = fixture.remote_tip("env/staging").unwrap();
+    fixture.run(&["promote", "prod-eu", "--yes"]).code(0);
+    // Staging goes on before the second region follows.
+    edit_and_render(
+        &fixture,
+        "staging",
+        "bump payment",
+        PAYMENT,
+        "shop/payment:v1.1.0",
+    );
+    fixture
+        .run(&["promote", "prod-us", "--rev", &first, "--yes"])
+        .code(0);
+    let product = |name: &str| fixture.file_at(&format!("env/prod-{name}"), "product.yaml");
+    assert_eq!(product("us"), product("eu"));
+    let message = fixture.message_at("env/prod-us");
+    assert!(
+        message.contains(&format!("Gitops-From: staging {first}")),
+        "{message}"
+    );
+    // What came since is a change for both, and nobody's hotfix.
+    fixture
+        .run(&["promote", "prod-eu,prod-us", "--yes"])
+        .code(0);
+    assert_eq!(
+        product("us"),
+        fixture.file_at("env/staging", "product.yaml")
+    );
+    assert_eq!(product("us"), product("eu"));
 }

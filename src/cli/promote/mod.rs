@@ -144,7 +144,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     // The run ends here one way or the other; freeing it all would only take time.
     let kept = ManuallyDrop::new(all);
     let all: &[&Prepared] = &kept.iter().collect::<Vec<_>>();
-    branches_differ(all)?;
+    apart(all)?;
     if all.iter().any(|one| !one.plan.refusals.is_empty()) {
         return refused(args, context, all);
     }
@@ -185,22 +185,37 @@ fn asks_a_person(args: &Args, context: &Context) -> bool {
     context.ui.is_interactive() && writes && args.output.format == Format::Text
 }
 
-/// Two folders of one branch would be two commits on one tip.
-fn branches_differ(all: &[&Prepared]) -> Result<(), Failure> {
+/// Plans that are written at once may not build on each other: neither promote what
+/// another one writes, nor change the same file.
+fn apart(all: &[&Prepared]) -> Result<(), Failure> {
     let entry = |one: &Prepared| one.facts.target.state.entry.clone();
+    let one_by_one = |failure: Failure, first: &Prepared, second: &Prepared| {
+        let (first, second) = (entry(first).name, entry(second).name);
+        failure.hint(format!(
+            "one after the other: kubectl gitops promote {first}, then kubectl gitops promote {second}"
+        ))
+    };
     for (index, one) in all.iter().enumerate() {
-        let same = all[..index]
-            .iter()
-            .find(|other| entry(other).branch == entry(one).branch);
-        if let Some(other) = same {
-            let (first, second) = (entry(other).name, entry(one).name);
-            return Err(Failure::usage(format!(
-                "{first} and {second} are both on {}, so they can't be written at once",
-                entry(one).branch
-            ))
-            .hint(format!(
-                "one after the other: kubectl gitops promote {first}, then kubectl gitops promote {second}"
-            )));
+        for other in &all[..index] {
+            for (source, target) in [(one, other), (other, one)] {
+                if target.plan.source.0 == source.plan.target.0 {
+                    let failure = Failure::usage(format!(
+                        "{} is promoted from {}, which is written as well: it would get what is there now",
+                        target.plan.target.0, source.plan.target.0
+                    ));
+                    return Err(one_by_one(failure, source, target));
+                }
+            }
+            let same_branch = entry(one).branch == entry(other).branch;
+            let mut files = one.plan.edits.keys();
+            let both = files.find(|path| same_branch && other.plan.edits.contains_key(*path));
+            if let Some(path) = both {
+                let failure = Failure::usage(format!(
+                    "{} and {} both change {path}, so they can't be written at once",
+                    other.plan.target.0, one.plan.target.0
+                ));
+                return Err(one_by_one(failure, other, one));
+            }
         }
     }
     Ok(())
