@@ -464,6 +464,28 @@ fn a_map_that_comes_anew_leaves_the_parts_that_are_owned() {
     );
 }
 
+#[test]
+fn patches_may_come_anew_and_what_no_cluster_would_accept_may_not() {
+    let promotion = "{files: ['**'], environmentOwned: [spec.replicas]}";
+    let list = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../base]\npatches: []\n";
+    let fixture = fixture(promotion, &[("kustomization.yaml", [list, list])]);
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n  paused: true\n";
+    let listed = list.replace("[]", "[{path: patch.yaml}]");
+    let files = [
+        ("kustomization.yaml", Some(listed.as_str())),
+        ("patch.yaml", Some(patch)),
+    ];
+    fixture.commit("env/dev", "a patch", &files);
+    fixture.run(&["promote", "prod", "--yes"]).code(0);
+    let text = on(&fixture, "env/prod", "patch.yaml");
+    assert_eq!(text, patch.replace("  replicas: 1\n", ""));
+    assert_eq!(on(&fixture, "env/prod", "kustomization.yaml"), listed);
+    let wrong = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  portss: []\n";
+    fixture.commit("env/dev", "a typo", &[("service.yaml", Some(wrong))]);
+    let outcome = fixture.run(&["promote", "prod", "--yes"]).code(3);
+    assert!(outcome.stderr.contains("portss"), "{}", outcome.stderr);
+}
+
 const FOLDER: &str = "\
 apiVersion: kubectl-gitops/v1alpha1
 kind: Repository

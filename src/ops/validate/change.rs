@@ -16,6 +16,9 @@ use crate::product::{ComponentName, EnvironmentEntry, ProductTree, Repository};
 use crate::repo::{Edit, RepoPath, Snapshot};
 use crate::template::{Rendering, render, render_components};
 
+/// Files of a snapshot with their texts.
+type Texts = Vec<(RepoPath, String)>;
+
 /// A change of one environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
@@ -67,6 +70,9 @@ impl<'a> Change<'a> {
             })
             .collect();
         after.extend(neighbours.iter().cloned());
+        let (copied, kustomizations) = self.plain_files();
+        let plain = copied.iter().chain(&kustomizations);
+        after.extend(plain.map(|(path, text)| (path.clone(), text.as_str())));
         let after = errors(&after);
         if after.is_empty() {
             return Ok(after);
@@ -81,6 +87,8 @@ impl<'a> Change<'a> {
             .filter_map(|(path, _)| Some((path.clone(), text(path)?)))
             .collect();
         before.extend(neighbours);
+        let others = kustomizations.iter();
+        before.extend(others.map(|(path, text)| (path.clone(), text.as_str())));
         let before = errors(&before);
         let is_new = |finding: &Finding| {
             before
@@ -120,6 +128,31 @@ impl<'a> Change<'a> {
             let hidden = path.segments().any(|segment| segment.starts_with('.'));
             is_manifest(path.as_str()) && !hidden
         })
+    }
+
+    /// Where there is no product: the files that come as they are, and the kustomizations
+    /// beside what is written, which say what is a part of an object only.
+    fn plain_files(&self) -> (Texts, Texts) {
+        if self.before.1.is_some() || self.edited().next().is_none() {
+            return (Vec::new(), Vec::new());
+        }
+        let result = self.before.0.with_edits(self.edits, self.elsewhere);
+        let text = |path: &RepoPath| Some((path.clone(), result.text(path).ok()??.to_owned()));
+        let copied = self
+            .edited()
+            .filter(|(_, edit)| matches!(edit, Edit::Reuse { .. }));
+        let is_kustomization = |path: &RepoPath| {
+            let name = path.file_name().unwrap_or_default().to_lowercase();
+            name == "kustomization" || name.starts_with("kustomization.y")
+        };
+        let kustomizations = result
+            .under(&self.entry.path)
+            .map(|(path, _)| path)
+            .filter(|path| is_kustomization(path) && !self.edits.contains_key(*path));
+        (
+            copied.filter_map(|(path, _)| text(path)).collect(),
+            kustomizations.filter_map(text).collect(),
+        )
     }
 
     /// What the components concerned rendered to before. Only changes with errors
