@@ -105,9 +105,10 @@ fn named(mut found: Vec<Candidate<'_>>) -> Vec<ProposedEnvironment> {
         .collect();
     let mut taken: BTreeSet<EnvironmentName> = BTreeSet::new();
     let mut environments = Vec::new();
-    // The environments of the stage before, within the group.
-    let mut before: Option<(String, usize, EnvironmentName)> = None;
-    let mut source: Option<EnvironmentName> = None;
+    // The environments of the stage before, within the group, and those of this one.
+    let mut before: Vec<(String, EnvironmentName)> = Vec::new();
+    let mut beside: Vec<(String, EnvironmentName)> = Vec::new();
+    let mut at: Option<(String, usize)> = None;
     for candidate in found {
         let alone = !mixed.contains(&candidate.group);
         let Some(name) = name_for(&candidate, alone, &taken) else {
@@ -115,24 +116,37 @@ fn named(mut found: Vec<Candidate<'_>>) -> Vec<ProposedEnvironment> {
         };
         taken.insert(name.clone());
         let rank = stage(&candidate.word);
-        source = match (&before, rank) {
-            (Some((group, ..)), _) if *group != candidate.group => None,
-            (Some((_, earlier, name)), Some(rank)) if *earlier < rank => Some(name.clone()),
-            // Two of one stage come from the same one.
-            (Some((_, earlier, _)), Some(rank)) if *earlier == rank => source,
-            _ => None,
-        };
-        if let Some(rank) = rank {
-            let same = before
-                .as_ref()
-                .is_some_and(|(group, earlier, _)| *group == candidate.group && *earlier == rank);
-            if !same {
-                before = Some((candidate.group.clone(), rank, name.clone()));
-            }
+        let same_group = at
+            .as_ref()
+            .is_some_and(|(group, _)| *group == candidate.group);
+        if !same_group {
+            (before, beside, at) = (Vec::new(), Vec::new(), None);
         }
-        environments.push(describe(candidate, name, source.clone()));
+        if let Some(rank) = rank {
+            // Two of one stage come from the same one.
+            if at.as_ref().is_some_and(|(_, earlier)| *earlier < rank) {
+                before = std::mem::take(&mut beside);
+            }
+            at = Some((candidate.group.clone(), rank));
+            beside.push((candidate.word.clone(), name.clone()));
+        }
+        let source = rank.and_then(|_| source_of(&candidate.word, &before));
+        environments.push(describe(candidate, name, source));
     }
     environments
+}
+
+/// Of the environments of the stage before, the one of the same region or kind
+/// (`staging-eu` of `prod-eu`), else the first.
+fn source_of(word: &str, before: &[(String, EnvironmentName)]) -> Option<EnvironmentName> {
+    let region = |word: &str| {
+        let parts = word.split_once(['-', '_', '.']);
+        parts.map(|(_, region)| region.to_owned())
+    };
+    let same = before
+        .iter()
+        .find(|(other, _)| region(other) == region(word));
+    same.or(before.first()).map(|(_, name)| name.clone())
 }
 
 fn name_for(
@@ -453,6 +467,31 @@ mod tests {
             ),
         ];
         assert_eq!(summary(&[branch("main", &files)]), ["dev main:deploy/dev"]);
+    }
+
+    #[test]
+    fn regions_come_from_their_own_stage_before() {
+        let files = [
+            "e/qa/kustomization.yaml",
+            "e/staging-eu/kustomization.yaml",
+            "e/staging-us/kustomization.yaml",
+            "e/prod-asia/kustomization.yaml",
+            "e/prod-us/kustomization.yaml",
+        ];
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|path| (*path, "resources: [../../base]\n"))
+            .collect();
+        assert_eq!(
+            summary(&[branch("main", &files)]),
+            [
+                "qa main:e/qa",
+                "staging-eu main:e/staging-eu from qa",
+                "staging-us main:e/staging-us from qa",
+                "prod-asia main:e/prod-asia from staging-eu",
+                "prod-us main:e/prod-us from staging-us"
+            ]
+        );
     }
 
     #[test]
