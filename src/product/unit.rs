@@ -57,7 +57,7 @@ impl fmt::Display for UnitId {
             UnitId::Product => f.write_str("product"),
             UnitId::Component(name) => write!(f, "{name}"),
             UnitId::Template(name) => write!(f, "templates/{name}"),
-            UnitId::File(path) => write!(f, "{path}"),
+            UnitId::File(path) => write!(f, "{}", path.as_str().trim_start_matches("{root}")),
         }
     }
 }

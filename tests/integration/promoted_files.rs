@@ -711,3 +711,54 @@ fn a_tag_that_belongs_to_the_environment_is_no_pin_of_a_promotion() {
         values("v0", "debug")
     );
 }
+
+#[test]
+fn files_beside_the_folder_of_an_environment_are_promoted_between_branches_only() {
+    let branches = gitops("{files: ['/shared/*.yaml', own.yaml]}")
+        .replace("env/dev}", "env/dev, path: app}")
+        .replace("env/prod,", "env/prod, path: app,");
+    let fixture = Fixture::new(&[("main", &[("gitops.yaml", &branches)])]);
+    let files = [
+        ("shared/a.yaml", "a: 1\n"),
+        ("app/own.yaml", "b: 1\n"),
+        ("x/a.yaml", "c: 1\n"),
+    ];
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (*path, Some(*text)))
+        .collect();
+    fixture.commit_from("env/dev", None, "begin", &files);
+    fixture.commit_from(
+        "env/prod",
+        Some("env/dev~0"),
+        "begin",
+        &[("note", Some("n\n"))],
+    );
+    let new = "a: 2 # two\n";
+    let files = [("shared/a.yaml", Some(new)), ("x/a.yaml", Some("c: 2\n"))];
+    fixture.commit("env/dev", "edit", &files);
+    let plan = fixture
+        .run(&["promote", "prod", "--only", "/shared/a.yaml", "--yes"])
+        .code(0);
+    assert!(plan.stdout.contains("  /shared/a.yaml"), "{}", plan.stdout);
+    assert_eq!(on(&fixture, "env/prod", "shared/a.yaml"), new);
+    assert_eq!(on(&fixture, "env/prod", "x/a.yaml"), "c: 1\n");
+    let folders = gitops("{files: ['/shared/*.yaml', own.yaml]}")
+        .replace("env/dev}", "main, path: dev}")
+        .replace("env/prod,", "main, path: prod,");
+    let fixture = Fixture::new(&[(
+        "main",
+        &[
+            ("gitops.yaml", &folders),
+            ("shared/a.yaml", "a: 1\n"),
+            ("dev/own.yaml", "b: 1\n"),
+            ("prod/own.yaml", "b: 1\n"),
+        ],
+    )]);
+    fixture.run(&["promote", "prod", "--yes"]).code(0);
+    let files = fixture.files_at("main");
+    assert!(
+        !files.iter().any(|it| it.contains("promoted/file/{root}")),
+        "{files:?}"
+    );
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::files::{FileRules, Shares, align};
 pub(crate) use super::pins::units as pin_units;
 use super::pins::{self, Arriving};
-use super::promoted::{PromotedFiles, own_path};
+use super::promoted::{PromotedFiles, is_at_root, own_path};
 use super::reverted::reverted;
 use super::{PlanError, StaleFile};
 use crate::git::GitError;
@@ -14,7 +14,7 @@ use crate::ops::rerender;
 use crate::product::pins::Pin;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, EnvironmentName, ProductTree, Record, RecordError, Refused,
-    Repository, UnitError, UnitId, Units, units,
+    Repository, UnitError, UnitId, Units,
 };
 use crate::repo::{CommitId, Edit, RepoPath, Snapshot};
 use crate::template::RenderedIndex;
@@ -63,12 +63,7 @@ impl Side {
     /// Splits a state into its units; the value of a file is its id so far.
     pub(crate) fn new(state: EnvironmentState, repository: &Repository) -> Result<Self, UnitError> {
         let promoted = PromotedFiles::of(repository, &state.entry, state.product.is_some());
-        let units = units(
-            state.product.as_ref(),
-            &state.snapshot,
-            &state.entry.path,
-            &|path| promoted.unit_path(path),
-        )?;
+        let units = promoted.units(state.product.as_ref(), &state.snapshot)?;
         Ok(Self {
             state,
             units,
@@ -158,6 +153,12 @@ pub(crate) fn understand(
     target: &mut Side,
     records: &mut BTreeMap<UnitId, Record>,
 ) -> Result<(FileRules, Vec<Arriving>), PlanError> {
+    let (one, other) = (&source.state.entry, &target.state.entry);
+    if one.branch == other.branch && one.name != other.name {
+        // What both see is nobody's to promote.
+        source.units.retain(|unit, _| !is_at_root(unit));
+        target.units.retain(|unit, _| !is_at_root(unit));
+    }
     let mut rules = FileRules::read(repository, [source, target]);
     rules.forget_encrypted(records);
     pins::read(repository, [source, target], &rules)?;
@@ -284,9 +285,7 @@ fn merge_base(
         return Ok((None, false));
     };
     let promoted = PromotedFiles::of(estate.repository(), entry, product.is_some());
-    let mut units = units(product.as_ref(), &snapshot, &entry.path, &|path| {
-        promoted.unit_path(path)
-    })?;
+    let mut units = promoted.units(product.as_ref(), &snapshot)?;
     rules.apply_to(&mut units, &snapshot, &|path| own_path(path, entry));
     if product.is_none() {
         units.extend(pins::units(estate.repository(), &snapshot, entry));

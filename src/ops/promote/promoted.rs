@@ -1,12 +1,19 @@
 //! Which files of an environment are promoted, and by which path other environments
 //! know them: `{env}` stands for the environment's name where files bear it.
 
-use crate::product::{ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, Repository};
-use crate::repo::RepoPath;
+use serde_json::Value;
+
+use crate::product::{
+    ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, ProductTree, Repository, UnitError, UnitId,
+    Units, units,
+};
+use crate::repo::{EntryKind, RepoPath, Snapshot};
 use crate::template::FILES_FOLDER;
 
 /// Where a file's name has the environment's.
 const NAME: &str = "{env}";
+/// Before the path of a file that stands beside the environment's folder.
+const ROOT: &str = "{root}/";
 
 /// The `promotion.files` of `gitops.yaml`, for one environment.
 #[derive(Debug, Clone)]
@@ -16,6 +23,8 @@ pub struct PromotedFiles {
     patterns: Vec<(FilePattern, bool)>,
     /// Folders of files that are rendered from the others.
     rendered: Vec<RepoPath>,
+    /// The folders of the environments on the branch.
+    folders: Vec<RepoPath>,
 }
 
 impl PromotedFiles {
@@ -43,7 +52,53 @@ impl PromotedFiles {
             entry: entry.clone(),
             patterns,
             rendered,
+            folders: repository
+                .environments
+                .iter()
+                .filter(|other| other.branch == entry.branch)
+                .map(|other| other.path.clone())
+                .collect(),
         }
+    }
+
+    /// The units of a state of the environment; the value of a file is its id so far.
+    pub fn units(
+        &self,
+        product: Option<&ProductTree>,
+        snapshot: &Snapshot,
+    ) -> Result<Units, UnitError> {
+        let own = |path: &RepoPath| self.unit_path(path);
+        let mut found = units(product, snapshot, &self.entry.path, &own)?;
+        let root: Vec<_> = self
+            .patterns
+            .iter()
+            .filter(|(pattern, _)| pattern.from_branch_root)
+            .collect();
+        if root.is_empty() {
+            return Ok(found);
+        }
+        for (path, entry) in snapshot.entries() {
+            let in_folder = self.folders.iter().any(|folder| path.starts_with(folder));
+            let own = path.as_str() == "gitops.yaml" || path.as_str().starts_with(".gitops/");
+            if in_folder || own || entry.kind == EntryKind::Submodule {
+                continue;
+            }
+            let matching = root
+                .iter()
+                .find(|(pattern, _)| pattern.matches(&self.entry.path, path));
+            let Some((_, has_name)) = matching else {
+                continue;
+            };
+            let name = match has_name {
+                true => without_name(path.as_str(), self.entry.name.as_str()),
+                false => path.to_string(),
+            };
+            if let Ok(unit) = format!("{ROOT}{name}").parse() {
+                let id = Value::String(entry.id.to_string());
+                found.insert(UnitId::File(unit), id);
+            }
+        }
+        Ok(found)
     }
 
     /// The path by which environments know a file at this path below this one's; `None`:
@@ -71,10 +126,18 @@ impl PromotedFiles {
 
 /// The path of a unit's file in one environment.
 pub(super) fn own_path(unit: &str, entry: &EnvironmentEntry) -> Option<RepoPath> {
+    if let Some(path) = unit.strip_prefix(ROOT) {
+        return path.replace(NAME, entry.name.as_str()).parse().ok();
+    }
     entry
         .path
         .join(&unit.replace(NAME, entry.name.as_str()))
         .ok()
+}
+
+/// Whether a unit is a file beside the folders of environments.
+pub(super) fn is_at_root(unit: &UnitId) -> bool {
+    matches!(unit, UnitId::File(path) if path.as_str().starts_with(ROOT))
 }
 
 /// The path with `{env}` where the name stands as a word of its own.

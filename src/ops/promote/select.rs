@@ -73,7 +73,10 @@ impl UnitSelector {
                     .or_else(|| word.strip_prefix("templates/"))
                     == Some(name.as_str())
             }
-            UnitId::File(path) => word == path.as_str() || is_named(word, path.as_str()),
+            UnitId::File(_) => {
+                let path = unit.to_string();
+                word == path || is_named(word, &path)
+            }
         }
     }
 
