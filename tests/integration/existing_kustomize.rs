@@ -145,15 +145,15 @@ fn tags_are_promoted_and_nothing_else() {
     let after = fixture.file_at("main", STAGING).unwrap();
     assert_eq!(after, before.replace("newTag: 2.3.4", "newTag: 2.4.1"));
 
-    let hotfix = after.replace("newTag: 2.4.1", "newTag: 2.4.1-fix");
+    let hotfix = after.replace("newTag: 2.4.1", "newTag: 2.4.2");
     fixture.commit("main", "fix totals", &[(STAGING, Some(&hotfix))]);
     let outcome = fixture.run(&["promote", "staging", "--yes"]).code(3);
-    for part in ["hotfix", "api version", "2.4.1 → 2.4.1-fix"] {
+    for part in ["hotfix", "api version", "2.4.1 → 2.4.2"] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
     }
     fixture.run(&["backport", "staging", "--yes"]).code(0);
     let dev = fixture.file_at("main", DEV).unwrap();
-    assert!(dev.contains("newTag: 2.4.1-fix"), "{dev}");
+    assert!(dev.contains("newTag: 2.4.2"), "{dev}");
     fixture.fsck();
 }
 
