@@ -6,6 +6,7 @@
 
 mod commit;
 mod compare;
+mod confidential;
 mod decode;
 mod error;
 pub mod files;
@@ -27,6 +28,7 @@ mod update;
 
 pub use commit::{CommitAction, CommitEntry, CommitText};
 pub use compare::{Base, Class, Difference, compare, value_at};
+pub use confidential::shown;
 pub use decode::API_VERSION;
 pub(crate) use decode::private_use;
 pub(crate) use error::nearest;

@@ -402,6 +402,27 @@ fn a_secret_in_the_clear_moves_whole_and_is_shown_nowhere() {
 }
 
 #[test]
+fn what_is_called_a_password_is_told_to_differ_and_not_shown() {
+    let values = |password: &str| format!("db:\n  user: me\n  password: {password}-of-dev\n");
+    let (old, new) = (values("hunter1"), values("hunter2"));
+    let fixture = fixture(OWNED, &[("values.yaml", [&old, &old])]);
+    fixture.commit("env/dev", "rotate", &[("values.yaml", Some(&new))]);
+    for args in [&["-o", "json", "--dry-run"][..], &["--dry-run"]] {
+        let outcome = fixture.run(&[&["promote", "prod"], args].concat()).code(0);
+        assert!(outcome.stdout.contains("db.password"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("hunter"), "{}", outcome.stdout);
+    }
+    fixture.commit(
+        "env/prod",
+        "own",
+        &[("values.yaml", Some(&values("hunter3")))],
+    );
+    let outcome = fixture.run(&["promote", "prod", "--yes"]).code(3);
+    assert!(outcome.stderr.contains("(hidden)"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("hunter"), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_new_file_comes_without_what_belongs_to_its_environment() {
     let fixture = shop();
     let second = web("dev").replace("name: web\n  namespace", "name: api\n  namespace");

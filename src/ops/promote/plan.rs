@@ -17,7 +17,7 @@ use super::{
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
-    Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest,
+    Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest, shown,
 };
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Path;
@@ -369,6 +369,8 @@ fn warnings(facts: &Facts, items: &[Item]) -> Vec<String> {
         each_string(value, &item.difference.path, &mut |path, text| {
             let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
             if words.any(|word| word == source) {
+                let text = shown(path, &Value::from(text));
+                let text = text.as_str().unwrap_or_default();
                 warnings.push(format!("{} {path} names {source}: {text}", item.unit));
             }
         });

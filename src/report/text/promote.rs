@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::ops::promote::{Decision, Item, Plan, Refusal};
 use crate::ops::rerender::RenderedChange;
 use crate::ops::{backport, promote};
-use crate::product::{Class, Repository, UnitId};
+use crate::product::{Class, Repository, UnitId, shown};
 use crate::repo::CommitInfo;
 use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
 
@@ -162,17 +162,17 @@ fn change_text(item: &Item) -> String {
         });
     }
     match (&difference.ours, &difference.theirs) {
-        (None, Some(new)) => format!("+ {}", short(new)),
-        (Some(old), None) => format!("- {}", short(old)),
-        (Some(old), Some(new)) => format!("{} → {}", short(old), short(new)),
+        (None, Some(new)) => format!("+ {}", short(item, new)),
+        (Some(old), None) => format!("- {}", short(item, old)),
+        (Some(old), Some(new)) => format!("{} → {}", short(item, old), short(item, new)),
         (None, None) => String::new(),
     }
 }
 
 /// A value for one line: image references by tag, long ones cut.
-fn short(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
+fn short(item: &Item, value: &Value) -> String {
+    let text = match shown(&item.difference.path, value) {
+        Value::String(text) => text,
         other => other.to_string(),
     };
     let text = clean(&text).into_owned();
@@ -200,7 +200,7 @@ fn brief(item: &Item, value: Option<&Value>) -> String {
                 .map(ToString::to_string)
         })
         .flatten();
-    tag.unwrap_or_else(|| short(value))
+    tag.unwrap_or_else(|| short(item, value))
 }
 
 /// What is said where nothing is to be written.
@@ -460,14 +460,15 @@ fn rendered_data(change: &RenderedChange) -> Value {
 
 fn item_data(item: &Item) -> Value {
     let difference = &item.difference;
+    let value = |value: &Option<Value>| value.as_ref().map(|it| shown(&difference.path, it));
     json!({
         "unit": item.unit.to_string(),
         "path": difference.path.to_string(),
         "class": difference.class,
         "decision": item.decision,
-        "base": difference.base,
-        "target": difference.ours,
-        "source": difference.theirs,
+        "base": value(&difference.base),
+        "target": value(&difference.ours),
+        "source": value(&difference.theirs),
         "changedBy": item.changed_by.as_ref().map(|commit| json!({
             "commit": commit.id.to_string(),
             "email": commit.author.email,
