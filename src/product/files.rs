@@ -70,8 +70,10 @@ fn is_armoured(text: &str) -> bool {
         "age-encryption.org/v1",
         "$ANSIBLE_VAULT;",
     ];
-    HEADS.iter().any(|head| text.contains(head))
-        || text.lines().any(|line| line.starts_with("sops_mac="))
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        line.starts_with("sops_mac=") || HEADS.iter().any(|head| line.starts_with(head))
+    })
 }
 
 fn is_sops(document: &Value) -> bool {

@@ -331,14 +331,20 @@ fn encrypted_files_belong_to_their_environment() {
         OWNED,
         &[
             ("secrets.yaml", [&dev, &prod]),
-            ("config/new.yaml", [&dev, ""]),
-            ("config/sealed.yaml", [SEALED, ""]),
+            ("config/sealed.yaml", [SEALED, SEALED]),
             ("config/key", ["\0GITCRYPT\0dev", "\0GITCRYPT\0prod"]),
-            ("config/vault.ini", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", ""]),
             ("config/plain.yaml", ["a: 2\n", "a: 1\n"]),
         ],
     );
-    fixture
+    let vault = "$ANSIBLE_VAULT;1.1;AES256\n61\n";
+    let new = [
+        ("config/new.yaml", Some(dev.as_str())),
+        ("config/vault.ini", Some(vault)),
+        ("config/host.txt", Some("dev.example.com\n")),
+        ("config/host.yaml", Some("host: dev.example.com\n")),
+    ];
+    fixture.commit("env/dev", "more", &new);
+    let plan = fixture
         .run(&[
             "promote",
             "prod",
@@ -347,6 +353,11 @@ fn encrypted_files_belong_to_their_environment() {
             "--yes",
         ])
         .code(0);
+    let said = "config/new.yaml is encrypted and stays in dev";
+    assert!(plan.stdout.contains(said), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("secrets.yaml"), "{}", plan.stdout);
+    let named = "config/host.yaml host names dev: dev.example.com";
+    assert!(plan.stdout.contains(named), "{}", plan.stdout);
     assert_eq!(on(&fixture, "env/prod", "config/plain.yaml"), "a: 2\n");
     assert_eq!(on(&fixture, "env/prod", "secrets.yaml"), prod);
     assert_eq!(on(&fixture, "env/prod", "config/key"), "\0GITCRYPT\0prod");
@@ -354,7 +365,7 @@ fn encrypted_files_belong_to_their_environment() {
     assert!(
         !files
             .iter()
-            .any(|it| it.contains("vault") && it.contains("promoted")),
+            .any(|it| it.contains("vault") || it.contains("new.yaml")),
         "{files:?}"
     );
     // They came with the branch, and go by hand only.

@@ -55,6 +55,8 @@ pub struct Facts {
     pub unrenderable: Option<String>,
     /// Rendered files of the target that are not what its sources render to.
     pub stale: Vec<StaleFile>,
+    /// Encrypted files that only the source has, and that stay there.
+    pub left: Vec<RepoPath>,
     /// Pins that the target does not have yet, and that come with promoted files.
     pub arriving: Vec<Arriving>,
 }
@@ -141,6 +143,7 @@ pub fn gather(
         rendering,
         unrenderable,
         stale,
+        left: rules.left,
         arriving,
     })
 }

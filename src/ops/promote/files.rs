@@ -30,6 +30,8 @@ pub(crate) struct FileRules {
     /// Files that are one value.
     pub(super) whole: BTreeSet<RepoPath>,
     encrypted: BTreeSet<RepoPath>,
+    /// Those of them that only the first side has.
+    pub(super) left: Vec<RepoPath>,
     pins: BTreeMap<RepoPath, BTreeSet<Path>>,
 }
 
@@ -44,6 +46,9 @@ impl FileRules {
             for (unit, content) in contents(side) {
                 match content {
                     Content::Encrypted => {
+                        if !sides[1].units.contains_key(&UnitId::File(unit.clone())) {
+                            rules.left.push(unit.clone());
+                        }
                         rules.encrypted.insert(unit);
                     }
                     Content::Whole => {

@@ -75,7 +75,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         ),
         versions: versions(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
-        warnings: warnings(facts, &items),
+        warnings: warnings(facts, &items, matches!(scope, Scope::Everything)),
         rendered: outcome.changes,
         rendering: outcome.rendering,
         known: outcome.known,
@@ -341,12 +341,16 @@ pub(crate) fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(St
 }
 
 /// Values that seem to belong to the source environment alone.
-fn warnings(facts: &Facts, items: &[Item]) -> Vec<String> {
+fn warnings(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
     let source = facts.source.state.entry.name.as_str();
     let mut warnings = Vec::new();
     if let Some(why) = &facts.unrenderable {
         let target = &facts.target.state.entry.name;
         warnings.push(format!("{target} as it is can't be rendered, so edits of its rendered files are not told apart: {why}"));
+    }
+    for path in facts.left.iter().filter(|_| all) {
+        let unit = UnitId::File(path.clone());
+        warnings.push(format!("{unit} is encrypted and stays in {source}"));
     }
     for item in items.iter().filter(|item| item.decision.takes()) {
         let Some(value) = &item.difference.theirs else {

@@ -97,6 +97,7 @@ pub fn gather(
             rendering,
             unrenderable,
             stale: Vec::new(),
+            left: Vec::new(),
             arriving: Vec::new(),
         },
     };
