@@ -570,3 +570,33 @@ fn an_item_of_a_list_moves_alone_and_a_fix_beside_it_is_asked() {
     promote(&fixture, &["--only", "web"]);
     assert_eq!(product(&fixture, "staging"), product(&fixture, "dev"));
 }
+
+#[test]
+fn files_that_wait_to_be_rendered_are_no_hotfix_and_told_apart() {
+    let fixture = shop::branches();
+    promote(&fixture, &[]);
+    // A person edits the source of a file here, and leaves the rendering to others.
+    edit(&fixture, "env/staging", "slow bank", TIMEOUT, SLOW);
+    edit_and_render(
+        &fixture,
+        "dev",
+        "bump payment",
+        "shop/payment:v1.0.0",
+        "shop/payment:v1.1.0",
+    );
+    let outcome = fixture
+        .run(&["promote", "staging", "--keep", "payment", "--yes"])
+        .code(0);
+    assert!(
+        outcome.stdout.contains("rendered again"),
+        "{}",
+        outcome.stdout
+    );
+    let rendered = fixture
+        .file_at("env/staging", "manifests/app/deployment-payment.yaml")
+        .unwrap();
+    assert!(
+        rendered.contains("10s") && rendered.contains("payment:v1.1.0"),
+        "{rendered}"
+    );
+}
