@@ -55,9 +55,10 @@ pub(super) fn read(
         let snapshot = &side.state.snapshot;
         for pin in &mut side.pins {
             let is_free = |site: &Site| {
-                !whole.contains(site.file())
-                    && !(site.is_in_text() && all.contains(site.file()))
-                    && (owned.is_empty() || !is_owned(snapshot, site, owned))
+                let taken =
+                    whole.contains(site.file()) || (site.is_in_text() && all.contains(site.file()));
+                let is_owned = || !owned.is_empty() && is_owned(snapshot, site, owned);
+                !taken && !is_owned()
             };
             pin.sites.retain(is_free);
         }
