@@ -200,14 +200,17 @@ fn missing_components_are_named_with_what_provides_them() {
     let (success, said) = setup(&["--where"], None, with_git.path());
     assert!(!success && said.contains("make test"), "{said}");
     assert!(
-        said.contains("missing: kube-apiserver kubectl etcd registry"),
+        said.contains("missing: kube-apiserver kubectl etcd registry gitea"),
         "{said}"
     );
 
-    // The folder of the Kubernetes community's convention counts, but it has no registry.
+    // The folder of the Kubernetes community's convention counts, but it has no registry and no forge.
     let assets = program("kubectl");
     let (success, said) = setup(&["--where"], assets.parent(), with_git.path());
-    assert!(!success && said.contains("missing: registry ("), "{said}");
+    assert!(
+        !success && said.contains("missing: registry gitea ("),
+        "{said}"
+    );
 
     let (success, said) = setup(&[], None, with_git.path());
     assert!(!success && said.contains("needs Go"), "{said}");

@@ -3,6 +3,7 @@
 pub mod apiserver;
 pub mod env;
 pub mod faults;
+pub mod gitea;
 pub mod githttp;
 pub mod http;
 pub mod images;

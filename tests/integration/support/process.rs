@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 ///
 /// kube-apiserver, etcd and kubectl come from `KUBEBUILDER_ASSETS` when that folder has them.
 pub fn program(name: &str) -> PathBuf {
+    if name == "gitea" {
+        return testenv_folders().1.join(name);
+    }
     if name != "registry"
         && let Some(assets) = std::env::var_os("KUBEBUILDER_ASSETS")
     {
@@ -20,12 +23,13 @@ pub fn program(name: &str) -> PathBuf {
             return path;
         }
     }
-    testenv_folder().join(name)
+    testenv_folders().0.join(name)
 }
 
-fn testenv_folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
+/// The folder of the programs, and that of the forge.
+fn testenv_folders() -> &'static (PathBuf, PathBuf) {
+    static FOLDERS: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    FOLDERS.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testenv/setup");
         let output = Command::new(&script)
             .arg("--where")
@@ -36,7 +40,12 @@ fn testenv_folder() -> &'static Path {
             "the real components for the tests are not there; run tests/testenv/setup, or make test\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut lines = text.lines().map(PathBuf::from);
+        match (lines.next(), lines.next()) {
+            (Some(folder), Some(forge)) => (folder, forge),
+            _ => panic!("{} --where named no two folders: {text}", script.display()),
+        }
     })
 }
 
