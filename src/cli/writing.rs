@@ -11,8 +11,11 @@ use crate::git::LocalRef;
 use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::publish::{
-    Planned, PublishError, PublishOptions, Published, PublishedRef, Replanned, publish_replanning,
+    Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef, Replanned,
+    Superseded, check, publish_replanning,
 };
+use crate::product::EnvironmentName;
+use crate::repo::RefName;
 use crate::report::ago;
 
 /// What happens when the branch moved while the plan was looked at.
@@ -36,20 +39,23 @@ pub(super) fn write<E>(
     if args.no_push {
         context.require_clone("--no-push")?;
     }
-    let branches: Vec<String> = first
+    ready(context, args, estate, &first, again.command)?;
+    let mut places: Vec<String> = first
         .changes
         .updates
         .iter()
         .map(|update| update.branch.to_string())
         .collect();
+    let tags = &first.changes.tags;
+    places.extend(tags.iter().map(|tag| format!("the tag {}", tag.name)));
     let push = !args.no_push;
     let question = match (&estate.remote, push) {
         (Some(remote), true) => format!(
             "write this to {} and push to {}?",
-            branches.join(", "),
+            places.join(", "),
             remote.shown()
         ),
-        _ => format!("write this to {}?", branches.join(", ")),
+        _ => format!("write this to {}?", places.join(", ")),
     };
     if !args.go_ahead(&context.ui, &question)? {
         context.ui.note("nothing was written");
@@ -62,6 +68,21 @@ pub(super) fn write<E>(
         Replanned::Plan(error) => (again.failure)(error),
         Replanned::Publish(error) => publish_failure(error, again.command, context),
     })
+}
+
+/// Refuses what can be known to fail before anybody is asked; also said of a
+/// plan that is only shown.
+fn ready(
+    context: &Context,
+    args: &WriteArgs,
+    estate: &Estate,
+    planned: &Planned,
+    again: &str,
+) -> Result<(), Failure> {
+    let options = PublishOptions {
+        push: !args.no_push,
+    };
+    check(estate, &planned.changes, options).map_err(|error| publish_failure(error, again, context))
 }
 
 /// One line per branch: what stands there now, and where it was pushed.
@@ -79,12 +100,42 @@ pub(super) fn announce(context: &Context, published: &Published) {
             )),
             LocalRef::Moved | LocalRef::Absent => {}
         }
-        let proposal = update.proposal.as_ref();
-        for older in proposal.iter().flat_map(|proposal| &proposal.supersedes) {
-            context
-                .ui
-                .note(&format!("{older} is superseded by {}", update.branch));
+        if let Some(proposal) = &update.proposal {
+            announce_proposal(context, update, proposal);
         }
+    }
+    for tag in &published.tags {
+        let pushed = match &tag.pushed_to {
+            Some(remote) => format!("   pushed to {remote}"),
+            None => "   not pushed".to_owned(),
+        };
+        let (name, commit) = (&tag.name, tag.commit.short());
+        context.ui.answer(&format!("tag {name} → {commit}{pushed}"));
+        if !tag.kept {
+            context.ui.note(&format!(
+                "this clone has another tag {name}, which was left as it is"
+            ));
+        }
+    }
+}
+
+fn announce_proposal(context: &Context, update: &PublishedRef, proposal: &Proposal) {
+    if let Some(page) = &proposal.page {
+        context.ui.answer(&format!("  {}", page.url));
+    }
+    if proposal.opening == Opening::Unheard {
+        let remote = update.pushed_to.as_deref().unwrap_or("the remote");
+        context.ui.note(&format!(
+            "{remote} takes no push options, so the pull request is yours to open; pullRequests: none in gitops.yaml says so"
+        ));
+    }
+    for older in &proposal.supersedes {
+        context.ui.note(&match older {
+            Superseded::Branch(older) => format!("{older} is superseded by {}", update.branch),
+            Superseded::PullRequest(number) => format!(
+                "pull request {number} is superseded by this one; close it if it is still open"
+            ),
+        });
     }
 }
 
@@ -94,16 +145,23 @@ fn line(update: &PublishedRef) -> String {
         || "   not pushed".to_owned(),
         |remote| format!("   pushed to {remote}"),
     );
-    let into = match &update.proposal {
-        Some(proposal) if proposal.already => {
-            format!(
-                ", was there already; open a pull request into {}",
-                proposal.into
-            )
+    let into = update.proposal.as_ref().map_or_else(String::new, |one| {
+        let there = match one.already {
+            true => ", was there already",
+            false => "",
+        };
+        let into = &one.into;
+        match (one.opening, one.already) {
+            (Opening::Open, _) => format!("{there}, in a pull request into {into}"),
+            (Opening::Asked, _) => format!(", a pull request into {into} was asked for"),
+            (Opening::ByHand | Opening::Unheard, true) => {
+                format!("{there}; open a pull request into {into}")
+            }
+            (Opening::ByHand | Opening::Unheard, false) => {
+                format!(", open a pull request into {into}")
+            }
         }
-        Some(proposal) => format!(", open a pull request into {}", proposal.into),
-        None => String::new(),
-    };
+    });
     format!(
         "{} {old} → {}{pushed}{into}",
         update.branch,
@@ -114,12 +172,16 @@ fn line(update: &PublishedRef) -> String {
 /// The same as data.
 pub(super) fn published_data(published: &Published) -> Value {
     let updates = published.updates.iter().map(|update| {
+        let tags = published.tags.iter().filter(|tag| tag.commit == update.new);
+        let tag = tags.map(|tag| tag.name.to_string()).next();
         json!({
             "branch": update.branch.as_str(),
             "old": update.old.as_ref().map(ToString::to_string),
             "new": update.new.to_string(),
             "pushedTo": update.pushed_to,
             "into": update.proposal.as_ref().map(|proposal| proposal.into.to_string()),
+            "pullRequest": update.proposal.as_ref().map(proposal_data),
+            "tag": tag,
         })
     });
     updates.collect()
@@ -143,6 +205,27 @@ pub(super) fn message_failure(error: TemplateError) -> Failure {
     Failure::new(FailureKind::Usage, error)
         .hint("nothing was written; what a template may speak of: kubectl gitops schema repository")
         .hint("or say it in your own words, without the template: -m 'SUBJECT'")
+}
+
+fn proposal_data(proposal: &Proposal) -> Value {
+    let supersedes: Vec<String> = proposal
+        .supersedes
+        .iter()
+        .map(|older| match older {
+            Superseded::Branch(branch) => branch.to_string(),
+            Superseded::PullRequest(number) => format!("#{number}"),
+        })
+        .collect();
+    json!({
+        "state": match proposal.opening {
+            Opening::ByHand | Opening::Unheard => "to be opened",
+            Opening::Asked => "asked for",
+            Opening::Open => "open",
+        },
+        "already": proposal.already,
+        "url": proposal.page.as_ref().map(|page| page.url.clone()),
+        "supersedes": supersedes,
+    })
 }
 
 /// A failure of the writer.
@@ -172,12 +255,40 @@ pub(super) fn publish_failure(error: PublishError, again: &str, context: &Contex
                 .hint(format!("was {short}, {now}{plan}"))
                 .hint(format!("nothing was written; look again: {again}"))
         }
-        PublishError::Rejected { ref branch, .. } => {
-            let hint = format!(
-                "nothing was written; if {branch} takes changes by pull request only, set write: branch for its environment in gitops.yaml"
-            );
+        PublishError::Rejected {
+            ref name,
+            ref proposed_to,
+            ..
+        } => {
+            let hint = match (name, proposed_to) {
+                (_, Some(into)) => format!(
+                    "nothing was written; the pull request into {into} needs the right to push {name}"
+                ),
+                (RefName::Branch(branch), None) => format!(
+                    "nothing was written; if {branch} takes changes by pull request only, set write: branch for its environment in gitops.yaml"
+                ),
+                _ => "nothing was written".to_owned(),
+            };
             Failure::new(FailureKind::Refused, error).hint(hint)
         }
+        PublishError::TagTaken { .. } => Failure::new(FailureKind::Refused, error)
+            .hint("a tag is never moved; take another name: --tag NAME"),
+        PublishError::TagOnProposal { ref environment, .. } => {
+            let hint = format!(
+                "leave --tag out, and tag {environment} once the pull request is merged"
+            );
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        PublishError::OneAtATime { ref environments } => {
+            let names: Vec<&str> = environments.iter().map(EnvironmentName::as_str).collect();
+            let hint = format!(
+                "one after the other: {}; or pullRequests: none in gitops.yaml, and open them yourself",
+                names.join(", then ")
+            );
+            Failure::new(FailureKind::Usage, error).hint(hint)
+        }
+        PublishError::NoReview { .. } => Failure::new(FailureKind::Usage, error)
+            .hint("nothing was written; set pullRequests in gitops.yaml to none, or to gitlab for a GitLab"),
         PublishError::LocalAhead { ref branch } => {
             let hint = format!("push or drop them first: git log origin/{branch}..{branch}");
             Failure::new(FailureKind::Refused, error).hint(hint)

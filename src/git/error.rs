@@ -124,9 +124,11 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
-    /// The commit should be signed and could not be.
-    #[error("the commit could not be signed: {message}")]
+    /// The commit or tag should be signed and could not be.
+    #[error("the {what} could not be signed: {message}")]
     Signing {
+        /// What: commit or tag.
+        what: &'static str,
         /// What the program said.
         message: String,
     },

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::copy::Access;
 use super::open::branch_name;
 use super::{Git, GitError, Notice, Remote, pause};
-use crate::repo::{BranchName, CommitId, ObjectFormat};
+use crate::repo::{BranchName, ObjectFormat, ObjectId, RefName};
 
 /// The quiet, narrow fetch: no tags, no `FETCH_HEAD`, no submodules, and no
 /// maintenance that would make the user wait.
-const NARROW: [&str; 6] = [
+pub(super) const NARROW: [&str; 6] = [
     "--quiet",
     "--no-tags",
     "--no-write-fetch-head",
@@ -268,13 +268,13 @@ impl Git {
             .collect())
     }
 
-    /// Where these branches stand on the remote itself, now.
+    /// Where these references stand on the remote itself, now.
     pub(super) fn ask_tips(
         &self,
         remote: &Remote,
-        branches: &[BranchName],
-    ) -> Result<Vec<Option<CommitId>>, GitError> {
-        let names: Vec<String> = branches.iter().map(BranchName::reference).collect();
+        names: &[RefName],
+    ) -> Result<Vec<Option<ObjectId>>, GitError> {
+        let names: Vec<String> = names.iter().map(RefName::reference).collect();
         let answer = self.ls_remote(remote, &[], &names)?;
         let find = |wanted: &String| {
             answer
@@ -286,7 +286,7 @@ impl Git {
         Ok(names.iter().map(find).collect())
     }
 
-    fn ls_remote(
+    pub(super) fn ls_remote(
         &self,
         remote: &Remote,
         options: &[&str],

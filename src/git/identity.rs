@@ -36,6 +36,12 @@ impl Git {
         }
     }
 
+    /// Whether annotated tags are signed.
+    pub(super) fn signs_tags(&self) -> Result<bool, GitError> {
+        let on = |name| is_on(self.setting(name).start()?);
+        Ok(on("tag.gpgsign")? || on("tag.forceSignAnnotated")?)
+    }
+
     /// A setting of the user's that is on or off.
     fn setting(&self, name: &str) -> Call {
         self.call("config").args(["--type=bool", "--get", name])

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Git, GitError, Head, PushOutcome, RefMove};
-use crate::repo::{BranchName, CommitId, ObjectFormat};
+use crate::repo::{BranchName, CommitId, ObjectFormat, ObjectId, RefName};
 
 /// What became of the local branch of a commit that was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,18 @@ pub enum LocalRef {
 
 /// A work tree that has the branch checked out.
 struct CheckedOut {
+    branch: BranchName,
     work_tree: PathBuf,
     git_dir: PathBuf,
+}
+
+impl CheckedOut {
+    fn dirty(&self) -> GitError {
+        GitError::DirtyWorkTree {
+            branch: self.branch.clone(),
+            work_tree: self.work_tree.clone(),
+        }
+    }
 }
 
 impl Git {
@@ -41,9 +51,9 @@ impl Git {
             _ => {}
         }
         let step = RefMove {
-            branch: branch.clone(),
-            expected: old,
-            new: new.clone(),
+            name: branch.clone().into(),
+            expected: old.map(ObjectId::from),
+            new: new.clone().into(),
         };
         match self.move_refs(std::slice::from_ref(&step)) {
             Ok(PushOutcome::Pushed) => Ok(LocalRef::Moved),
@@ -53,7 +63,7 @@ impl Git {
         }
     }
 
-    /// Moves local branches, all or none, with the files of clean work trees
+    /// Moves local branches and tags, all or none, with the files of clean work trees
     /// that have them checked out. [`GitError::DirtyWorkTree`] when one is not
     /// clean; nothing has moved then.
     pub fn move_refs(&self, moves: &[RefMove]) -> Result<PushOutcome, GitError> {
@@ -63,13 +73,12 @@ impl Git {
         }
         let mut places = Vec::new();
         for step in moves {
-            if let Some(place) = self.checked_out(&step.branch)? {
-                let dirty = || GitError::DirtyWorkTree {
-                    branch: step.branch.clone(),
-                    work_tree: place.work_tree.clone(),
-                };
+            let RefName::Branch(branch) = &step.name else {
+                continue;
+            };
+            if let Some(place) = self.checked_out(branch)? {
                 if self.is_dirty_at(&place.git_dir, &place.work_tree)? {
-                    return Err(dirty());
+                    return Err(place.dirty());
                 }
                 places.push((place, step));
             }
@@ -81,16 +90,13 @@ impl Git {
                 continue;
             }
             self.put_back(&places[..done]);
-            return Err(GitError::DirtyWorkTree {
-                branch: step.branch.clone(),
-                work_tree: place.work_tree.clone(),
-            });
+            return Err(place.dirty());
         }
         let orders: String = moves
             .iter()
             .map(|step| match &step.expected {
-                Some(old) => format!("update {} {} {old}\n", step.branch.reference(), step.new),
-                None => format!("create {} {}\n", step.branch.reference(), step.new),
+                Some(old) => format!("update {} {} {old}\n", step.name.reference(), step.new),
+                None => format!("create {} {}\n", step.name.reference(), step.new),
             })
             .collect();
         let output = self
@@ -112,11 +118,17 @@ impl Git {
         Ok(PushOutcome::Stale(stale))
     }
 
-    fn stale(&self, moves: &[RefMove]) -> Result<Vec<BranchName>, GitError> {
+    fn stale(&self, moves: &[RefMove]) -> Result<Vec<RefName>, GitError> {
         let mut stale = Vec::new();
         for step in moves {
-            if self.tip(None, &step.branch)? != step.expected {
-                stale.push(step.branch.clone());
+            let stands = match &step.name {
+                RefName::Branch(branch) => self.tip(None, branch)?.map(ObjectId::from),
+                // A tag moves nowhere: it is made, or it is in the way.
+                RefName::Tag(name) => self.tag(name)?.map(ObjectId::from),
+                RefName::Review(_) => None,
+            };
+            if stands != step.expected {
+                stale.push(step.name.clone());
             }
         }
         Ok(stale)
@@ -138,8 +150,8 @@ impl Git {
     fn read_tree(
         &self,
         place: &CheckedOut,
-        old: Option<&CommitId>,
-        new: &CommitId,
+        old: Option<&ObjectId>,
+        new: &ObjectId,
     ) -> Result<bool, GitError> {
         let empty = match self.object_format() {
             ObjectFormat::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -147,7 +159,7 @@ impl Git {
                 "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
             }
         };
-        let old = old.map_or(empty, CommitId::as_str);
+        let old = old.map_or(empty, ObjectId::as_str);
         let output = self
             .call_at(&place.git_dir, Some(&place.work_tree), &[], "read-tree")
             .args(["-m", "-u", old, new.as_str()])
@@ -176,6 +188,7 @@ impl Git {
             };
             if let Some(work_tree) = place.workdir() {
                 return Ok(Some(CheckedOut {
+                    branch: branch.clone(),
                     work_tree: work_tree.to_owned(),
                     git_dir: place.path().to_owned(),
                 }));

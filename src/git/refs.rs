@@ -6,7 +6,7 @@ use git2::ErrorCode;
 use super::masking::mask;
 use super::open::{branch_name, commit_id};
 use super::{Git, GitError, Head};
-use crate::repo::{BranchName, CommitId};
+use crate::repo::{BranchName, CommitId, WebAddress};
 
 /// A repository elsewhere that this one fetches from and pushes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Remote {
     name: String,
     url: String,
     shown: String,
+    web: Option<WebAddress>,
 }
 
 impl Remote {
@@ -30,6 +31,11 @@ impl Remote {
     /// Its address, credentials masked: for people only.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where people look at what is pushed there, as far as its address tells.
+    pub fn web(&self) -> Option<&WebAddress> {
+        self.web.as_ref()
     }
 
     /// The tracking reference of one of its branches.
@@ -64,13 +70,34 @@ impl Git {
                 _ => return Err(GitError::SeveralRemotes { existing }),
             },
         };
-        let url = self.libgit2().find_remote(&name)?;
-        let url = mask(url.url().unwrap_or_default());
+        let found = self.libgit2().find_remote(&name)?;
+        let url = found.url().unwrap_or_default();
+        let pushed = found.pushurl().ok().flatten().unwrap_or(url);
         let shown = match self.copy_of() {
             Some(url) => url.shown().to_owned(),
             None => name.clone(),
         };
-        Ok(Some(Remote { name, url, shown }))
+        Ok(Some(Remote {
+            web: self.web_address(&name, pushed),
+            url: mask(url),
+            name,
+            shown,
+        }))
+    }
+
+    /// Where a remote's pages are: what is pushed to may be a mirror that
+    /// `url.….insteadOf` put in the place of the address that was written down.
+    fn web_address(&self, name: &str, pushed: &str) -> Option<WebAddress> {
+        let config = self.libgit2().config().ok()?;
+        let written = |key: &str| config.get_string(&format!("remote.{name}.{key}")).ok();
+        let written = written("pushurl").or_else(|| written("url"));
+        let all: Vec<WebAddress> = [Some(pushed.to_owned()), written]
+            .into_iter()
+            .flatten()
+            .filter_map(|url| WebAddress::of(&url))
+            .collect();
+        let known = all.iter().find(|address| address.kind().is_some());
+        known.or(all.first()).cloned()
     }
 
     /// The branch that the remote's `HEAD` names, asked of the remote when it

@@ -123,22 +123,15 @@ impl Git {
                 .and_then(|odb| odb.read_header(tree))
                 .is_ok_and(|(_, kind)| kind == ObjectType::Tree)
         );
-        let date = |who: &Signature| {
-            let text = who.to_string();
-            // «<seconds> <zone>» is what follows the address.
-            text.rsplit_once("> ")
-                .map(|(_, when)| when.to_owned())
-                .unwrap_or_default()
-        };
         let mut call = self
             .call_with(&["i18n.commitEncoding=UTF-8"], "commit-tree")
             .args(["-S", &tree.to_string()])
             .env("GIT_AUTHOR_NAME", &update.author.name)
             .env("GIT_AUTHOR_EMAIL", &update.author.email)
-            .env("GIT_AUTHOR_DATE", date(&update.author))
+            .env("GIT_AUTHOR_DATE", program_date(&update.author))
             .env("GIT_COMMITTER_NAME", &update.committer.name)
             .env("GIT_COMMITTER_EMAIL", &update.committer.email)
-            .env("GIT_COMMITTER_DATE", date(&update.committer))
+            .env("GIT_COMMITTER_DATE", program_date(&update.committer))
             .input(update.message.to_string());
         if let Some(parent) = &update.parent {
             call = call.args(["-p", parent.as_str()]);
@@ -146,6 +139,7 @@ impl Git {
         let output = call.run()?;
         if !output.ok() {
             return Err(GitError::Signing {
+                what: "commit",
                 message: output.stderr,
             });
         }
@@ -154,6 +148,7 @@ impl Git {
             .trim()
             .parse()
             .map_err(|error| GitError::Signing {
+                what: "commit",
                 message: format!("{error}"),
             })
     }
@@ -187,7 +182,16 @@ fn writable(path: &RepoPath, found: Option<Option<EntryKind>>) -> Result<(), Git
     })
 }
 
-fn library_signature(who: &Signature) -> Result<git2::Signature<'static>, GitError> {
+/// The date of a signature as the program takes it: `<seconds> <zone>`, which
+/// is what follows the address.
+pub(super) fn program_date(who: &Signature) -> String {
+    let text = who.to_string();
+    text.rsplit_once("> ")
+        .map(|(_, when)| when.to_owned())
+        .unwrap_or_default()
+}
+
+pub(super) fn library_signature(who: &Signature) -> Result<git2::Signature<'static>, GitError> {
     let when = git2::Time::new(who.seconds, who.offset_minutes);
     Ok(git2::Signature::new(&who.name, &who.email, &when)?)
 }

@@ -188,9 +188,7 @@ pub fn planned(
     };
     Ok(Planned {
         digest: plan.digest.clone(),
-        changes: ChangeSet {
-            updates: vec![update],
-        },
+        changes: ChangeSet::from(update),
         known: plan.known.iter().cloned().collect(),
     })
 }

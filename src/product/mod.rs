@@ -39,7 +39,7 @@ pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
 pub use record::{Kept, Record, RecordError, Refused, canonical, content_digest};
 pub use repository::{
     ClusterEntry, DeclaredPlace, DeclaredSite, EnvironmentEntry, FilePattern, Layer, PinEntry,
-    Promotion, RegistryEntry, Repository, RuleEntry, RuleLevel, WriteMode,
+    Promotion, PullRequests, RegistryEntry, Repository, RuleEntry, RuleLevel, WriteMode,
 };
 pub use schemas::Kind;
 pub use tree::{

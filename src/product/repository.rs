@@ -19,6 +19,8 @@ pub struct Repository {
     pub name: Option<ProductName>,
     /// Its environments, in the order of the file.
     pub environments: Vec<EnvironmentEntry>,
+    /// How a pull request comes about where an environment is written by one.
+    pub pull_requests: PullRequests,
     /// What promotion moves.
     pub promotion: Promotion,
     /// Where rendered resources are committed, below each environment's path;
@@ -105,6 +107,20 @@ pub enum WriteMode {
     Push,
     /// They are pushed to a branch of their own, for a pull request.
     Branch,
+}
+
+/// How the pull request of a pushed branch comes about. Servers don't say
+/// which of this they understand, so it has to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PullRequests {
+    /// A person opens it.
+    #[default]
+    None,
+    /// The push opens it, by GitLab's push options.
+    Gitlab,
+    /// The push opens it, by `refs/for/…` as Gitea and Forgejo read it; there
+    /// is no branch then.
+    Agit,
 }
 
 /// The cluster of an environment.

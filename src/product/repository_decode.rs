@@ -8,8 +8,8 @@ use super::decode::{self, At, Parts};
 use super::error::{ModelError, Problem, nearest};
 use super::pin_decode::pins;
 use super::repository::{
-    ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, RegistryEntry, Repository,
-    RuleEntry, RuleLevel, WriteMode,
+    ClusterEntry, EnvironmentEntry, FilePattern, Layer, Promotion, PullRequests, RegistryEntry,
+    Repository, RuleEntry, RuleLevel, WriteMode,
 };
 use super::{EnvironmentName, Located};
 
@@ -194,6 +194,13 @@ fn repository<'c>(at: At<'_>, decoder: &'c Decoder<'c>, parts: Parts<'c>) -> Opt
         .iter()
         .filter_map(|item| environment(at, item))
         .collect();
+    let pull_requests = spec.optional("pullRequests").and_then(|field| {
+        field.one_of(&[
+            ("none", PullRequests::None),
+            ("gitlab", PullRequests::Gitlab),
+            ("agit", PullRequests::Agit),
+        ])
+    });
     let promotion = promotion(at, spec.optional("promotion"));
     let rendered = spec
         .optional("rendered")
@@ -217,6 +224,7 @@ fn repository<'c>(at: At<'_>, decoder: &'c Decoder<'c>, parts: Parts<'c>) -> Opt
     Some(Repository {
         name,
         environments,
+        pull_requests: pull_requests.unwrap_or_default(),
         promotion: promotion?,
         rendered,
         layers,

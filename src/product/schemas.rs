@@ -78,6 +78,7 @@ mod tests {
                      "kubernetes": "1.36", "cluster": {"context": "c", "uid": "u", "namespace": "shop"}}
                 ],
                 "promotion": {"files": ["product.yaml"], "environmentOwned": ["spec.replicas"]},
+                "pullRequests": "gitlab",
                 "rendered": "manifests",
                 "layers": [{"name": "data", "owners": ["@example/data"], "resources": ["Secret"], "components": ["redis"]}],
                 "rules": {"require-limits": "warn"},

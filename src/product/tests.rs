@@ -44,6 +44,7 @@ fn a_repository_is_read() {
   promotion:
     files: [product.yaml, /shared/**]
     environmentOwned: ['spec.replicas']
+  pullRequests: agit
   rendered: manifests
   layers:
     - {name: network, owners: ['@example/network'], resources: [NetworkPolicy, '*.gateway.networking.k8s.io']}
@@ -58,6 +59,7 @@ fn a_repository_is_read() {
     let prod = repository.environment("prod").unwrap();
     assert_eq!(prod.promote_from.as_ref().unwrap().as_str(), "dev");
     assert_eq!(prod.write, WriteMode::Branch);
+    assert_eq!(repository.pull_requests, PullRequests::Agit);
     assert_eq!(prod.namespace(), Some("shop"));
     assert_eq!(prod.location.to_string(), "gitops.yaml:10:13");
     let layer = |component: &str, kind, group| {

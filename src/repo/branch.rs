@@ -32,7 +32,7 @@ impl BranchName {
 }
 
 /// The rules of git-check-ref-format(1), in its order.
-fn broken_rule(name: &str) -> Option<&'static str> {
+pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("it is empty");
     }

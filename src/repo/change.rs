@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BlobId, BranchName, CommitId, CommitMessage, RepoPath, Signature};
+use super::{BlobId, BranchName, CommitId, CommitMessage, RepoPath, Signature, TagName};
 
 /// What happens to one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +56,27 @@ pub struct RefUpdate {
     pub committer: Signature,
 }
 
-/// Commits that are published together: all or none.
+/// An annotated tag on a commit that is made by the same change set. It must
+/// not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagUpdate {
+    /// The tag.
+    pub name: TagName,
+    /// The branch whose new commit it names.
+    pub branch: BranchName,
+    /// Its message.
+    pub message: CommitMessage,
+    /// Who makes it.
+    pub tagger: Signature,
+}
+
+/// Commits and tags that are published together: all or none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChangeSet {
     /// In their order; those of one branch stand on each other.
     pub updates: Vec<RefUpdate>,
+    /// Tags on those commits.
+    pub tags: Vec<TagUpdate>,
 }
 
 impl ChangeSet {
@@ -74,6 +90,7 @@ impl From<RefUpdate> for ChangeSet {
     fn from(update: RefUpdate) -> Self {
         Self {
             updates: vec![update],
+            tags: Vec::new(),
         }
     }
 }

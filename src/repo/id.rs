@@ -96,6 +96,23 @@ object_id! {
 }
 
 object_id! {
+    /// The id of any object that a reference may point at: a commit, or an annotated tag.
+    ObjectId
+}
+
+impl From<CommitId> for ObjectId {
+    fn from(id: CommitId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl PartialEq<CommitId> for ObjectId {
+    fn eq(&self, other: &CommitId) -> bool {
+        self.0 == other.0
+    }
+}
+
+object_id! {
     /// The id of a file's content: equal ids are equal bytes.
     BlobId
 }

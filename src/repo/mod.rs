@@ -8,16 +8,20 @@
 
 mod branch;
 mod change;
+mod forge;
 mod id;
 mod message;
 mod path;
+mod reference;
 mod signature;
 mod snapshot;
 
 pub use branch::{BranchName, BranchNameError};
-pub use change::{ChangeSet, Edit, RefUpdate};
-pub use id::{BlobId, CommitId, IdError, ObjectFormat, blob_id, blob_id_in};
+pub use change::{ChangeSet, Edit, RefUpdate, TagUpdate};
+pub use forge::{ForgeKind, PullRequestPage, WebAddress, page_in};
+pub use id::{BlobId, CommitId, IdError, ObjectFormat, ObjectId, blob_id, blob_id_in};
 pub use message::{CommitInfo, CommitMessage};
 pub use path::{Location, RepoPath, RepoPathError};
+pub use reference::{RefName, TagName, TagNameError};
 pub use signature::{Signature, SignatureError};
 pub use snapshot::{Content, Entry, EntryKind, Snapshot, SnapshotBuilder, SnapshotError};

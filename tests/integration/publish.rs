@@ -8,7 +8,8 @@ use kubectl_gitops::config::{ConfigError, Origin};
 use kubectl_gitops::git::{GitError, LocalRef};
 use kubectl_gitops::ops::estate::{Estate, EstateError, OpenOptions};
 use kubectl_gitops::ops::publish::{
-    Planned, PublishError, PublishOptions, Published, Replanned, publish, publish_replanning,
+    Planned, PublishError, PublishOptions, Published, Replanned, Superseded, publish,
+    publish_replanning,
 };
 use kubectl_gitops::repo::{ChangeSet, CommitMessage, Edit, RefUpdate, RepoPath};
 
@@ -357,7 +358,10 @@ fn a_change_for_review_goes_to_a_branch_of_its_own() {
 
     let newer = go("a: 2\n");
     let proposal = newer.proposal.unwrap();
-    assert_eq!(proposal.supersedes, std::slice::from_ref(&first.branch));
+    assert_eq!(
+        proposal.supersedes,
+        [Superseded::Branch(first.branch.clone())]
+    );
 
     // The branch that it is for moved: the proposal is made anew on its tip.
     fixture.commit("env/qa", "elsewhere", &[("b.yaml", Some("b\n"))]);

@@ -76,9 +76,9 @@ fn update(parent: Option<&CommitId>, name: &str, list: &[(&str, Edit)]) -> RefUp
 
 fn step(name: &str, expected: Option<&CommitId>, new: &CommitId) -> RefMove {
     RefMove {
-        branch: branch(name),
-        expected: expected.cloned(),
-        new: new.clone(),
+        name: branch(name).into(),
+        expected: expected.cloned().map(Into::into),
+        new: new.clone().into(),
     }
 }
 
@@ -196,7 +196,7 @@ fn a_push_moves_all_branches_or_none() {
     let theirs = fixture.commit("env/prod", "race", &[("product.yaml", Some("v: 9\n"))]);
     assert_eq!(
         here.git.push(&here.remote, &moves).unwrap(),
-        PushOutcome::Stale(vec![branch("env/prod")])
+        PushOutcome::Stale(vec![branch("env/prod").into()])
     );
     assert_eq!(fixture.remote_tip("env/dev").unwrap(), dev.to_string());
     assert_eq!(fixture.remote_tip("env/prod").unwrap(), theirs);
@@ -232,7 +232,7 @@ fn a_branch_that_must_not_exist_is_not_overwritten() {
         here.git
             .push(&here.remote, &[step("gitops/x", None, &other)])
             .unwrap(),
-        PushOutcome::Stale(vec![branch("gitops/x")])
+        PushOutcome::Stale(vec![branch("gitops/x").into()])
     );
 }
 
@@ -250,14 +250,14 @@ fn a_refusal_is_told_in_the_servers_words_without_its_escapes() {
         .push(&here.remote, &[step("env/prod", Some(&tip), &commit)])
         .unwrap();
     let PushOutcome::Rejected {
-        branch: refused,
+        name: refused,
         reason,
         said,
     } = outcome
     else {
         panic!("{outcome:?}");
     };
-    assert_eq!(refused, branch("env/prod"));
+    assert_eq!(refused, branch("env/prod").into());
     assert_eq!(reason, "pre-receive hook declined");
     assert_eq!(said, "frozen until monday");
     assert_eq!(fixture.remote_tip("env/prod").unwrap(), tip.to_string());
@@ -282,7 +282,7 @@ fn a_race_that_is_lost_inside_the_server_is_a_lost_race() {
         .git
         .push(&here.remote, &[step("env/prod", Some(&tip), &commit)])
         .unwrap();
-    assert_eq!(outcome, PushOutcome::Stale(vec![branch("env/prod")]));
+    assert_eq!(outcome, PushOutcome::Stale(vec![branch("env/prod").into()]));
     assert_eq!(fixture.remote_tip("env/prod").unwrap(), theirs.to_string());
 }
 
@@ -431,7 +431,7 @@ fn without_a_remote_local_branches_move_by_compare_and_swap() {
     let again = here.git.move_refs(&moves).unwrap();
     assert_eq!(
         again,
-        PushOutcome::Stale(vec![branch("env/dev"), branch("fresh")])
+        PushOutcome::Stale(vec![branch("env/dev").into(), branch("fresh").into()])
     );
     git(&["checkout", "-q", "env/dev"]);
     fixture.write("keep", "changed");

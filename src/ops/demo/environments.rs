@@ -92,9 +92,9 @@ impl Writer<'_> {
             committer: self.author.clone(),
         })?;
         self.moves.push(RefMove {
-            branch,
+            name: branch.into(),
             expected: None,
-            new: new.clone(),
+            new: new.clone().into(),
         });
         Ok(new)
     }

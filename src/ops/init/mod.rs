@@ -317,7 +317,10 @@ pub fn begin(
     };
     Ok(publish(
         &estate,
-        &ChangeSet { updates },
+        &ChangeSet {
+            updates,
+            tags: Vec::new(),
+        },
         PublishOptions { push },
     )?)
 }

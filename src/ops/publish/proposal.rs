@@ -1,0 +1,270 @@
+//! Commits for review: the branch or topic of their own that they get, whether
+//! the same plan was proposed before, and which older proposals it replaces.
+
+use std::collections::BTreeSet;
+
+use super::{Opening, Proposal, PublishError, PublishOptions, Step, Superseded};
+use crate::git::{GitError, Remote};
+use crate::ops::estate::Estate;
+use crate::product::{EnvironmentEntry, PullRequests, WriteMode};
+use crate::repo::{BranchName, CommitId, CommitInfo, CommitMessage, RefName, RefUpdate};
+
+/// How many of a remote's newest pull requests are looked through for ours.
+const NEWEST: usize = 20;
+
+/// How many commits of the target are read to learn what was merged already.
+const MERGED: usize = 100;
+
+const ACTION: &str = "Gitops-Action";
+const PLAN: &str = "Gitops-Plan";
+
+pub(super) fn prepare(
+    estate: &Estate,
+    update: &RefUpdate,
+    options: PublishOptions,
+) -> Result<Step, PublishError> {
+    let Some(entry) = proposed_to(estate, update) else {
+        return Ok(Step {
+            new: estate.git.write_commit(update)?,
+            name: update.branch.clone().into(),
+            update: update.clone(),
+            proposal: None,
+        });
+    };
+    let names = Names::of(update, entry)?;
+    let remote = estate.remote.as_ref().filter(|_| options.push);
+    match remote {
+        Some(remote) if estate.repository().pull_requests == PullRequests::Agit => {
+            for_review(estate, update, names, remote)
+        }
+        remote => on_a_branch(estate, update, names, remote),
+    }
+}
+
+/// What a proposal is called.
+struct Names {
+    /// What all proposals of its kind begin with.
+    kind: String,
+    branch: BranchName,
+}
+
+impl Names {
+    fn of(update: &RefUpdate, entry: &EnvironmentEntry) -> Result<Self, PublishError> {
+        let action = update.message.trailer(ACTION).unwrap_or("change");
+        let kind = format!("gitops/{}/{}/", word(action), entry.name);
+        let digest = update.message.trailer(PLAN).unwrap_or_default();
+        let digest = digest.trim_start_matches("sha256:");
+        let short: String = word(digest).chars().take(8).collect();
+        let branch = format!("{kind}{short}")
+            .parse()
+            .map_err(|error| GitError::Library {
+                message: format!("{error}"),
+            })?;
+        Ok(Self { kind, branch })
+    }
+}
+
+/// The environment that wants this update as a pull request.
+pub(super) fn proposed_to<'a>(
+    estate: &'a Estate,
+    update: &RefUpdate,
+) -> Option<&'a EnvironmentEntry> {
+    let named = update.message.trailer("Gitops-To");
+    let mut candidates = estate
+        .repository()
+        .environments
+        .iter()
+        .filter(|entry| entry.branch == update.branch);
+    let entry = candidates
+        .clone()
+        .find(|entry| named == Some(entry.name.as_str()))
+        .or_else(|| candidates.next())?;
+    (entry.write == WriteMode::Branch).then_some(entry)
+}
+
+fn word(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect()
+}
+
+/// A branch of its own, on the remote or here.
+fn on_a_branch(
+    estate: &Estate,
+    update: &RefUpdate,
+    names: Names,
+    remote: Option<&Remote>,
+) -> Result<Step, PublishError> {
+    let Names { kind, branch } = names;
+    let mut all = match remote {
+        Some(remote) => estate.git.ask_branches(remote, &kind)?,
+        None => estate.git.branches(None)?,
+    };
+    all.retain(|name| name.as_str().starts_with(&kind));
+    if let Some(remote) = remote.filter(|_| !all.is_empty()) {
+        estate.git.fetch(remote, &all)?;
+    }
+    let there = match all.contains(&branch) {
+        true => estate.git.tip(remote, &branch)?,
+        false => None,
+    };
+    let already = match &there {
+        Some(tip) => same_change(estate, tip, update)?,
+        None => false,
+    };
+    let mut older = Vec::new();
+    for other in all.into_iter().filter(|other| *other != branch) {
+        if let Some(tip) = estate.git.tip(remote, &other)? {
+            older.push((Superseded::Branch(other), tip));
+        }
+    }
+    let new = match &there {
+        Some(tip) if already => tip.clone(),
+        _ => estate.git.write_commit(update)?,
+    };
+    Ok(Step {
+        name: branch.clone().into(),
+        proposal: Some(proposal(estate, update, already, older)?),
+        update: RefUpdate {
+            branch,
+            expected: there,
+            ..update.clone()
+        },
+        new,
+    })
+}
+
+/// A topic of its own, which the forge keeps as a pull request and not as a
+/// branch. What was proposed before is found among the newest pull requests;
+/// whether one of them is still open only the forge knows, so the same commit
+/// is pushed again and it says.
+fn for_review(
+    estate: &Estate,
+    update: &RefUpdate,
+    names: Names,
+    remote: &Remote,
+) -> Result<Step, PublishError> {
+    let mut heads = estate.git.ask_pull_requests(remote)?;
+    heads.truncate(NEWEST);
+    let unknown: Vec<u64> = heads
+        .iter()
+        .filter(|(_, head)| !estate.git.has(head))
+        .map(|(number, _)| *number)
+        .collect();
+    estate.git.fetch_pull_requests(remote, &unknown)?;
+    let (mut same, mut older) = (None, Vec::new());
+    for (number, head) in heads {
+        // One that a partial clone can't read is none of ours.
+        let Ok(found) = estate.git.commit(&head) else {
+            continue;
+        };
+        let trailer = |name| found.message.trailer(name) == update.message.trailer(name);
+        if !trailer(ACTION) || !trailer("Gitops-To") {
+            continue;
+        }
+        if !trailer(PLAN) {
+            older.push((Superseded::PullRequest(number), head));
+        } else if same.is_none() && same_change(estate, &head, update)? {
+            same = Some((number, head));
+        }
+    }
+    let mut proposal = proposal(estate, update, same.is_some(), older)?;
+    let new = match same {
+        Some((number, head)) => {
+            proposal.page = remote.web().map(|web| crate::repo::PullRequestPage {
+                url: web.pull_request(number),
+                opened: true,
+            });
+            head
+        }
+        None => estate.git.write_commit(update)?,
+    };
+    Ok(Step {
+        name: RefName::Review(update.branch.clone()),
+        proposal: Some(proposal),
+        update: RefUpdate {
+            branch: names.branch,
+            expected: None,
+            ..update.clone()
+        },
+        new,
+    })
+}
+
+fn proposal(
+    estate: &Estate,
+    update: &RefUpdate,
+    already: bool,
+    older: Vec<(Superseded, CommitId)>,
+) -> Result<Proposal, PublishError> {
+    Ok(Proposal {
+        into: update.branch.clone(),
+        already,
+        opening: Opening::ByHand,
+        page: None,
+        supersedes: superseded(estate, update, older)?,
+    })
+}
+
+/// Of older proposals those that this one replaces: not what is merged
+/// already, and not what is about other components.
+fn superseded(
+    estate: &Estate,
+    update: &RefUpdate,
+    older: Vec<(Superseded, CommitId)>,
+) -> Result<Vec<Superseded>, PublishError> {
+    let Some(tip) = update.parent.as_ref().filter(|_| !older.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let merged = estate.git.log(tip, Some(MERGED))?;
+    let ids: Vec<CommitId> = merged.iter().map(|commit| commit.id.clone()).collect();
+    let mut replaced = Vec::new();
+    for (name, commit) in older {
+        let Ok(found) = estate.git.commit(&commit) else {
+            continue;
+        };
+        let beside = apart(&found.message, &update.message);
+        let merged = estate.git.contains(tip, &commit)?
+            || named_in(&found, &merged)
+            // A shallow clone may not know what it stood on.
+            || estate.git.arrived(&commit, &ids).unwrap_or(false);
+        if !beside && !merged {
+            replaced.push(name);
+        }
+    }
+    Ok(replaced)
+}
+
+/// Whether one of these commits is this one under another id: its plan stands
+/// somewhere in the message. Files that changed on the way don't matter then.
+fn named_in(proposed: &CommitInfo, merged: &[CommitInfo]) -> bool {
+    let Some(plan) = proposed.message.trailer(PLAN) else {
+        return false;
+    };
+    merged
+        .iter()
+        .any(|commit| commit.message.to_string().contains(plan))
+}
+
+/// Whether two changes name components, and none in common.
+fn apart(one: &CommitMessage, other: &CommitMessage) -> bool {
+    let components = |message: &CommitMessage| -> BTreeSet<String> {
+        let list = message.trailer("Gitops-Components").unwrap_or_default();
+        list.split_whitespace().map(str::to_owned).collect()
+    };
+    let (one, other) = (components(one), components(other));
+    !one.is_empty() && !other.is_empty() && one.is_disjoint(&other)
+}
+
+/// Whether a commit stands on the same parent and has the same files.
+fn same_change(estate: &Estate, tip: &CommitId, update: &RefUpdate) -> Result<bool, PublishError> {
+    let found = estate.git.commit(tip)?;
+    if found.parents.first() != update.parent.as_ref() {
+        return Ok(false);
+    }
+    let onto = RefUpdate {
+        parent: Some(tip.clone()),
+        ..update.clone()
+    };
+    Ok(estate.git.changes_nothing(&onto)?)
+}

@@ -1,0 +1,228 @@
+//! Where a proposal becomes a pull request: push options as they reach a
+//! server, remotes that don't understand them, and the page for a person.
+
+use serde_json::Value;
+
+use crate::support::{Fixture, shop};
+
+/// The shop with prod by pull request, opened in this way, and a newer cart on staging.
+fn proposing(how: &str) -> Fixture {
+    let fixture = shop::branches();
+    let text = shop::GITOPS.replace(
+        "      promoteFrom: staging\n",
+        "      promoteFrom: staging\n      write: branch\n    - {name: prod-us, branch: env/prod-us, promoteFrom: staging, write: branch}\n",
+    );
+    let text = text.replace(
+        "  rendered:",
+        &format!("  pullRequests: {how}\n  rendered:"),
+    );
+    fixture.commit(
+        "main",
+        "prod by pull request",
+        &[("gitops.yaml", Some(&text))],
+    );
+    let own = fixture.file_at("env/prod", "environment.yaml").unwrap();
+    let own = own.replace("prod", "prod-us");
+    let files = [("environment.yaml", Some(own.as_str()))];
+    fixture.commit_from("env/prod-us", Some("env/prod"), "begin prod-us", &files);
+    shop::edit(
+        &fixture,
+        "env/staging",
+        "cart",
+        "cart:v1.0.0",
+        "cart:v1.1.0",
+    );
+    fixture
+}
+
+/// Lets the origin take push options and write them down.
+fn recording(fixture: &Fixture) {
+    let git = |args: &[&str]| fixture.env.git(&fixture.origin, args);
+    git(&["config", "receive.advertisePushOptions", "true"]);
+    let file = fixture.env.join("options");
+    fixture.hook(
+        "pre-receive",
+        &format!(
+            "i=0; while [ $i -lt ${{GIT_PUSH_OPTION_COUNT:-0}} ]; do\n\
+             eval \"printf '%s\\\\n' \\\"\\$GIT_PUSH_OPTION_$i\\\"\" >>'{}'; i=$((i+1)); done",
+            file.display()
+        ),
+    );
+}
+
+fn options(fixture: &Fixture) -> Vec<String> {
+    let text = std::fs::read_to_string(fixture.env.join("options")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn gitlab_is_asked_by_push_options() {
+    let fixture = proposing("gitlab");
+    recording(&fixture);
+    let done = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert!(
+        done.stdout
+            .contains("a pull request into env/prod was asked for"),
+        "{}",
+        done.stdout
+    );
+    let given = options(&fixture);
+    assert_eq!(
+        given[..3],
+        [
+            "merge_request.create",
+            "merge_request.target=env/prod",
+            "merge_request.title=promote shop 1.0.0 from staging to prod",
+        ]
+    );
+    // One line, in which GitLab finds its line breaks again.
+    let [description] = &given[3..] else {
+        panic!("{given:?}");
+    };
+    let lines: Vec<&str> = description.split("\\n").collect();
+    assert_eq!(lines[0], "merge_request.description=cart v1.0.0 -> v1.1.0");
+    assert!(lines.contains(&"Gitops-To: prod"), "{lines:?}");
+
+    // The same plan is there: nothing is pushed, and nobody asked again.
+    let again = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert!(
+        again.stdout.contains("was there already"),
+        "{}",
+        again.stdout
+    );
+    assert_eq!(options(&fixture), given);
+}
+
+#[test]
+fn what_gitlab_answers_is_passed_on() {
+    let fixture = proposing("gitlab");
+    recording(&fixture);
+    fixture.hook(
+        "post-receive",
+        "echo 'View merge request for x:'; echo '  https://git.example.com/g/shop/-/merge_requests/7'",
+    );
+    let run = ["promote", "prod", "--yes", "-o", "json"];
+    let done = fixture.run(&run).code(0);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let request = &report["published"][0]["pullRequest"];
+    assert_eq!(request["state"], "open");
+    assert_eq!(
+        request["url"],
+        "https://git.example.com/g/shop/-/merge_requests/7"
+    );
+}
+
+#[test]
+fn a_remote_without_push_options_gets_the_branch_and_the_person_the_rest() {
+    let fixture = proposing("gitlab");
+    let done = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert!(
+        done.stdout.contains("open a pull request into env/prod"),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stderr.contains("origin takes no push options"),
+        "{}",
+        done.stderr
+    );
+    let list = ["for-each-ref", "refs/heads/gitops/promote/prod"];
+    assert_ne!(fixture.env.git(&fixture.origin, &list), "");
+    fixture.fsck();
+}
+
+#[test]
+fn a_remote_that_knows_no_refs_for_is_left_as_it_was() {
+    let fixture = proposing("agit");
+    let list = ["for-each-ref", "--format=%(refname) %(objectname)"];
+    let before = fixture.env.git(&fixture.origin, &list);
+    let error = fixture.run(&["promote", "prod", "--yes"]).code(2);
+    assert!(
+        error.stderr.contains("it takes no push options"),
+        "{}",
+        error.stderr
+    );
+    assert!(
+        error.stderr.contains("set pullRequests in gitops.yaml"),
+        "{}",
+        error.stderr
+    );
+    assert_eq!(fixture.env.git(&fixture.origin, &list), before);
+    // One that takes options and anything else it is given, too.
+    recording(&fixture);
+    let error = fixture.run(&["promote", "prod", "--yes"]).code(2);
+    assert!(error.stderr.contains("plain reference"), "{}", error.stderr);
+    assert_eq!(fixture.env.git(&fixture.origin, &list), before);
+    fixture.fsck();
+}
+
+#[test]
+fn one_push_opens_one_pull_request() {
+    let fixture = proposing("gitlab");
+    recording(&fixture);
+    let refused = fixture.run(&["promote", "prod,prod-us", "--yes"]).code(2);
+    assert!(
+        refused
+            .stderr
+            .contains("one after the other: prod, then prod-us"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(options(&fixture), Vec::<String>::new());
+    // By hand, both branches arrive together.
+    let fixture = proposing("none");
+    let run = ["promote", "prod,prod-us", "--yes", "-o", "json"];
+    let done = fixture.run(&run).code(0);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let into = |at: usize| report["published"][at]["into"].as_str().unwrap();
+    assert_eq!([into(0), into(1)], ["env/prod", "env/prod-us"]);
+}
+
+#[test]
+fn the_page_for_a_person_is_named_and_no_password() {
+    for (remote, page) in [
+        (
+            "https://ada:s3cr3t@github.com/example/shop.git",
+            "https://github.com/example/shop/compare/env/prod...BRANCH?expand=1",
+        ),
+        (
+            "git@gitlab.example.com:group/shop.git",
+            "https://gitlab.example.com/group/shop/-/merge_requests/new?merge_request%5Bsource_branch%5D=ENCODED&merge_request%5Btarget_branch%5D=env%2Fprod",
+        ),
+        (
+            "ssh://git@forgejo.example.com:2222/example/shop.git",
+            "https://forgejo.example.com/example/shop/compare/env/prod...BRANCH",
+        ),
+        (
+            "https://x-token-auth:s3cr3t@bitbucket.org/example/shop.git",
+            "https://bitbucket.org/example/shop/pull-requests/new?source=ENCODED&dest=env%2Fprod",
+        ),
+    ] {
+        let fixture = proposing("none");
+        let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+        // The remote as a person has it; the tests' own repository stands in for the host.
+        git(&[
+            "config",
+            &format!("url.{}.insteadOf", fixture.url()),
+            remote,
+        ]);
+        git(&["remote", "set-url", "origin", remote]);
+        let done = fixture.run(&["promote", "prod", "--yes"]).code(0);
+        let run = ["promote", "prod", "--yes", "-o", "json"];
+        let again = fixture.run(&run).code(0);
+        let report: Value = serde_json::from_str(&again.stdout).unwrap();
+        let branch = report["published"][0]["branch"].as_str().unwrap();
+        let page = page
+            .replace("BRANCH", branch)
+            .replace("ENCODED", &branch.replace('/', "%2F"));
+        assert!(
+            done.stdout.contains(&format!("\n  {page}\n")),
+            "{}",
+            done.stdout
+        );
+        assert_eq!(report["published"][0]["pullRequest"]["url"], page);
+        for text in [&done.stdout, &done.stderr, &again.stdout, &again.stderr] {
+            assert!(!text.contains("s3cr3t"), "{text}");
+        }
+    }
+}
