@@ -20,7 +20,6 @@ use crate::ops::bump_image::{
     self, Allowed, Answer, Answers, BumpError, Plan, ProductVersion, Refusal, Request, Scene, Wish,
 };
 use crate::ops::estate::Estate;
-use crate::ops::publish::Planned;
 use crate::product::{ComponentName, RegistryEntry};
 use crate::registry::{CredentialSource, Fault, Registries, RegistryError, Settings};
 use crate::report::text::bump_image as text;
@@ -74,6 +73,10 @@ pub(super) struct Args {
     /// step among the components that change
     #[arg(long, value_name = "VERSION|next")]
     product_version: Option<ProductVersion>,
+    /// Tag the commit, in the same push: NAME, in which {environment}, {product} and
+    /// {version} stand for what is written
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    tag: Option<String>,
     /// Change nothing; end with 1 when something newer is allowed
     #[arg(long, conflicts_with_all = ["keep_going", "yes"])]
     check: bool,
@@ -124,6 +127,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(refused(&plan, args));
     }
     if plan.is_empty() {
+        let tag = writing::tag_template(args.tag.as_deref())?;
+        if let Ok(entry) = estate.environment(&request.environment) {
+            writing::no_tag(context, tag.as_ref(), &entry.branch);
+        }
         return data(args, context, &plan, None).map(|()| Exit::Ok);
     }
     if shown {
@@ -132,17 +139,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.check {
         return data(args, context, &plan, None).map(|()| Exit::No);
     }
-    // A template that gives no message is found now, not when others wait for the commit.
-    let entry = estate
-        .environment(&request.environment)
-        .map_err(estate_failure)?;
-    let first = bump_image::planned(&plan, &request, &estate, entry)
-        .map_err(|error| failure(error.into()))?;
-    writing::preview(context, &first);
-    if args.write.dry_run {
-        return data(args, context, &plan, None).map(|()| Exit::Ok);
-    }
-    write(args, context, &estate, (&request, &answers, &plan, first))
+    write(args, context, &estate, (&request, &answers, &plan))
 }
 
 /// Whom to ask about images, and the time from which ages count.
@@ -225,21 +222,47 @@ fn write(
     args: &Args,
     context: &Context,
     estate: &Estate,
-    (request, answers, plan, first): (&Request, &Answers, &Plan, Planned),
+    (request, answers, plan): (&Request, &Answers, &Plan),
 ) -> Result<Exit, Failure> {
     let entry = estate
         .environment(&request.environment)
         .map_err(estate_failure)?;
+    let tag = writing::tag_template(args.tag.as_deref())?;
+    let planned = |plan: &Plan| {
+        let mut planned = bump_image::planned(plan, request, estate, entry)
+            .map_err(|error| failure(error.into()))?;
+        let product = plan.product.as_ref();
+        let named = (
+            product.map(|(name, _)| name.as_str()),
+            product.and_then(|(_, version)| version.as_deref()),
+        );
+        writing::tag(
+            &mut planned,
+            tag.as_ref(),
+            &entry.name,
+            &entry.branch,
+            named,
+        )?;
+        Ok::<_, Failure>(planned)
+    };
     let mut replan = || {
         // What the registries said still holds; where the branch stands does not.
-        let scene = bump_image::read(estate, request)?;
-        let plan = bump_image::plan(request, &scene, answers)?;
-        Ok::<_, BumpError>(bump_image::planned(&plan, request, estate, entry)?)
+        let scene = bump_image::read(estate, request).map_err(failure)?;
+        let plan = bump_image::plan(request, &scene, answers).map_err(failure)?;
+        planned(&plan)
     };
+    // A template that gives no message is found now, not when others wait for the commit.
+    let first = planned(plan)?;
+    writing::preview(context, &first);
+    let command = format!("kubectl gitops bump-image --env {} --dry-run", entry.name);
+    if args.write.dry_run {
+        writing::ready(context, &args.write, estate, &first, &command)?;
+        return data(args, context, plan, None).map(|()| Exit::Ok);
+    }
     let again = Again {
         plan: &mut replan,
-        command: &format!("kubectl gitops bump-image --env {} --dry-run", entry.name),
-        failure: &failure,
+        command: &command,
+        failure: &|failure| failure,
     };
     let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
         return Ok(Exit::Ok);

@@ -12,10 +12,10 @@ use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::publish::{
     Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef, Replanned,
-    Superseded, check, publish_replanning,
+    Superseded, TagTemplate, TagTemplateError, check, publish_replanning,
 };
 use crate::product::EnvironmentName;
-use crate::repo::RefName;
+use crate::repo::{BranchName, RefName};
 use crate::report::ago;
 
 /// What happens when the branch moved while the plan was looked at.
@@ -72,7 +72,7 @@ pub(super) fn write<E>(
 
 /// Refuses what can be known to fail before anybody is asked; also said of a
 /// plan that is only shown.
-fn ready(
+pub(super) fn ready(
     context: &Context,
     args: &WriteArgs,
     estate: &Estate,
@@ -83,6 +83,63 @@ fn ready(
         push: !args.no_push,
     };
     check(estate, &planned.changes, options).map_err(|error| publish_failure(error, again, context))
+}
+
+/// What `--tag` asks for.
+pub(super) fn tag_template(text: Option<&str>) -> Result<Option<TagTemplate>, Failure> {
+    let read = |text: &str| match text {
+        "" => Ok(TagTemplate::default()),
+        text => text.parse(),
+    };
+    text.map(read).transpose().map_err(tag_failure)
+}
+
+/// Puts the wanted tag on the commit of the environment's branch.
+pub(super) fn tag(
+    planned: &mut Planned,
+    template: Option<&TagTemplate>,
+    environment: &EnvironmentName,
+    branch: &BranchName,
+    (product, version): (Option<&str>, Option<&str>),
+) -> Result<(), Failure> {
+    let update = planned
+        .changes
+        .updates
+        .iter()
+        .find(|update| update.branch == *branch)
+        .cloned();
+    let (Some(template), Some(update)) = (template, update) else {
+        return Ok(());
+    };
+    let name = template
+        .name(environment, product, version)
+        .map_err(tag_failure)?;
+    if planned.changes.tags.iter().any(|tag| tag.name == name) {
+        return Err(Failure::usage(format!(
+            "several environments would get the same tag {name}"
+        ))
+        .hint("put {environment} into its name: --tag '{environment}/{product}-{version}'"));
+    }
+    planned.tag(&update, name);
+    Ok(())
+}
+
+fn tag_failure(error: TagTemplateError) -> Failure {
+    let absent = matches!(error, TagTemplateError::Absent { .. });
+    let failure = Failure::new(FailureKind::Usage, error);
+    match absent {
+        true => failure.hint("name it: --tag NAME"),
+        false => failure,
+    }
+}
+
+/// What is said about a tag that was asked for when there is nothing to write.
+pub(super) fn no_tag(context: &Context, template: Option<&TagTemplate>, branch: &BranchName) {
+    if template.is_some() {
+        context.ui.note(&format!(
+            "nothing was written, so no tag was made; to tag what is there: git tag -a NAME origin/{branch}"
+        ));
+    }
 }
 
 /// One line per branch: what stands there now, and where it was pushed.

@@ -71,6 +71,7 @@ mod site_properties;
 mod status;
 mod support;
 mod tag_file;
+mod tags;
 mod validate;
 mod validate_cluster;
 mod validate_live;

@@ -16,7 +16,7 @@ use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
 use crate::ops::promote::{self, Facts, Plan, PlanError, Request};
-use crate::ops::publish::Planned;
+use crate::ops::publish::{Planned, TagTemplate};
 use crate::product::EnvironmentName;
 use crate::report::Format;
 use crate::report::text::promote as text;
@@ -32,6 +32,7 @@ Examples:
   kubectl gitops promote prod --keep payment --reason 'slow bank'
                                                         a hotfix on prod stays
   kubectl gitops promote prod-eu,prod-us                both, or neither
+  kubectl gitops promote prod --tag                     and a tag prod/shop-1.4.0
   kubectl gitops promote prod --plan-out plan.json      a plan to approve, and
   kubectl gitops promote --apply plan.json              just that one, written")]
 pub(super) struct Args {
@@ -68,6 +69,9 @@ pub(super) struct Args {
     /// Set a guard aside, with the reason: order or validation; recorded
     #[arg(long = "override", num_args = 2, value_names = ["GUARD", "REASON"], action = clap::ArgAction::Append)]
     overrides: Vec<String>,
+    /// Tag the commit, in the same push: NAME, in which {environment}, {product} and {version} stand for what is written
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    tag: Option<String>,
     /// Write the plan to a file for somebody to look at, and nothing else
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
@@ -95,6 +99,14 @@ struct Asked {
     digest: Option<String>,
 }
 
+/// Where and how it is written.
+struct Writing<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    estate: &'a Estate,
+    tag: Option<TagTemplate>,
+}
+
 /// One target, ready to be written or refused.
 struct Prepared {
     facts: Facts,
@@ -116,6 +128,7 @@ impl Prepared {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let tag = writing::tag_template(args.tag.as_deref())?;
     let asked = match &args.apply {
         Some(file) => reviewed::asked(file)?,
         None => asked(args)?,
@@ -148,9 +161,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if all.iter().any(|one| !one.plan.refusals.is_empty()) {
         return refused(args, context, all);
     }
+    let writing = Writing {
+        args,
+        context,
+        estate: &estate,
+        tag,
+    };
     if let (Some(file), [one]) = (&args.plan_out, all) {
         // Whoever applies it shall not be the first to learn of a wrong template.
-        together(&estate, vec![(one.plan.clone(), *one)]).map_err(failure)?;
+        writing.together(vec![(one.plan.clone(), *one)])?;
         reviewed::write(context, one, file)?;
         return data(args, context, all, None).map(|()| Exit::Ok);
     }
@@ -159,6 +178,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.output.format == Format::Text {
         for one in &nothing {
             context.ui.answer(&text::nothing(&one.plan));
+            writing::no_tag(
+                context,
+                writing.tag.as_ref(),
+                &one.facts.target.state.entry.branch,
+            );
             if let Some(hint) = hints::release(&one.plan) {
                 context.ui.hint(&hint);
             }
@@ -170,13 +194,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let (Some(digest), Some(file), [one]) = (&asked.digest, &args.apply, something.as_slice()) {
         reviewed::same(one, digest, file)?;
     }
-    let plans = something.iter().map(|one| (one.plan.clone(), *one));
-    let first = together(&estate, plans.collect()).map_err(failure)?;
-    writing::preview(context, &first);
-    if args.write.dry_run {
-        return data(args, context, &something, None).map(|()| Exit::Ok);
-    }
-    write(args, context, &estate, (&something, first))
+    writing.write(&something)
 }
 
 /// Whether what is undecided is asked there and then: of a person, about to write.
@@ -221,52 +239,71 @@ fn apart(all: &[&Prepared]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is written: all plans, or none.
-fn together(estate: &Estate, plans: Vec<(Plan, &Prepared)>) -> Result<Planned, PlanError> {
-    let plans: Vec<_> = plans
-        .into_iter()
-        .map(|(plan, one)| {
-            let entry = one.facts.target.state.entry.clone();
-            (plan, one.request.clone(), entry)
-        })
-        .collect();
-    Ok(promote::planned_together(&plans, estate)?)
-}
-
-fn write(
-    args: &Args,
-    context: &Context,
-    estate: &Estate,
-    (all, first): (&[&Prepared], Planned),
-) -> Result<Exit, Failure> {
-    let mut replan = || {
-        let mut plans = Vec::new();
-        for one in all {
-            let (source, target) = (&one.facts.source.state, &one.facts.target.state.entry);
-            let name = Some(&source.entry.name);
-            let facts = promote::gather(estate, &target.name, name, Some(&source.commit))?;
-            plans.push((promote::plan(&one.request, &facts)?, *one));
+impl Writing<'_> {
+    /// The plans as one change set, with their tags.
+    fn together(&self, plans: Vec<(Plan, &Prepared)>) -> Result<Planned, Failure> {
+        let plans: Vec<_> = plans
+            .into_iter()
+            .map(|(plan, one)| {
+                let entry = one.facts.target.state.entry.clone();
+                (plan, one.request.clone(), entry)
+            })
+            .collect();
+        let mut planned = promote::planned_together(&plans, self.estate)
+            .map_err(|error| failure(error.into()))?;
+        for (plan, _, entry) in &plans {
+            let named = (plan.product.as_deref(), plan.version.1.as_deref());
+            let tag = self.tag.as_ref();
+            writing::tag(&mut planned, tag, &entry.name, &entry.branch, named)?;
         }
-        together(estate, plans)
-    };
-    let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
-    let again = Again {
-        plan: &mut replan,
-        command: &format!("kubectl gitops promote {} --dry-run", names.join(",")),
-        failure: &failure,
-    };
-    let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
-        return Ok(Exit::Ok);
-    };
-    if args.output.format == Format::Text {
-        writing::announce(context, &published);
-        for name in names {
-            let hint = format!("undo with: kubectl gitops rollback {name}");
-            context.ui.hint(&hint);
-        }
+        Ok(planned)
     }
-    let published = writing::published_data(&published);
-    data(args, context, all, Some(published)).map(|()| Exit::Ok)
+
+    fn write(&self, all: &[&Prepared]) -> Result<Exit, Failure> {
+        let (args, context, estate) = (self.args, self.context, self.estate);
+        let mut replan = || {
+            let mut plans = Vec::new();
+            for one in all {
+                let (source, target) = (&one.facts.source.state, &one.facts.target.state.entry);
+                let name = Some(&source.entry.name);
+                let facts = promote::gather(estate, &target.name, name, Some(&source.commit))
+                    .map_err(failure)?;
+                let plan = promote::plan(&one.request, &facts).map_err(failure)?;
+                plans.push((plan, *one));
+            }
+            self.together(plans)
+        };
+        let first = self.together(all.iter().map(|one| (one.plan.clone(), *one)).collect())?;
+        writing::preview(context, &first);
+        let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
+        let command = format!("kubectl gitops promote {} --dry-run", names.join(","));
+        if args.write.dry_run {
+            writing::ready(context, &args.write, estate, &first, &command)?;
+            for tag in first.changes.tags.iter().map(|tag| &tag.name) {
+                context
+                    .ui
+                    .note(&format!("the commit would be tagged {tag}"));
+            }
+            return data(args, context, all, None).map(|()| Exit::Ok);
+        }
+        let again = Again {
+            plan: &mut replan,
+            command: &command,
+            failure: &|failure| failure,
+        };
+        let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
+            return Ok(Exit::Ok);
+        };
+        if args.output.format == Format::Text {
+            writing::announce(context, &published);
+            for name in names {
+                let hint = format!("undo with: kubectl gitops rollback {name}");
+                context.ui.hint(&hint);
+            }
+        }
+        let published = writing::published_data(&published);
+        data(args, context, all, Some(published)).map(|()| Exit::Ok)
+    }
 }
 
 fn show(args: &Args, context: &Context, one: &Prepared) {
