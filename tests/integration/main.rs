@@ -38,6 +38,7 @@ mod init;
 mod invariants;
 mod krew;
 mod large_files;
+mod lost_connections;
 mod mixed_estate;
 mod object_formats;
 mod online_boutique;

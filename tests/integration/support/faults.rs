@@ -21,6 +21,8 @@ pub enum Fault {
     HalfAnswer,
     /// The connection closes before the server hears of it.
     Cut,
+    /// Both connections close when the server has heard a half of the body.
+    CutHalfway,
     /// It is passed on after a while.
     Delay(Duration),
 }
@@ -126,7 +128,7 @@ fn pass(asked: &Asked, upstream: SocketAddr, fault: Fault) -> Told {
         }
         Fault::Pass => Arrives::Whole,
         Fault::HalfAnswer => Arrives::Half,
-        Fault::CutAnswer => Arrives::Nothing,
+        Fault::CutAnswer | Fault::CutHalfway => Arrives::Nothing,
     };
     let headers: Vec<(&str, &str)> = asked
         .headers
@@ -134,6 +136,11 @@ fn pass(asked: &Asked, upstream: SocketAddr, fault: Fault) -> Told {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, _)| !hop_by_hop(name))
         .collect();
+    if matches!(fault, Fault::CutHalfway) {
+        let (method, target) = (&asked.method, &asked.target);
+        let _ = http::send_half(upstream, method, target, &headers, &asked.body);
+        return CUT;
+    }
     let answer = http::send(
         upstream,
         &asked.method,

@@ -35,6 +35,31 @@ pub fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> std::io::Result<Answer> {
+    let mut stream = begin(to, (method, target), headers, body, body.len())?;
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all)?;
+    parse(&all, method).ok_or_else(|| std::io::Error::other("not an HTTP answer"))
+}
+
+/// Sends one request and ends in the middle of its body.
+pub fn send_half(
+    to: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<()> {
+    begin(to, (method, target), headers, body, body.len() / 2).map(drop)
+}
+
+/// Sends a request with that much of its body.
+fn begin(
+    to: SocketAddr,
+    (method, target): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &[u8],
+    sent: usize,
+) -> std::io::Result<TcpStream> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
@@ -52,10 +77,8 @@ pub fn send(
     }
     head.push_str("\r\n");
     // In one piece: a second one would wait for the first one's acknowledgement.
-    stream.write_all(&[head.as_bytes(), body].concat())?;
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all)?;
-    parse(&all, method).ok_or_else(|| std::io::Error::other("not an HTTP answer"))
+    stream.write_all(&[head.as_bytes(), &body[..sent]].concat())?;
+    Ok(stream)
 }
 
 fn parse(all: &[u8], method: &str) -> Option<Answer> {
