@@ -269,7 +269,8 @@ fn write(
     };
     if args.output.format == Format::Text {
         writing::announce(context, &published);
-        let next = estate.repository().promoted_from(&entry.name).next();
+        let mut next = estate.repository().promoted_from(&entry.name);
+        let next = next.next().filter(|_| published.is_in_force());
         match (&request.hotfix, next) {
             (Some(_), _) => {
                 let hint = format!("carry it back: kubectl gitops backport {}", entry.name);

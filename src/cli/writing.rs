@@ -12,7 +12,7 @@ use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::publish::{
     Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef, Replanned,
-    Superseded, TagTemplate, TagTemplateError, check, publish_replanning,
+    Superseded, TagTemplate, TagTemplateError, check, is_proposed, publish_replanning,
 };
 use crate::product::EnvironmentName;
 use crate::repo::{BranchName, RefName};
@@ -44,7 +44,10 @@ pub(super) fn write<E>(
         .changes
         .updates
         .iter()
-        .map(|update| update.branch.to_string())
+        .map(|update| match is_proposed(estate, update) {
+            true => format!("a branch for a pull request into {}", update.branch),
+            false => update.branch.to_string(),
+        })
         .collect();
     let tags = &first.changes.tags;
     places.extend(tags.iter().map(|tag| format!("the tag {}", tag.name)));
@@ -210,7 +213,10 @@ fn line(update: &PublishedRef) -> String {
         let into = &one.into;
         match (one.opening, one.already) {
             (Opening::Open, _) => format!("{there}, in a pull request into {into}"),
-            (Opening::Asked, _) => format!(", a pull request into {into} was asked for"),
+            (Opening::Asked, false) => format!(", a pull request into {into} was asked for"),
+            (Opening::Asked, true) => {
+                format!("{there}, and its pull request into {into} was asked for then")
+            }
             (Opening::ByHand | Opening::Unheard, true) => {
                 format!("{there}; open a pull request into {into}")
             }

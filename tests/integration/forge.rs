@@ -211,7 +211,7 @@ fn a_push_opens_the_pull_request_of_a_forge_that_reads_refs_for() {
     let again = &again["published"][0];
     assert_eq!(again["pullRequest"]["already"], true, "{again}");
     assert_eq!(again["pullRequest"]["url"], first["pullRequest"]["url"]);
-    assert_eq!(repo.pull_requests(), [one.clone()]);
+    assert_eq!(repo.pull_requests(), *std::slice::from_ref(one));
 
     // The branch that it is for moved on: the same plan, the same pull request, on the new tip.
     fixture.commit("env/prod", "a note", &[("NOTES", Some("x"))]);
@@ -272,6 +272,13 @@ fn what_was_opened_by_a_push_and_merged_is_not_promoted_again() {
         assert!(product.contains(versions[at + 1]), "{how}: {product}");
         assert_eq!(planned(&fixture), serde_json::json!([]), "{how}");
     }
+    newer_cart(&fixture, "v1.3.0", "v1.4.0");
+    let next = propose(&fixture);
+    assert_eq!(next["pullRequest"]["supersedes"], serde_json::json!([]));
+    assert_eq!(
+        next["pullRequest"]["url"],
+        format!("{}/pulls/4", repo.page())
+    );
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::support::{Fixture, shop};
 
 /// The shop with prod by pull request, opened in this way, and a newer cart on staging.
 fn proposing(how: &str) -> Fixture {
-    let fixture = shop::branches();
+    proposing_on(shop::branches(), how)
+}
+
+fn proposing_on(fixture: Fixture, how: &str) -> Fixture {
     let text = shop::GITOPS.replace(
         "      promoteFrom: staging\n",
         "      promoteFrom: staging\n      write: branch\n    - {name: prod-us, branch: env/prod-us, promoteFrom: staging, write: branch}\n",
@@ -86,10 +89,13 @@ fn gitlab_is_asked_by_push_options() {
     // The same plan is there: nothing is pushed, and nobody asked again.
     let again = fixture.run(&["promote", "prod", "--yes"]).code(0);
     assert!(
-        again.stdout.contains("was there already"),
+        again
+            .stdout
+            .contains("was there already, and its pull request into env/prod was asked for then"),
         "{}",
         again.stdout
     );
+    assert!(!again.stderr.contains("undo with"), "{}", again.stderr);
     assert_eq!(options(&fixture), given);
 }
 
@@ -224,5 +230,40 @@ fn the_page_for_a_person_is_named_and_no_password() {
         for text in [&done.stdout, &done.stderr, &again.stdout, &again.stderr] {
             assert!(!text.contains("s3cr3t"), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_shallow_clone_of_one_branch_proposes_just_the_same() {
+    for how in ["none", "gitlab"] {
+        // What was promoted before is in the tree; without that a shallow clone has nothing to
+        // compare with.
+        let fixture = shop::branches();
+        let newer = ("payment:v1.0.0", "payment:v1.1.0");
+        shop::edit(&fixture, "env/staging", "payment", newer.0, newer.1);
+        fixture.run(&["promote", "prod", "--yes"]).code(0);
+        let fixture = proposing_on(fixture, how);
+        recording(&fixture);
+        fixture.run(&["promote", "prod", "--yes"]).code(0);
+        let clone = fixture.clone_again("shallow", &["--depth=1", "--branch=env/dev"]);
+        let run = ["promote", "prod", "--yes", "-o", "json"];
+        let again = fixture.env.gitops(&clone, &run).code(0);
+        let report: Value = serde_json::from_str(&again.stdout).unwrap();
+        assert_eq!(
+            report["published"][0]["pullRequest"]["already"], true,
+            "{report}"
+        );
+        shop::edit(
+            &fixture,
+            "env/staging",
+            "cart",
+            "cart:v1.1.0",
+            "cart:v1.2.0",
+        );
+        let newer = fixture.env.gitops(&clone, &run).code(0);
+        let report: Value = serde_json::from_str(&newer.stdout).unwrap();
+        let supersedes = report["published"][0]["pullRequest"]["supersedes"].as_array();
+        assert_eq!(supersedes.map(Vec::len), Some(1), "{report}");
+        fixture.fsck();
     }
 }

@@ -296,7 +296,8 @@ impl Writing<'_> {
         };
         if args.output.format == Format::Text {
             writing::announce(context, &published);
-            for name in names {
+            // What is only proposed has nothing to undo yet.
+            for name in names.iter().filter(|_| published.is_in_force()) {
                 let hint = format!("undo with: kubectl gitops rollback {name}");
                 context.ui.hint(&hint);
             }

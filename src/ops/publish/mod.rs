@@ -71,6 +71,13 @@ pub struct PublishedTag {
     pub kept: bool,
 }
 
+impl Published {
+    /// Whether the environments themselves were written, and not only proposals.
+    pub fn is_in_force(&self) -> bool {
+        self.updates.iter().all(|update| update.proposal.is_none())
+    }
+}
+
 /// One branch that was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedRef {
@@ -148,6 +155,11 @@ pub fn check(
 ) -> Result<(), PublishError> {
     opening::check(estate, changes, options)?;
     tagging::check(estate, changes, options)
+}
+
+/// Whether this update is proposed for its branch instead of written to it.
+pub fn is_proposed(estate: &Estate, update: &RefUpdate) -> bool {
+    proposal::proposed_to(estate, update).is_some()
 }
 
 /// Publishes a plan. When a branch moved meanwhile, it is planned again on the

@@ -122,9 +122,15 @@ fn on_a_branch(
         Some(tip) if already => tip.clone(),
         _ => estate.git.write_commit(update)?,
     };
+    let mut proposal = proposal(estate, update, already, older)?;
+    let asks = estate.repository().pull_requests == PullRequests::Gitlab;
+    if already && asks && remote.is_some() {
+        // By the push that brought the branch.
+        proposal.opening = Opening::Asked;
+    }
     Ok(Step {
         name: branch.clone().into(),
-        proposal: Some(proposal(estate, update, already, older)?),
+        proposal: Some(proposal),
         update: RefUpdate {
             branch,
             expected: there,
