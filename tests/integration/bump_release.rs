@@ -88,6 +88,29 @@ fn the_products_version_follows_the_largest_step() {
 }
 
 #[test]
+fn a_release_is_tagged_with_the_version_that_it_gets() {
+    let registry = registry();
+    registry.push("shop/cart", "v1.2.0");
+    let fixture = shop(&registry.host());
+    let run = [
+        "cart=v1.2.0",
+        "--product-version",
+        "next",
+        "--tag",
+        "{product}-{version}",
+        "-o",
+        "json",
+    ];
+    let done = bump(&fixture, &run).code(0);
+    let report: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(report["published"][0]["tag"], "shop-1.1.0", "{report}");
+    let git = |args: &[&str]| fixture.env.git(&fixture.origin, args);
+    let tagged = git(&["rev-parse", "shop-1.1.0^{commit}"]);
+    assert_eq!(Some(tagged), fixture.remote_tip("env/dev"));
+    assert_eq!(git(&["cat-file", "-t", "shop-1.1.0"]), "tag");
+}
+
+#[test]
 fn a_result_that_a_cluster_would_not_take_is_refused() {
     let registry = registry();
     let fixture = shop(&registry.host());

@@ -316,3 +316,48 @@ fn a_connection_that_is_cut_opens_one_pull_request_and_not_two() {
         assert_eq!(repo.pull_requests().len(), number + 1);
     }
 }
+
+#[test]
+fn a_protected_tag_keeps_its_branch_where_it_is() {
+    let (fixture, repo) = shop_on_forge("push", "none");
+    repo.protect_tags("v*");
+    shop::edit(&fixture, "env/dev", "cart", "cart:v1.0.0", "cart:v1.1.0");
+    let before = fixture.remote_tip("env/staging");
+    let promote = |tag: &str| fixture.run(&["promote", "staging", "--yes", "--tag", tag]);
+    let refused = promote("v1").code(3);
+    let said = &refused.stderr;
+    assert!(said.contains("nothing was written"), "{said}");
+    assert_eq!(fixture.remote_tip("env/staging"), before);
+    promote("{environment}/{version}").code(0);
+    let git = |args: &[&str]| fixture.env.git(&fixture.origin, args);
+    assert_eq!(git(&["tag"]), "staging/1.0.0");
+    let tagged = git(&["rev-parse", "staging/1.0.0^{commit}"]);
+    assert_eq!(Some(tagged), fixture.remote_tip("env/staging"));
+}
+
+#[test]
+fn a_rollback_is_a_pull_request_like_any_other_change() {
+    let (fixture, repo) = shop_on_forge("branch", "agit");
+    newer_cart(&fixture, "v1.0.0", "v1.1.0");
+    propose(&fixture);
+    repo.merge(1, "rebase");
+    let run = ["rollback", "prod", "--yes", "-o", "json"];
+    let done = fixture.run(&run).code(0);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let request = &report["published"][0];
+    let branch = request["branch"].as_str().unwrap();
+    assert!(branch.starts_with("gitops/rollback/prod/"), "{branch}");
+    // A promotion is not replaced by a rollback.
+    assert_eq!(request["pullRequest"]["supersedes"], serde_json::json!([]));
+    repo.merge(2, "squash");
+    let product = fixture.file_at("env/prod", "product.yaml").unwrap();
+    assert!(product.contains("cart:v1.0.0"), "{product}");
+    // And what was rolled back does not come again by itself.
+    let next = planned(&fixture);
+    let takes = next.as_array().unwrap().iter();
+    assert_eq!(
+        takes.filter(|one| one["decision"] == "take").count(),
+        0,
+        "{next}"
+    );
+}

@@ -267,3 +267,56 @@ fn a_shallow_clone_of_one_branch_proposes_just_the_same() {
         fixture.fsck();
     }
 }
+
+#[test]
+fn one_that_is_written_and_one_that_is_proposed_arrive_together() {
+    let fixture = proposing("none");
+    let text = fixture.file_at("main", "gitops.yaml").unwrap();
+    let direct = text.replacen("      write: branch\n", "", 1);
+    assert_ne!(text, direct);
+    fixture.commit("main", "prod directly", &[("gitops.yaml", Some(&direct))]);
+    let before = fixture.remote_tip("env/prod-us");
+    let run = ["promote", "prod,prod-us", "--yes", "-o", "json"];
+    // Neither arrives where one is refused.
+    fixture.hook("update", "test \"$1\" = refs/heads/env/prod || exit 1");
+    let untouched = fixture.remote_tip("env/prod");
+    fixture.run(&run).code(3);
+    assert_eq!(fixture.remote_tip("env/prod"), untouched);
+    fixture.hook("update", "exit 0");
+    let done = fixture.run(&run).code(0);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let published = &report["published"];
+    assert_eq!(published[0]["branch"], "env/prod");
+    assert!(published[0]["pullRequest"].is_null());
+    assert_eq!(published[1]["into"], "env/prod-us");
+    assert_ne!(fixture.remote_tip("env/prod"), untouched);
+    assert_eq!(fixture.remote_tip("env/prod-us"), before);
+    fixture.fsck();
+}
+
+#[test]
+fn two_who_propose_the_same_at_once_end_with_one_branch() {
+    let fixture = proposing("none");
+    // Slow enough that both are under way together.
+    fixture.hook("pre-receive", "sleep 0.3");
+    let clones = ["one", "two", "three"].map(|name| fixture.clone_again(name, &[]));
+    let running: Vec<_> = clones
+        .iter()
+        .map(|clone| {
+            let mut command = fixture.env.gitops_command(clone);
+            command.args(["promote", "prod", "--yes"]);
+            command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    }
+    let list = ["for-each-ref", "refs/heads/gitops"];
+    let list = fixture.env.git(&fixture.origin, &list);
+    assert_eq!(list.lines().count(), 1, "{list}");
+    fixture.fsck();
+}

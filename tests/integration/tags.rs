@@ -219,6 +219,22 @@ fn without_a_push_the_tag_is_made_here() {
     assert_eq!(tags(&fixture, &fixture.origin), Vec::<String>::new());
 }
 
+#[test]
+fn a_plan_that_was_approved_is_tagged_when_it_is_written() {
+    let fixture = newer();
+    let file = fixture.env.join("plan.json");
+    let file = file.to_str().unwrap();
+    fixture
+        .run(&["promote", "staging", "--plan-out", file])
+        .code(0);
+    fixture
+        .run(&["promote", "--apply", file, "--yes", "--tag"])
+        .code(0);
+    let tip = fixture.remote_tip("env/staging").unwrap();
+    let wanted = [format!("refs/tags/staging/shop-1.0.0 tag {tip}")];
+    assert_eq!(tags(&fixture, &fixture.origin), wanted);
+}
+
 /// An SSH key of its own for this test, set up for signing tags in a clone.
 fn signing_key(fixture: &Fixture) -> std::path::PathBuf {
     let key = fixture.env.join("key");

@@ -208,6 +208,16 @@ impl ForgeRepo {
         self.ask("POST", "/branch_protections", &body);
     }
 
+    /// Nobody but somebody else may make a tag of this pattern.
+    #[track_caller]
+    pub fn protect_tags(&self, pattern: &str) {
+        let who = json!({"username": "grace", "email": "grace@example.com", "password": PASSWORD});
+        // She is there already when another test asked for the same.
+        let _ = self.forge.ask("POST", "admin/users", &who);
+        let body = json!({"name_pattern": pattern, "whitelist_usernames": ["grace"]});
+        self.ask("POST", "/tag_protections", &body);
+    }
+
     /// Opens a pull request, as a person does from the branch's page.
     #[track_caller]
     pub fn open(&self, head: &str, base: &str, title: &str) -> u64 {
