@@ -73,8 +73,8 @@ pub(super) struct Args {
     /// step among the components that change
     #[arg(long, value_name = "VERSION|next")]
     product_version: Option<ProductVersion>,
-    /// Tag the commit, in the same push: NAME, in which {environment}, {product} and
-    /// {version} stand for what is written
+    /// Tag the commit, in the same push; in NAME, {environment}, {product} and {version}
+    /// stand for what is written (default: {environment}/{product}-{version})
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     tag: Option<String>,
     /// Change nothing; end with 1 when something newer is allowed

@@ -128,6 +128,8 @@ fn parsed(id: &str) -> Result<ObjectId, GitError> {
     })
 }
 
+const SCRATCH: &str = "kubectl-gitops-tag-";
+
 /// A Git folder without objects of its own; it goes with this value.
 struct Scratch {
     folder: std::path::PathBuf,
@@ -135,9 +137,10 @@ struct Scratch {
 
 impl Scratch {
     fn new(git: &Git) -> Result<Self, GitError> {
-        let place = format!("kubectl-gitops-tag-{}", std::process::id());
+        let common = git.libgit2().commondir();
+        Self::sweep(common);
         let scratch = Self {
-            folder: git.libgit2().commondir().join(place),
+            folder: common.join(format!("{SCRATCH}{}", std::process::id())),
         };
         let format = match git.object_format() {
             ObjectFormat::Sha1 => "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
@@ -147,8 +150,6 @@ impl Scratch {
             }
         };
         let make = || {
-            // A run of that number that was killed may have left it.
-            let _ = std::fs::remove_dir_all(&scratch.folder);
             std::fs::create_dir_all(scratch.folder.join("refs/tags"))?;
             std::fs::create_dir_all(scratch.folder.join("objects"))?;
             std::fs::write(scratch.folder.join("HEAD"), "ref: refs/heads/none\n")?;
@@ -159,6 +160,21 @@ impl Scratch {
             source,
         })?;
         Ok(scratch)
+    }
+
+    /// Removes what runs left behind that were killed; one that is still busy
+    /// with its key after an hour makes a new tag when it is run again.
+    fn sweep(common: &std::path::Path) {
+        let old = |entry: &std::fs::DirEntry| {
+            let age = entry.metadata().and_then(|found| found.modified());
+            let age = age.ok().and_then(|time| time.elapsed().ok());
+            age.is_some_and(|age| age > std::time::Duration::from_secs(3600))
+        };
+        for entry in std::fs::read_dir(common).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(SCRATCH) && old(&entry) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
     }
 }
 

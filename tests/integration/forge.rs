@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::support::Fixture;
 use crate::support::faults::{Fault, FaultProxy};
 use crate::support::gitea::{Forge, ForgeRepo};
 use crate::support::shop;
+use crate::support::{Env, Fixture};
 
 /// The shop on the forge, with `env/prod` protected. `write` and `how` say how
 /// prod is written.
@@ -238,6 +238,28 @@ fn a_push_opens_the_pull_request_of_a_forge_that_reads_refs_for() {
     assert_secret(Forge::get(), said);
     assert_secret(Forge::get(), &newer.stderr);
     fixture.fsck();
+}
+
+#[test]
+fn the_same_plan_of_two_people_is_one_pull_request() {
+    let (fixture, repo) = shop_on_forge("branch", "agit");
+    newer_cart(&fixture, "v1.0.0", "v1.1.0");
+    let first = propose(&fixture);
+    let elsewhere = fixture.clone_again("elsewhere", &[]);
+    let url = repo.others_url();
+    let git = |args: &[&str]| fixture.env.git(&elsewhere, args);
+    git(&["remote", "set-url", "origin", &url]);
+    let mut run = fixture.env.gitops_command(&elsewhere);
+    let run = run
+        .args(["promote", "prod", "--yes", "-o", "json"])
+        .env("GIT_COMMITTER_EMAIL", "grace@example.com");
+    let again = Env::finish(run).code(0);
+    let report: Value = serde_json::from_str(&again.stdout).unwrap();
+    let again = &report["published"][0];
+    assert_eq!(again["new"], first["new"]);
+    assert_eq!(again["pullRequest"]["already"], true);
+    assert_eq!(again["pullRequest"]["url"], first["pullRequest"]["url"]);
+    assert_eq!(repo.pull_requests().len(), 1);
 }
 
 #[test]

@@ -69,7 +69,8 @@ pub(super) struct Args {
     /// Set a guard aside, with the reason: order or validation; recorded
     #[arg(long = "override", num_args = 2, value_names = ["GUARD", "REASON"], action = clap::ArgAction::Append)]
     overrides: Vec<String>,
-    /// Tag the commit, in the same push: NAME, in which {environment}, {product} and {version} stand for what is written
+    /// Tag the commit, in the same push; in NAME, {environment}, {product} and {version}
+    /// stand for what is written (default: {environment}/{product}-{version})
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     tag: Option<String>,
     /// Write the plan to a file for somebody to look at, and nothing else

@@ -214,16 +214,12 @@ struct Step {
     /// The reference that is pushed.
     name: RefName,
     new: CommitId,
+    /// The remote has it, and need not be asked about it.
+    there: bool,
     proposal: Option<Proposal>,
 }
 
 impl Step {
-    /// The remote has it, and nobody has to be asked about it.
-    fn is_there(&self) -> bool {
-        let already = self.proposal.as_ref().is_some_and(|one| one.already);
-        already && !matches!(self.name, RefName::Review(_))
-    }
-
     fn as_move(&self) -> RefMove {
         RefMove {
             name: self.name.clone(),
@@ -249,7 +245,7 @@ fn attempt(
         steps.push(proposal::prepare(estate, &onto(update, &steps), options)?);
     }
     let tags = tagging::write(estate, changes, &steps)?;
-    let mut moves = moves(steps.iter().filter(|step| !step.is_there()));
+    let mut moves = moves(steps.iter().filter(|step| !step.there));
     moves.extend(tags.iter().map(tagging::Tag::as_move));
     match (&estate.remote, options.push) {
         (Some(remote), true) => {

@@ -28,6 +28,7 @@ pub(super) fn prepare(
             new: estate.git.write_commit(update)?,
             name: update.branch.clone().into(),
             update: update.clone(),
+            there: false,
             proposal: None,
         });
     };
@@ -130,6 +131,7 @@ fn on_a_branch(
     }
     Ok(Step {
         name: branch.clone().into(),
+        there: already,
         proposal: Some(proposal),
         update: RefUpdate {
             branch,
@@ -143,7 +145,8 @@ fn on_a_branch(
 /// A topic of its own, which the forge keeps as a pull request and not as a
 /// branch. What was proposed before is found among the newest pull requests;
 /// whether one of them is still open only the forge knows, so the same commit
-/// is pushed again and it says.
+/// is pushed again and it says. Topics belong to who pushes them, so somebody
+/// else's is left alone: pushed again, it would be a second pull request.
 fn for_review(
     estate: &Estate,
     update: &RefUpdate,
@@ -171,12 +174,17 @@ fn for_review(
         if !trailer(PLAN) {
             older.push((Superseded::PullRequest(number), head));
         } else if same.is_none() && same_change(estate, &head, update)? {
-            same = Some((number, head));
+            let ours = found.committer.email == update.committer.email;
+            same = Some((number, head, ours));
         }
     }
     let mut proposal = proposal(estate, update, same.is_some(), older)?;
+    let there = matches!(same, Some((_, _, false)));
+    if there {
+        proposal.opening = Opening::Open;
+    }
     let new = match same {
-        Some((number, head)) => {
+        Some((number, head, _)) => {
             proposal.page = remote.web().map(|web| crate::repo::PullRequestPage {
                 url: web.pull_request(number),
                 opened: true,
@@ -187,6 +195,7 @@ fn for_review(
     };
     Ok(Step {
         name: RefName::Review(update.branch.clone()),
+        there,
         proposal: Some(proposal),
         update: RefUpdate {
             branch: names.branch,

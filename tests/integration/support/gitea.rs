@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const USER: &str = "ada";
+const OTHER: &str = "grace";
 const PASSWORD: &str = "only-in-tests";
 
 /// The running forge; it ends with the test process.
@@ -153,6 +154,15 @@ impl Forge {
         }
     }
 
+    fn somebody_else(&self) {
+        let who = json!({
+            "username": OTHER, "email": format!("{OTHER}@example.com"),
+            "password": PASSWORD, "must_change_password": false,
+        });
+        // She is there already when another test asked for the same.
+        let _ = self.ask("POST", "admin/users", &who);
+    }
+
     /// Moves a fixture's origin here, all branches with it; the clone's remote follows.
     #[track_caller]
     pub fn take(&'static self, fixture: &mut Fixture) -> ForgeRepo {
@@ -211,11 +221,22 @@ impl ForgeRepo {
     /// Nobody but somebody else may make a tag of this pattern.
     #[track_caller]
     pub fn protect_tags(&self, pattern: &str) {
-        let who = json!({"username": "grace", "email": "grace@example.com", "password": PASSWORD});
-        // She is there already when another test asked for the same.
-        let _ = self.forge.ask("POST", "admin/users", &who);
-        let body = json!({"name_pattern": pattern, "whitelist_usernames": ["grace"]});
+        self.forge.somebody_else();
+        let body = json!({"name_pattern": pattern, "whitelist_usernames": [OTHER]});
         self.ask("POST", "/tag_protections", &body);
+    }
+
+    /// Its address for somebody else, who may write as well.
+    #[track_caller]
+    pub fn others_url(&self) -> String {
+        self.forge.somebody_else();
+        let path = format!("/collaborators/{OTHER}");
+        self.ask("PUT", &path, &json!({"permission": "write"}));
+        let socket = self.forge.address;
+        format!(
+            "http://{OTHER}:{PASSWORD}@{socket}/{USER}/{}.git",
+            self.name
+        )
     }
 
     /// Opens a pull request, as a person does from the branch's page.
