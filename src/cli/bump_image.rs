@@ -128,9 +128,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     if plan.is_empty() {
         let tag = writing::tag_template(args.tag.as_deref())?;
-        if let Ok(entry) = estate.environment(&request.environment) {
-            writing::no_tag(context, tag.as_ref(), &entry.branch);
-        }
+        let entry = estate
+            .environment(&request.environment)
+            .map_err(estate_failure)?;
+        writing::no_tag(context, &estate, tag.as_ref(), entry, named(&plan))?;
         return data(args, context, &plan, None).map(|()| Exit::Ok);
     }
     if shown {
@@ -231,18 +232,8 @@ fn write(
     let planned = |plan: &Plan| {
         let mut planned = bump_image::planned(plan, request, estate, entry)
             .map_err(|error| failure(error.into()))?;
-        let product = plan.product.as_ref();
-        let named = (
-            product.map(|(name, _)| name.as_str()),
-            product.and_then(|(_, version)| version.as_deref()),
-        );
-        writing::tag(
-            &mut planned,
-            tag.as_ref(),
-            &entry.name,
-            &entry.branch,
-            named,
-        )?;
+        let (tag, named) = (tag.as_ref(), named(plan));
+        writing::tag(&mut planned, tag, &entry.name, &entry.branch, named)?;
         Ok::<_, Failure>(planned)
     };
     let mut replan = || {
@@ -285,6 +276,15 @@ fn write(
     }
     let published = writing::published_data(&published);
     data(args, context, plan, Some(published)).map(|()| Exit::Ok)
+}
+
+/// The product and the version that it gets.
+fn named(plan: &Plan) -> (Option<&str>, Option<&str>) {
+    let product = plan.product.as_ref();
+    (
+        product.map(|(name, _)| name.as_str()),
+        product.and_then(|(_, version)| version.as_deref()),
+    )
 }
 
 fn data(

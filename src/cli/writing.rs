@@ -14,7 +14,7 @@ use crate::ops::publish::{
     Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef, Replanned,
     Superseded, TagTemplate, TagTemplateError, check, is_proposed, publish_replanning,
 };
-use crate::product::EnvironmentName;
+use crate::product::{EnvironmentEntry, EnvironmentName};
 use crate::repo::{BranchName, RefName};
 use crate::report::ago;
 
@@ -136,13 +136,35 @@ fn tag_failure(error: TagTemplateError) -> Failure {
     }
 }
 
-/// What is said about a tag that was asked for when there is nothing to write.
-pub(super) fn no_tag(context: &Context, template: Option<&TagTemplate>, branch: &BranchName) {
-    if template.is_some() {
-        context.ui.note(&format!(
-            "nothing was written, so no tag was made; to tag what is there: git tag -a NAME origin/{branch}"
-        ));
-    }
+/// What is said about a tag that was asked for when there is nothing to write:
+/// nothing else would tell a run that is repeated from one that forgot it.
+pub(super) fn no_tag(
+    context: &Context,
+    estate: &Estate,
+    template: Option<&TagTemplate>,
+    entry: &EnvironmentEntry,
+    (product, version): (Option<&str>, Option<&str>),
+) -> Result<(), Failure> {
+    let Some(template) = template else {
+        return Ok(());
+    };
+    let name = template
+        .name(&entry.name, product, version)
+        .map_err(tag_failure)?;
+    let at = match &estate.remote {
+        Some(remote) => estate.git.ask_tag(remote, &name),
+        None => estate.git.tag(&name),
+    };
+    let tip = estate.git.tip(estate.remote.as_ref(), &entry.branch);
+    let branch = &entry.branch;
+    context.ui.note(&match (at, tip) {
+        (Ok(Some(at)), Ok(Some(tip))) if at == tip => format!("{branch} has the tag {name}"),
+        (Ok(Some(at)), _) => format!("the tag {name} exists and names {}", at.short()),
+        _ => format!(
+            "nothing was written, so no tag was made; to tag what is there: git tag -a {name} origin/{branch}"
+        ),
+    });
+    Ok(())
 }
 
 /// One line per branch: what stands there now, and where it was pushed.

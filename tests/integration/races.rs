@@ -163,7 +163,7 @@ fn a_writer_that_is_killed_leaves_before_or_after_and_can_be_run_again() {
 }
 
 /// Waits until nobody works on the origin any more.
-fn wait_for_children(fixture: &Fixture) {
+pub(super) fn wait_for_children(fixture: &Fixture) {
     let origin = fixture.origin.display().to_string();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {

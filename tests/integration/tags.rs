@@ -1,11 +1,14 @@
 //! `--tag`: an annotated tag in the same push as the commit that it names.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Instant;
 
 use kubectl_gitops::git::{Git, PushOutcome, RefMove};
 use kubectl_gitops::repo::{CommitMessage, Edit, ObjectId, RefName, RefUpdate, TagUpdate};
 use serde_json::Value;
 
+use crate::races::wait_for_children;
 use crate::support::{Env, Fixture, shop};
 
 fn newer() -> Fixture {
@@ -51,11 +54,14 @@ fn a_promotion_is_tagged_in_the_same_push() {
     let idle = fixture
         .run(&["promote", "staging", "--yes", "--tag", "again"])
         .code(0);
-    assert!(
-        idle.stderr.contains("so no tag was made"),
-        "{}",
-        idle.stderr
-    );
+    let said = "so no tag was made; to tag what is there: git tag -a again origin/env/staging";
+    assert!(idle.stderr.contains(said), "{}", idle.stderr);
+    // The run that is repeated is not told that it forgot something.
+    let idle = fixture
+        .run(&["promote", "staging", "--yes", "--tag"])
+        .code(0);
+    let said = "env/staging has the tag staging/shop-1.0.0";
+    assert!(idle.stderr.contains(said), "{}", idle.stderr);
     assert_eq!(tags(&fixture, &fixture.origin), wanted);
 }
 
@@ -342,5 +348,51 @@ fn tags_of_both_object_formats_are_whole() {
         let name = "plain".parse().unwrap();
         assert_eq!(git.ask_tag(&remote, &name).unwrap(), Some(commit));
         fixture.fsck();
+    }
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_both_branch_and_tag_or_neither() {
+    const ROUNDS: u32 = 8;
+    let fixture = shop::branches();
+    // The remote takes its time, so that kills fall into the push, too.
+    fixture.hook("pre-receive", "sleep 0.05");
+    let newer = |round: u32| {
+        let image = |round: u32| format!("cart:v1.{round}.0");
+        let (old, new) = (image(round), image(round + 1));
+        shop::edit(&fixture, "env/dev", "cart", &old, &new);
+        format!("v{round}")
+    };
+    let start = |tag: &str| {
+        let mut command = fixture.env.gitops_command(&fixture.clone);
+        command.args(["promote", "staging", "--yes", "--tag", tag]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let tagged = |tag: &str| {
+        let name = format!("refs/tags/{tag}");
+        let list = ["for-each-ref", "--format=%(*objectname)", &name];
+        Some(fixture.env.git(&fixture.origin, &list)).filter(|id| !id.is_empty())
+    };
+    let tag = newer(0);
+    let begun = Instant::now();
+    assert!(start(&tag).wait().unwrap().success());
+    let whole = begun.elapsed();
+    for round in 1..=ROUNDS {
+        let tag = newer(round);
+        let before = fixture.remote_tip("env/staging");
+        let mut child = start(&tag);
+        std::thread::sleep(whole.mul_f64(f64::from(round) / f64::from(ROUNDS)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for_children(&fixture);
+        let after = fixture.remote_tip("env/staging");
+        let expected = after.clone().filter(|_| after != before);
+        assert_eq!(tagged(&tag), expected, "round {round}");
+        fixture.fsck();
+        fixture
+            .run(&["promote", "staging", "--yes", "--tag", &tag])
+            .code(0);
+        assert_eq!(tagged(&tag), fixture.remote_tip("env/staging"));
     }
 }

@@ -179,11 +179,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.output.format == Format::Text {
         for one in &nothing {
             context.ui.answer(&text::nothing(&one.plan));
-            writing::no_tag(
-                context,
-                writing.tag.as_ref(),
-                &one.facts.target.state.entry.branch,
-            );
+            let entry = &one.facts.target.state.entry;
+            let named = (one.plan.product.as_deref(), one.plan.version.1.as_deref());
+            writing::no_tag(context, &estate, writing.tag.as_ref(), entry, named)?;
             if let Some(hint) = hints::release(&one.plan) {
                 context.ui.hint(&hint);
             }
