@@ -301,6 +301,19 @@ fn what_was_opened_by_a_push_and_merged_is_not_promoted_again() {
         next["pullRequest"]["url"],
         format!("{}/pulls/4", repo.page())
     );
+    // A clone that knows nothing but one tip finds it as well.
+    let shallow = fixture.clone_again("shallow", &["--depth=1", "--branch=main"]);
+    let get = ["remote", "get-url", "origin"];
+    let url = fixture.env.git(&fixture.clone, &get);
+    let set = ["remote", "set-url", "origin", &url];
+    fixture.env.git(&shallow, &set);
+    let run = ["promote", "prod", "--yes", "-o", "json"];
+    let again = fixture.env.gitops(&shallow, &run).code(0);
+    let report: Value = serde_json::from_str(&again.stdout).unwrap();
+    let again = &report["published"][0];
+    assert_eq!(again["new"], next["new"], "{report}");
+    assert_eq!(again["pullRequest"]["already"], true, "{report}");
+    assert_eq!(repo.pull_requests().len(), 4);
 }
 
 #[test]
