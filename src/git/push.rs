@@ -164,17 +164,22 @@ impl Git {
     }
 
     /// A refusal that is really a lost race is told apart by asking: two
-    /// pushes may pass the lease together and meet at the reference's lock.
+    /// pushes may pass the lease together and meet at the reference's lock. And
+    /// one that is really a success: a request whose answer was lost is sent
+    /// again by the HTTP library, and meets what it did the first time.
     fn rejected(
         &self,
         remote: &Remote,
         moves: &[RefMove],
         (name, reason, said): (RefName, String, String),
     ) -> PushOutcome {
-        if let Ok(Some(PushOutcome::Stale(stale))) = self.compare(remote, moves) {
-            return PushOutcome::Stale(stale);
+        let review = moves
+            .iter()
+            .any(|step| matches!(step.name, RefName::Review(_)));
+        match self.compare(remote, moves) {
+            Ok(Some(outcome)) if !review => outcome,
+            _ => PushOutcome::Rejected { name, reason, said },
         }
-        PushOutcome::Rejected { name, reason, said }
     }
 
     /// Where a push without a verdict stands: `None` when nothing moved.

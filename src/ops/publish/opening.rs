@@ -107,8 +107,10 @@ fn for_review(
                 proposal.page = None;
             }
         }
-        // The forge's way to say that the pull request has this commit.
-        PushOutcome::Rejected { reason, .. } if there(step) && reason.contains("same") => {
+        // The forge's way to say that the pull request has this commit: from an
+        // earlier run, or from this one, when its answer was lost and the HTTP
+        // library sent the request again.
+        PushOutcome::Rejected { reason, .. } if reason.contains("same") => {
             answer.outcome = PushOutcome::Pushed;
         }
         PushOutcome::Rejected { .. } | PushOutcome::Stale(_) => {}
@@ -116,11 +118,13 @@ fn for_review(
     if let Some(proposal) = &mut step.proposal {
         proposal.opening = Opening::Open;
     }
+    let arrived = answer.outcome == PushOutcome::Pushed && answer.landed.is_empty();
+    if arrived && let Ok(heads) = estate.git.ask_pull_requests(remote) {
+        let ours = heads.iter().find(|(_, head)| *head == step.new);
+        let named = |(number, _): &(u64, _)| format!("refs/pull/{number}/head");
+        answer.landed.extend(ours.map(named));
+    }
     Ok(answer)
-}
-
-fn there(step: &Step) -> bool {
-    step.proposal.as_ref().is_some_and(|one| one.already)
 }
 
 /// GitLab's options. It turns `\n` in a description into line breaks, because
