@@ -109,7 +109,10 @@ pub(super) fn tag(
         .changes
         .updates
         .iter()
-        .find(|update| update.branch == *branch)
+        .find(|update| {
+            let named = update.message.trailer("Gitops-To");
+            update.branch == *branch && named == Some(environment.as_str())
+        })
         .cloned();
     let (Some(template), Some(update)) = (template, update) else {
         return Ok(());

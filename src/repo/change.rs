@@ -64,7 +64,7 @@ pub struct TagUpdate {
     pub name: TagName,
     /// The branch whose new commit it names.
     pub branch: BranchName,
-    /// Its message.
+    /// Its message, which is that of the commit.
     pub message: CommitMessage,
     /// Who makes it.
     pub tagger: Signature,

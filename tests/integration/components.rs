@@ -212,8 +212,12 @@ fn missing_components_are_named_with_what_provides_them() {
         "{said}"
     );
 
-    let (success, said) = setup(&[], None, with_git.path());
+    let besides = ["git", "gpg", "ssh-keygen", "script"];
+    let without_go = path_with(&[&basics[..], &besides].concat());
+    let (success, said) = setup(&[], None, without_go.path());
     assert!(!success && said.contains("needs Go"), "{said}");
+    let (success, said) = setup(&[], None, with_git.path());
+    assert!(!success && said.contains("gpg is needed"), "{said}");
     let (success, said) = setup(&[], None, path_with(&basics).path());
     assert!(!success && said.contains("git is needed"), "{said}");
 }

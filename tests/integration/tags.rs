@@ -180,6 +180,50 @@ fn several_environments_get_their_tags_or_none() {
 }
 
 #[test]
+fn environments_on_one_branch_are_tagged_each_on_its_commit() {
+    let fixture = shop::folders();
+    let more =
+        "    - {name: prod, branch: main, path: environments/prod, promoteFrom: dev}\n  rendered:";
+    let text = shop::GITOPS_FOLDERS.replacen("  rendered:", more, 1);
+    let own = fixture
+        .file_at("main", "environments/dev/environment.yaml")
+        .unwrap();
+    let own = own.replace("name: dev", "name: prod");
+    let mut files = vec![("gitops.yaml".to_owned(), text)];
+    for path in fixture.files_at("main") {
+        if let Some(rest) = path.strip_prefix("environments/dev/") {
+            let text = fixture.file_at("main", &path).unwrap();
+            files.push((format!("environments/prod/{rest}"), text));
+        }
+    }
+    files.push(("environments/prod/environment.yaml".to_owned(), own));
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+        .collect();
+    fixture.commit("main", "begin prod", &files);
+    fixture.run(&["render", "prod", "--write", "--yes"]).code(0);
+    let product = "environments/dev/product.yaml";
+    let newer = ("cart:v1.0.0", "cart:v1.1.0");
+    shop::edit_file(&fixture, "main", product, "cart", newer);
+    // Nothing was promoted here before, so what differs has to be decided once.
+    let run = [
+        "promote",
+        "staging,prod",
+        "--overwrite",
+        "cart",
+        "--yes",
+        "--tag",
+    ];
+    fixture.run(&run).code(0);
+    let git = |args: &[&str]| fixture.env.git(&fixture.origin, args);
+    let subject = |tag: &str| git(&["log", "-1", "--format=%s", tag]);
+    assert!(subject("staging/shop-1.0.0").ends_with("to staging"));
+    assert!(subject("prod/shop-1.0.0").ends_with("to prod"));
+    fixture.fsck();
+}
+
+#[test]
 fn what_is_only_proposed_is_not_tagged() {
     let fixture = newer();
     let text = shop::GITOPS.replace(

@@ -111,7 +111,7 @@ impl TagTemplate {
 }
 
 impl super::Planned {
-    /// The plan with a tag on the commit of this branch.
+    /// Adds a tag on the commit of this update.
     pub fn tag(&mut self, update: &RefUpdate, name: TagName) {
         self.changes.tags.push(TagUpdate {
             name,
@@ -146,7 +146,7 @@ pub(super) fn write(
 ) -> Result<Vec<Tag>, PublishError> {
     let mut tags = Vec::new();
     for tag in &changes.tags {
-        let Some(step) = steps.iter().find(|step| step.update.branch == tag.branch) else {
+        let Some(step) = steps.iter().find(|step| is_on(tag, &step.update)) else {
             continue;
         };
         tags.push(Tag {
@@ -158,6 +158,12 @@ pub(super) fn write(
     Ok(tags)
 }
 
+/// Whether a tag names the commit of this update: of several on one branch the
+/// one with its message, which says for which environment it is.
+fn is_on(tag: &TagUpdate, update: &RefUpdate) -> bool {
+    update.branch == tag.branch && update.message == tag.message
+}
+
 /// Refuses a tag that exists, and one on a commit that is only proposed.
 pub(super) fn check(
     estate: &Estate,
@@ -165,7 +171,7 @@ pub(super) fn check(
     options: PublishOptions,
 ) -> Result<(), PublishError> {
     for tag in &changes.tags {
-        let update = changes.updates.iter().find(|one| one.branch == tag.branch);
+        let update = changes.updates.iter().find(|one| is_on(tag, one));
         if let Some(entry) = update.and_then(|one| super::proposal::proposed_to(estate, one)) {
             return Err(PublishError::TagOnProposal {
                 tag: tag.name.clone(),
