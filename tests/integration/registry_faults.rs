@@ -423,7 +423,7 @@ fn what_an_environment_says_about_registries_is_kept() {
         let outcome = nothing_written(&fixture, &words, 2);
         says(
             &outcome,
-            &["component cart is not in the environment's registry map"],
+            &["of component cart is not in the registry map of"],
         );
     }
 }
