@@ -20,9 +20,9 @@ test: testenv
 testenv:
 	@tests/testenv/setup >/dev/null
 
-# Kills a writer many more times than `make test` does.
+# Kills a writer, and lives through histories, many more times than `make test` does.
 soak: testenv
-	KUBECTL_GITOPS_KILLS=500 $(CARGO) test --locked --test integration -- races:: --nocapture
+	KUBECTL_GITOPS_KILLS=500 KUBECTL_GITOPS_HISTORIES=300 $(CARGO) test --locked --test integration -- races:: histories:: --nocapture
 
 # Feeds each fuzz target for FUZZ_SECONDS. The first run builds everything once more, with
 # counters; `fuzz/run NAME` runs one target. What it finds is kept in fuzz/artifacts.

@@ -32,6 +32,7 @@ mod flux_pins;
 mod forge;
 mod found_pins;
 mod git;
+mod histories;
 mod history;
 mod hooks;
 mod init;

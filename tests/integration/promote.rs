@@ -241,7 +241,12 @@ fn a_component_that_the_source_removed_goes_with_its_rendering() {
     let outcome = fixture.run(&["promote", "staging", "--yes"]).code(0);
     assert!(outcome.stdout.contains("removed"), "{}", outcome.stdout);
     let files = fixture.files_at("env/staging");
-    assert!(!files.iter().any(|file| file.contains("web")), "{files:?}");
+    let left: Vec<_> = files.iter().filter(|file| file.contains("web")).collect();
+    // It is remembered that there was one, and nothing of it.
+    let record = ".gitops/promoted/component/web.yaml";
+    assert_eq!(left, [record], "{files:?}");
+    let record = fixture.file_at("env/staging", record).unwrap();
+    assert!(!record.contains("content"), "{record}");
     assert_eq!(
         fixture
             .file_at("env/staging", "manifests/foreign.yaml")

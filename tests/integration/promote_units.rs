@@ -118,10 +118,14 @@ fn components_are_put_in_and_taken_out_with_their_comments() {
     promote(&fixture, &["--only", "search"]);
     assert_eq!(product(&fixture, "staging"), before);
     let files = fixture.files_at("env/staging");
-    assert!(
-        !files.iter().any(|file| file.contains("search")),
-        "{files:?}"
-    );
+    let left: Vec<_> = files
+        .iter()
+        .filter(|file| file.contains("search"))
+        .collect();
+    let record = ".gitops/promoted/component/search.yaml";
+    assert_eq!(left, [record], "{files:?}");
+    let record = fixture.file_at("env/staging", record).unwrap();
+    assert!(!record.contains("content"), "{record}");
     promote(&fixture, &[]);
     assert_eq!(product(&fixture, "staging"), product(&fixture, "dev"));
     fixture.fsck();
@@ -599,4 +603,76 @@ fn files_that_wait_to_be_rendered_are_no_hotfix_and_told_apart() {
         rendered.contains("10s") && rendered.contains("payment:v1.1.0"),
         "{rendered}"
     );
+}
+
+#[test]
+fn a_component_that_went_and_comes_again_is_no_conflict() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let with = fixture.file_at("env/dev", "product.yaml").unwrap();
+    let (head, tail) = with.split_once("    cart:\n").unwrap();
+    let (_, tail) = tail.split_once("\n\n").unwrap();
+    let without = format!("{head}{tail}");
+    fixture.commit("env/dev", "no cart", &[("product.yaml", Some(&without))]);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(
+        fixture.file_at("env/staging", "product.yaml").unwrap(),
+        without
+    );
+    let tip = fixture.remote_tip("env/staging");
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(fixture.remote_tip("env/staging"), tip);
+    // The branches' common past still has it.
+    let again = with.replace("shop/cart:v1.0.0", "shop/cart:v2.0.0");
+    fixture.commit("env/dev", "a cart", &[("product.yaml", Some(&again))]);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert_eq!(
+        fixture.file_at("env/staging", "product.yaml").unwrap(),
+        again
+    );
+}
+
+#[test]
+fn what_was_kept_in_a_chosen_component_is_not_laid_to_the_defaults() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let (old, slow) = ("          TIMEOUT: \"2s\"", "          TIMEOUT: \"10s\"");
+    edit_and_render(&fixture, "staging", "slow bank", old, slow);
+    promote(&fixture, &["--keep", "payment"]);
+    // Other defaults, which change nothing about it.
+    let template = "    template: service\n";
+    let more = format!("{template}    values: {{env: {{}}}}\n");
+    edit(&fixture, "env/dev", "defaults", template, &more);
+    edit_and_render(
+        &fixture,
+        "dev",
+        "bump payment",
+        "shop/payment:v1.0.0",
+        "shop/payment:v1.1.0",
+    );
+    promote(&fixture, &["--only", "payment"]);
+    let staging = product(&fixture, "staging");
+    assert!(
+        staging.contains("payment:v1.1.0") && staging.contains(slow),
+        "{staging}"
+    );
+}
+
+#[test]
+fn a_choice_that_leaves_a_new_include_alone_needs_nothing_of_it() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let text = product(&fixture, "dev").replace("  version: 1.0.0\n", INCLUDE);
+    let files = [
+        ("product.yaml", Some(text.as_str())),
+        (
+            "components/mail.yaml",
+            Some(component("mail", "v1").leak() as &str),
+        ),
+    ];
+    fixture.commit("env/dev", "mail has a team of its own", &files);
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let before = product(&fixture, "staging");
+    promote(&fixture, &["--only", "cart"]);
+    assert_eq!(product(&fixture, "staging"), before.replace(CART, CART_NEW));
 }

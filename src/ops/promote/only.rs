@@ -15,14 +15,19 @@ pub(super) fn incomplete(
     items: &[Item],
     chosen: &BTreeSet<UnitId>,
 ) -> Result<Option<Refusal>, PlanError> {
-    let missing = differing_inputs(facts, chosen);
+    let mut missing = differing_inputs(facts, chosen);
     if missing.is_empty() {
         return Ok(None);
     }
-    let fuller: BTreeSet<UnitId> = chosen.union(&missing).cloned().collect();
     let partial = render(facts, items, chosen)?;
-    let all = plan::taking_all(facts, &fuller);
-    let complete = render(facts, &all, &fuller)?;
+    let complete = match along(facts, items, chosen, &missing) {
+        // The source's manifest may include files of components that are not chosen.
+        Err(PlanError::Result(_)) => {
+            missing.extend(newcomers(facts, chosen));
+            along(facts, items, chosen, &missing)?
+        }
+        complete => complete?,
+    };
     let of_chosen =
         |component: &ComponentName| chosen.contains(&UnitId::Component(component.clone()));
     let differs = differing_components(facts, &partial, &complete);
@@ -65,6 +70,30 @@ fn differing_inputs(facts: &Facts, chosen: &BTreeSet<UnitId>) -> BTreeSet<UnitId
         !chosen.contains(unit) && facts.source.units.get(unit) != facts.target.units.get(unit)
     });
     inputs
+}
+
+/// The components that only the source has, besides the chosen ones.
+fn newcomers(facts: &Facts, chosen: &BTreeSet<UnitId>) -> impl Iterator<Item = UnitId> {
+    let new = |unit: &&UnitId| {
+        matches!(unit, UnitId::Component(_))
+            && !facts.target.units.contains_key(*unit)
+            && !chosen.contains(*unit)
+    };
+    facts.source.units.keys().filter(new).cloned()
+}
+
+/// What comes out when the missing units are taken along. What is kept of the chosen
+/// ones is kept either way.
+fn along(
+    facts: &Facts,
+    items: &[Item],
+    chosen: &BTreeSet<UnitId>,
+    missing: &BTreeSet<UnitId>,
+) -> Result<Rerendered, PlanError> {
+    let mut all = items.to_vec();
+    all.extend(plan::taking_all(facts, missing));
+    let fuller = chosen.union(missing).cloned().collect();
+    render(facts, &all, &fuller)
 }
 
 fn render(

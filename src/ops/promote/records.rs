@@ -183,8 +183,9 @@ fn refused_record(facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Recor
     Some(record)
 }
 
-/// The record of a unit after this promotion; `None`: none is needed, the
-/// unit is gone on both sides.
+/// The record of a unit after this promotion; `None`: none is needed, it was never
+/// promoted. Of a unit that went away it stays, without content: the branches' common
+/// past may still have the unit, and would be the base when it comes again.
 fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]) -> Option<Record> {
     let old = facts.records.get(unit);
     if items.iter().any(|item| item.decision == Decision::Refused) {
@@ -192,18 +193,16 @@ fn next_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item])
     }
     let content = facts.source.units.get(unit).cloned();
     let kept = kept(request, old, items);
-    if content.is_none() && kept.is_empty() && !facts.target.units.contains_key(unit) {
-        return None;
-    }
-    if content.is_none()
-        && items
-            .iter()
-            .any(|item| item.decision.takes() && item.difference.path.is_root())
-    {
-        return None;
-    }
-    if content.is_none() && kept.is_empty() && old.is_none() {
-        return None;
+    let here = facts.target.units.contains_key(unit);
+    let goes = items
+        .iter()
+        .any(|item| item.decision.takes() && item.difference.path.is_root());
+    let nowhere = content.is_none() && kept.is_empty() && !here;
+    match old {
+        // Nobody has it, and the record says so already.
+        Some(old) if nowhere && old.content.is_none() => return Some(old.clone()),
+        None if content.is_none() && kept.is_empty() && !(here && goes) => return None,
+        _ => {}
     }
     let refused = old.map(|old| old.refused.clone()).unwrap_or_default();
     let source = &facts.source.state;
