@@ -159,11 +159,11 @@ impl World {
             );
             *text = text.replacen("name: {{ name }}\n", &label, 1);
         }
-        let of_its_own = |name: &&str| {
+        let of_its_own = |name: &&'static str| {
             let at = NAMES.iter().position(|one| one == name);
             at.is_some_and(|at| matches!(self.styles[at], Style::Included))
         };
-        let include = match self.dev.keys().any(|name| of_its_own(&name)) {
+        let include = match self.dev.keys().any(of_its_own) {
             true => "  include: [\"components/*.yaml\"]\n",
             false => "",
         };
