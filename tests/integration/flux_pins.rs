@@ -154,6 +154,38 @@ fn digests_are_written_where_flux_would_write_them() {
 }
 
 #[test]
+fn digests_that_stand_alone_follow_their_tags() {
+    let (fixture, digest) = fixture("IfNotPresent");
+    let old = format!("sha256:{}", "0".repeat(64));
+    let marked = format!(
+        "kind: HelmRelease\nspec:\n  values:\n    api:\n      \
+         version: 2.4.0 # {{\"$imagepolicy\": \"flux-system:api:tag\"}}\n      \
+         hash: '{old}' # {{\"$imagepolicy\": \"flux-system:api:digest\"}}\n"
+    );
+    let source = |tag: &str, digest: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: api}}\nspec:\n  \
+             url: oci://registry.example.com/team/api\n  ref:\n    tag: {tag}   # both\n    digest: {digest}\n"
+        )
+    };
+    let followed = source("2.4.0", &old);
+    let files = [
+        ("apps/dev/marked.yaml", Some(marked.as_str())),
+        ("apps/dev/source.yaml", Some(followed.as_str())),
+    ];
+    fixture.commit("main", "digests", &files);
+    fixture
+        .run(&["bump-image", "api=2.5.0", "--env", "dev", "--yes"])
+        .code(0);
+    let file = |path: &str| fixture.file_at("main", path).unwrap();
+    assert_eq!(
+        file("apps/dev/marked.yaml"),
+        marked.replace("2.4.0", "2.5.0").replace(&old, &digest)
+    );
+    assert_eq!(file("apps/dev/source.yaml"), source("2.5.0", &digest));
+}
+
+#[test]
 fn pins_shows_policies_and_what_flux_would_do_otherwise() {
     let (fixture, _) = fixture("Always");
     let text = fixture.run(&["pins", "--env", "dev"]).code(0).stdout;
