@@ -443,7 +443,10 @@ fn block_scalar(text: &str, last: usize, content: Span) -> Span {
         let body = raw.strip_suffix('\n').unwrap_or(raw);
         header + body.strip_suffix('\r').unwrap_or(body).len()
     } else {
-        header + raw.trim_end_matches([' ', '\t', '\n', '\r']).len()
+        // Blanks at the end of the last line are content, lines of nothing else are not.
+        let (body, behind) = raw.split_at(raw.trim_end_matches([' ', '\t', '\n', '\r']).len());
+        let blanks = behind.split('\n').next().unwrap_or(behind);
+        header + body.len() + blanks.strip_suffix('\r').unwrap_or(blanks).len()
     };
     Span { start, end }
 }

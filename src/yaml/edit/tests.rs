@@ -139,6 +139,22 @@ fn a_block_scalar_may_be_the_whole_document() {
 }
 
 #[test]
+fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
+    for (text, wanted) in [
+        ("a: |-\n  x ", "a: |-\n  x "),
+        ("a: |\n  x \t\n\n \nb: 1\n", "a: |\n  x \t"),
+        ("a: |-\r\n  x \r\nb: 1\r\n", "a: |-\r\n  x "),
+        ("a: >-\n  x\n\nb: 1\n", "a: >-\n  x"),
+    ] {
+        let stream = Stream::parse(text).unwrap();
+        let root = stream.documents()[0].root().unwrap();
+        let end = root.get("a").unwrap().end();
+        assert_eq!(&text[..end], wanted, "{text:?}");
+    }
+    assert_eq!(set("a: |-\n  x ", "a", "-y"), "a: |-\n  -y");
+}
+
+#[test]
 fn a_string_stays_a_string() {
     for (new, written) in [
         ("1.10", "a: \"1.10\"\n"),
