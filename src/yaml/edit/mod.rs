@@ -311,12 +311,14 @@ impl<'s> Editor<'s> {
     /// The edited text.
     ///
     /// # Errors
-    /// [`EditError::Unproven`] when another parser reads it differently from what was asked for.
+    /// [`EditError::Unproven`] when it cannot be read, or another parser reads it differently
+    /// from what was asked for.
     pub fn finish(mut self) -> Result<String, EditError> {
         if self.is_empty() {
             return Ok(self.original.text().to_owned());
         }
         let text = self.spliced();
+        readable(&text)?;
         proof::prove(&text, &self.expected)?;
         Ok(text)
     }
@@ -325,6 +327,7 @@ impl<'s> Editor<'s> {
     /// what is proven.
     fn finish_part(mut self, key_behind: Option<&str>) -> Result<String, EditError> {
         let text = self.spliced();
+        readable(&text)?;
         if let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) {
             tree.push_key(proof::key_text(key));
         }
@@ -437,9 +440,7 @@ impl<'s> Editor<'s> {
             return Ok(());
         }
         let text = self.spliced();
-        let stream = Stream::parse(&text).map_err(|error| EditError::Unproven {
-            detail: error.to_string(),
-        })?;
+        let stream = readable(&text)?;
         if stream.documents().len() != self.expected.len() {
             return Err(EditError::Unproven {
                 detail: format!("{} documents", stream.documents().len()),
@@ -448,6 +449,14 @@ impl<'s> Editor<'s> {
         self.current = Some(stream);
         Ok(())
     }
+}
+
+/// The edited text as this crate reads it. The other parser alone does not tell: it takes
+/// some texts that are no YAML.
+fn readable(text: &str) -> Result<Stream, EditError> {
+    Stream::parse(text).map_err(|error| EditError::Unproven {
+        detail: error.to_string(),
+    })
 }
 
 /// Orders splices and joins those that touch.

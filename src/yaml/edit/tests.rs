@@ -155,6 +155,19 @@ fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
 }
 
 #[test]
+fn what_only_the_other_parser_takes_is_not_written() {
+    // Line breaks of another age: the scalar's end is not where it seems.
+    let text = "a: x\nb: >+\n  folded\r\r\r # o\r\r";
+    let stream = Stream::parse(text).unwrap();
+    let mut editor = Editor::new(&stream).unwrap();
+    editor.set_string(0, &path("b"), ",b").unwrap();
+    match editor.finish() {
+        Ok(made) => assert!(Stream::parse(&made).is_ok(), "{made:?}"),
+        Err(error) => assert!(matches!(error, EditError::Unproven { .. }), "{error}"),
+    }
+}
+
+#[test]
 fn a_string_stays_a_string() {
     for (new, written) in [
         ("1.10", "a: \"1.10\"\n"),
