@@ -179,10 +179,11 @@ fn restyled(way: &Way<'_>, node: &Node, text: &str) -> Splice {
     let whole = way.document.text();
     let flow = way.nodes.iter().rev().skip(1).any(|above| above.flow);
     let style = node.scalar().map_or(Style::Plain, |scalar| scalar.style);
-    let start = if node.tag().is_some() && node.anchor().is_none() {
-        node.start()
-    } else {
-        node.span.start
+    // The tag was the old value's; an anchor is kept.
+    let (start, before) = match (node.tag(), node.anchor()) {
+        (Some(_), Some(anchor)) => (node.start(), format!("&{anchor} ")),
+        (Some(_), None) => (node.start(), String::new()),
+        (None, _) => (node.span.start, String::new()),
     };
     let line = &whole[line_start(whole, node.start())..];
     let indent =
@@ -205,7 +206,7 @@ fn restyled(way: &Way<'_>, node: &Node, text: &str) -> Splice {
         };
         emit::styled(text, style, flow)
     });
-    cut(whole, start, node.span.end, new)
+    cut(whole, start, node.span.end, before + &new)
 }
 
 /// Replaces the value that stands in a slot.

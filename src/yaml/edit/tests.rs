@@ -155,6 +155,18 @@ fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
 }
 
 #[test]
+fn a_tag_goes_with_the_value_that_it_was_for() {
+    for (text, wanted) in [
+        ("a: !!int 3\n", "a: x\n"),
+        ("a: &b 3 # c\n", "a: &b x # c\n"),
+        ("a: &b !!int 3\n", "a: &b x\n"),
+        ("a: !own &b\n  3\n", "a: &b x\n"),
+    ] {
+        assert_eq!(set(text, "a", "x"), wanted);
+    }
+}
+
+#[test]
 fn what_only_the_other_parser_takes_is_not_written() {
     // Line breaks of another age: the scalar's end is not where it seems.
     let text = "a: x\nb: >+\n  folded\r\r\r # o\r\r";
