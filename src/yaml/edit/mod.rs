@@ -317,7 +317,7 @@ impl<'s> Editor<'s> {
         if self.is_empty() {
             return Ok(self.original.text().to_owned());
         }
-        let text = self.spliced();
+        let text = self.spliced()?;
         readable(&text)?;
         proof::prove(&text, &self.expected)?;
         Ok(text)
@@ -326,7 +326,7 @@ impl<'s> Editor<'s> {
     /// The edited text of a part of a file, which goes on with this key. The key is part of
     /// what is proven.
     fn finish_part(mut self, key_behind: Option<&str>) -> Result<String, EditError> {
-        let text = self.spliced();
+        let text = self.spliced()?;
         readable(&text)?;
         if let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) {
             tree.push_key(proof::key_text(key));
@@ -418,28 +418,34 @@ impl<'s> Editor<'s> {
         !clash && !emptied && !again
     }
 
-    fn spliced(&mut self) -> String {
+    /// The text with the edits so far. Values behind keys that end without a colon have no
+    /// reliable place; what would be cut wrongly is refused.
+    fn spliced(&mut self) -> Result<String, EditError> {
         let text = self.stream().text();
         let grown: usize = self.pending.values().map(|splice| splice.text.len()).sum();
         let mut out = String::with_capacity(text.len() + grown);
         let mut at = 0;
         for splice in self.pending.values() {
-            out.push_str(&text[at..splice.span.start]);
+            let Span { start, end } = splice.span;
+            match text.get(at..start) {
+                Some(kept) if start <= end => out.push_str(kept),
+                _ => return Err(nowhere()),
+            }
             out.push_str(&splice.text);
-            at = splice.span.end;
+            at = end;
         }
-        out.push_str(&text[at..]);
+        out.push_str(text.get(at..).ok_or_else(nowhere)?);
         self.pending.clear();
         self.added.clear();
         self.lost.clear();
-        out
+        Ok(out)
     }
 
     fn flush(&mut self) -> Result<(), EditError> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let text = self.spliced();
+        let text = self.spliced()?;
         let stream = readable(&text)?;
         if stream.documents().len() != self.expected.len() {
             return Err(EditError::Unproven {
@@ -448,6 +454,12 @@ impl<'s> Editor<'s> {
         }
         self.current = Some(stream);
         Ok(())
+    }
+}
+
+fn nowhere() -> EditError {
+    EditError::Unproven {
+        detail: "the place of the value is not known".to_owned(),
     }
 }
 
@@ -482,7 +494,8 @@ pub fn literal_indent(document: &Document, node: &Node) -> Option<usize> {
 }
 
 fn cut(text: &str, start: usize, end: usize, new: impl Into<String>) -> Splice {
-    debug_assert!(start <= end && end <= text.len());
+    // What is not a part of the text stands nowhere; `spliced` refuses it.
+    debug_assert!(start <= text.len());
     Splice {
         span: Span { start, end },
         text: new.into(),

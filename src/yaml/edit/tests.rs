@@ -155,6 +155,36 @@ fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
 }
 
 #[test]
+fn a_key_that_is_not_written_is_edited_rightly_or_not_at_all() {
+    let text = "?  elva\n?  ";
+    let stream = Stream::parse(text).unwrap();
+    let root = stream.documents()[0].root().unwrap();
+    let names: Vec<_> = root
+        .entries()
+        .iter()
+        .filter_map(|entry| entry.name())
+        .collect();
+    for name in names {
+        let at = Path::root().key(name.as_ref());
+        for remove in [true, false] {
+            let mut editor = Editor::new(&stream).unwrap();
+            let done = match remove {
+                true => editor.remove(0, &at),
+                false => editor.set_string(0, &at.key("zz"), "x"),
+            };
+            if let Ok(made) = done.and_then(|()| editor.finish()) {
+                assert!(Stream::parse(&made).is_ok(), "{made:?}");
+            }
+        }
+    }
+    let mut editor = Editor::new(&stream).unwrap();
+    let done = editor.set_string(0, &Path::root().key("zz"), "x");
+    if let Ok(made) = done.and_then(|()| editor.finish()) {
+        assert!(made.contains("zz: x"), "{made:?}");
+    }
+}
+
+#[test]
 fn a_tag_goes_with_the_value_that_it_was_for() {
     for (text, wanted) in [
         ("a: !!int 3\n", "a: x\n"),
