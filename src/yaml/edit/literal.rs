@@ -52,7 +52,8 @@ pub(super) fn relined(way: &Way<'_>, node: &Node, new: &str) -> Option<Splice> {
     let text = way.document.text();
     let old = &node.scalar()?.text;
     let ends = |text: &str| text.len() - text.trim_end_matches('\n').len();
-    if ends(old) != ends(new) {
+    // A tag was the old value's, and goes with it.
+    if ends(old) != ends(new) || node.tag().is_some() {
         return None;
     }
     let Lines { lines, indent } = Lines::of(text, node)?;

@@ -191,6 +191,7 @@ fn a_tag_goes_with_the_value_that_it_was_for() {
         ("a: &b 3 # c\n", "a: &b x # c\n"),
         ("a: &b !!int 3\n", "a: &b x\n"),
         ("a: !own &b\n  3\n", "a: &b x\n"),
+        ("a: !own |-\n  3\n", "a: x\n"),
     ] {
         assert_eq!(set(text, "a", "x"), wanted);
     }
