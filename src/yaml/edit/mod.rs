@@ -317,6 +317,7 @@ impl<'s> Editor<'s> {
         if self.is_empty() {
             return Ok(self.original.text().to_owned());
         }
+        self.agreed()?;
         let text = self.spliced()?;
         readable(&text)?;
         proof::prove(&text, &self.expected)?;
@@ -326,6 +327,7 @@ impl<'s> Editor<'s> {
     /// The edited text of a part of a file, which goes on with this key. The key is part of
     /// what is proven.
     fn finish_part(mut self, key_behind: Option<&str>) -> Result<String, EditError> {
+        self.agreed()?;
         let text = self.spliced()?;
         readable(&text)?;
         if let (Some(key), Some(tree)) = (key_behind, self.expected.first_mut()) {
@@ -350,6 +352,19 @@ impl<'s> Editor<'s> {
         })?;
         self.expected[document].set(path, Tree::Value(value.clone()));
         Ok(())
+    }
+
+    /// Refuses a text that the two parsers read differently before anything is edited: what
+    /// one of them sees at a place is something else for the other.
+    fn agreed(&self) -> Result<(), EditError> {
+        let documents = self.original.documents().iter();
+        let read: Vec<Tree<'_>> = documents.map(Tree::of_document).collect::<Result<_, _>>()?;
+        proof::prove(self.original.text(), &read).map_err(|error| match error {
+            EditError::Unproven { detail } => EditError::Unproven {
+                detail: format!("parsers differ about the text as it is ({detail})"),
+            },
+            other => other,
+        })
     }
 
     fn stream(&self) -> &Stream {

@@ -185,6 +185,19 @@ fn a_key_that_is_not_written_is_edited_rightly_or_not_at_all() {
 }
 
 #[test]
+fn what_two_parsers_read_differently_is_left_alone() {
+    // One key that is a string, or a plain one with a comma and another behind it.
+    let text = "{\n?\"a\n  b\n\n,c d\"}\n";
+    let stream = Stream::parse(text).unwrap();
+    let root = stream.documents()[0].root().unwrap();
+    let name = root.entries()[0].name().unwrap().into_owned();
+    let mut editor = Editor::new(&stream).unwrap();
+    editor.remove(0, &Path::root().key(name.as_str())).unwrap();
+    let error = editor.finish().unwrap_err().to_string();
+    assert!(error.contains("parsers differ"), "{error}");
+}
+
+#[test]
 fn a_tag_goes_with_the_value_that_it_was_for() {
     for (text, wanted) in [
         ("a: !!int 3\n", "a: x\n"),
