@@ -443,10 +443,20 @@ fn block_scalar(text: &str, last: usize, content: Span) -> Span {
         let body = raw.strip_suffix('\n').unwrap_or(raw);
         header + body.strip_suffix('\r').unwrap_or(body).len()
     } else {
-        // Blanks at the end of the last line are content, lines of nothing else are not.
-        let (body, behind) = raw.split_at(raw.trim_end_matches([' ', '\t', '\n', '\r']).len());
-        let blanks = behind.split('\n').next().unwrap_or(behind);
-        header + body.len() + blanks.strip_suffix('\r').unwrap_or(blanks).len()
+        // Blanks behind the last word are content, and so are lines of more of them than
+        // all lines are indented by.
+        let indent = content.start - text[..content.start].rfind('\n').map_or(0, |at| at + 1);
+        let body = raw.trim_end_matches([' ', '\t', '\n', '\r']).len();
+        let mut at = body;
+        let mut end = body;
+        for (number, line) in raw[body..].split_inclusive('\n').enumerate() {
+            let blanks = line.trim_end_matches(['\n', '\r']).len();
+            if number == 0 || blanks > indent {
+                end = at + blanks;
+            }
+            at += line.len();
+        }
+        header + end
     };
     Span { start, end }
 }

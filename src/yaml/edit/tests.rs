@@ -145,6 +145,7 @@ fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
         ("a: |\n  x \t\n\n \nb: 1\n", "a: |\n  x \t"),
         ("a: |-\r\n  x \r\nb: 1\r\n", "a: |-\r\n  x "),
         ("a: >-\n  x\n\nb: 1\n", "a: >-\n  x"),
+        ("a: |\n  x\n\n   \n  \nb: 1\n", "a: |\n  x\n\n   "),
     ] {
         let stream = Stream::parse(text).unwrap();
         let root = stream.documents()[0].root().unwrap();
