@@ -247,12 +247,26 @@ fn collect<'a>(
     });
 }
 
+/// Whether no key has a tag or is null: JSON takes two of them for one.
+fn has_plain_keys(value: &serde_yaml::Value) -> bool {
+    match value {
+        serde_yaml::Value::Mapping(map) => map.iter().all(|(key, value)| {
+            let plain = !matches!(key, serde_yaml::Value::Tagged(_) | serde_yaml::Value::Null);
+            plain && has_plain_keys(value)
+        }),
+        serde_yaml::Value::Sequence(items) => items.iter().all(has_plain_keys),
+        serde_yaml::Value::Tagged(tagged) => has_plain_keys(&tagged.value),
+        _ => true,
+    }
+}
+
 /// What libyaml reads; `None` where it, or JSON, cannot hold it, or a key stands twice.
 fn values(text: &str) -> Option<Vec<Value>> {
     use serde::Deserialize as _;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = serde_yaml::Deserializer::from_str(text);
-    if documents.any(|it| serde_yaml::Value::deserialize(it).is_err()) {
+    let fits = |it| serde_yaml::Value::deserialize(it).is_ok_and(|it| has_plain_keys(&it));
+    if !documents.all(fits) {
         return None;
     }
     let documents = serde_yaml::Deserializer::from_str(text);
