@@ -5,6 +5,7 @@ pub mod bump_image;
 pub mod commit;
 pub mod demo;
 pub mod diff;
+mod edited;
 pub mod estate;
 mod followed;
 pub mod history;

@@ -512,6 +512,26 @@ fn edits_of_rendered_files_are_not_lost() {
 }
 
 #[test]
+fn a_rendering_that_is_only_behind_is_brought_along() {
+    let registry = registry();
+    registry.push("shop/cart", "v1.1.0");
+    let fixture = shop(&registry.host());
+    bump(&fixture, &["cart=v1.1.0"]).code(0);
+    let template = "templates/service/deployment.yaml.j2";
+    let slower = DEPLOYMENT.replace(
+        "spec:\n  selector",
+        "spec:\n  minReadySeconds: 9\n  selector",
+    );
+    fixture.commit("env/dev", "slower", &[(template, Some(&slower))]);
+    registry.push("shop/cart", "v1.2.0");
+    bump(&fixture, &["cart=v1.2.0"]).code(0);
+    let path = "manifests/app/deployment-cart.yaml";
+    let rendered = fixture.file_at("env/dev", path).unwrap();
+    assert!(rendered.contains("minReadySeconds: 9"), "{rendered}");
+    assert!(rendered.contains("cart:v1.2.0@"), "{rendered}");
+}
+
+#[test]
 fn a_branch_that_moves_meanwhile_is_planned_on_again() {
     let registry = registry();
     registry.push("shop/cart", "v1.1.0");

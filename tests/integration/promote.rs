@@ -407,6 +407,46 @@ fn a_hotfix_in_a_rendered_file_is_refused_too() {
 }
 
 #[test]
+fn a_rendering_that_was_behind_when_history_was_squashed_is_nobodys_hotfix() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    // One hotfix is rendered, the next one is not.
+    edit_and_render(
+        &fixture,
+        "staging",
+        "slower",
+        "{TIMEOUT: \"2s\"}",
+        "{TIMEOUT: \"5s\"}",
+    );
+    let port = ("port: 7070", "port: 7071");
+    edit_file(&fixture, "env/staging", "product.yaml", "move", port);
+    let path = "manifests/app/deployment-cart.yaml";
+    let squash = || {
+        let words = ["commit-tree", "-m", "squashed", "env/staging^{tree}"];
+        let commit = fixture.env.git(&fixture.origin, &words);
+        let words = ["update-ref", "refs/heads/env/staging", &commit];
+        fixture.env.git(&fixture.origin, &words);
+    };
+    squash();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let promote = ["promote", "staging", "--keep", "cart", "--yes"];
+    let before = fixture.remote_tip("env/staging").unwrap();
+    fixture.run(&promote).code(0);
+    let rendered = fixture.file_at("env/staging", path).unwrap();
+    for part in [CART_NEW, "containerPort: 7071", "\"5s\""] {
+        assert!(rendered.contains(part), "{part} is not in\n{rendered}");
+    }
+    // What neither says is somebody's, whatever became of history.
+    let reset = ["update-ref", "refs/heads/env/staging", &before];
+    fixture.env.git(&fixture.origin, &reset);
+    let more = ("replicas: 1", "replicas: 9");
+    edit_file(&fixture, "env/staging", path, "more of it", more);
+    squash();
+    let outcome = fixture.run(&promote).code(3);
+    assert!(outcome.stderr.contains(path), "{}", outcome.stderr);
+}
+
+#[test]
 fn folders_of_one_branch_are_promoted_as_branches_are() {
     let fixture = shop::folders();
     edit_file(

@@ -92,9 +92,9 @@ fn render(
         {
             continue;
         }
-        let committed = scene.state.snapshot.entry(&path).map(|entry| &entry.id);
-        // Without a rendering of before, nobody can say who wrote a file.
-        if before.is_some() && committed.is_some() && committed != expected(&path) {
+        let mut stale = scene.stale.iter();
+        let there = scene.state.snapshot.entry(&path).is_some();
+        if there && stale.any(|file| file.edited && file.path == path) {
             edited.push(path.clone());
         }
         edits.insert(path, edit);

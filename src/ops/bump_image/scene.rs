@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::taken_back::{TakenBack, taken_back};
 use super::{BumpError, Request};
+use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::followed::{Unfollowed, follow};
 use crate::ops::pins::{PinsError, pins_of};
+use crate::ops::promote::facts::records;
 use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
 use crate::template::RenderedIndex;
@@ -21,6 +23,8 @@ pub struct Scene {
     /// What its sources render to now; `None` where nothing rendered is committed, or
     /// where they cannot be rendered.
     pub rendering: Option<RenderedIndex>,
+    /// Rendered files that are not that.
+    pub stale: Vec<StaleFile>,
     /// The pins that the request is about, by component.
     pub pins: Vec<Pin>,
     /// Versions of them that somebody took back, newest first.
@@ -93,14 +97,32 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
     } else {
         taken_back(estate, &state, &chosen).map_err(|error| BumpError::Estate(error.into()))?
     };
+    let rendering = estate.rendered(&state).unwrap_or_default();
+    let stale = match &rendering {
+        Some(rendering) => stale(estate, &state, rendering)?,
+        None => Vec::new(),
+    };
     Ok(Scene {
         taken_back,
-        rendering: estate.rendered(&state).unwrap_or_default(),
+        rendering,
+        stale,
         repository: estate.repository().clone(),
         state,
         pins,
         warnings,
     })
+}
+
+/// Which rendered files are stale, and which of those were edited by hand.
+fn stale(
+    estate: &Estate,
+    state: &EnvironmentState,
+    rendering: &RenderedIndex,
+) -> Result<Vec<StaleFile>, BumpError> {
+    // What can't be read of the records explains nothing; promotions say so.
+    let records = records(&state.snapshot, &state.entry).unwrap_or_default();
+    let found = stale_files(estate, state, rendering, &records);
+    found.map_err(|error| BumpError::Estate(error.into()))
 }
 
 /// The environment that nothing is promoted into, where a chain begins.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::PlanError;
 use super::files::{FileRules, Shares, align};
 pub(crate) use super::pins::units as pin_units;
 use super::pins::{self, Arriving};
 use super::promoted::{PromotedFiles, is_at_root, own_path};
 use super::reverted::reverted;
-use super::{PlanError, StaleFile};
 use crate::git::GitError;
+use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
-use crate::ops::rerender;
 use crate::product::pins::Pin;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, EnvironmentName, ProductTree, Record, RecordError, Refused,
@@ -129,7 +129,7 @@ pub fn gather(
         Err(error) => (None, Some(error.to_string())),
     };
     let stale = match &rendering {
-        Some(rendering) => stale(estate, &target.state, rendering)?,
+        Some(rendering) => stale_files(estate, &target.state, rendering, &records)?,
         None => Vec::new(),
     };
     Ok(Facts {
@@ -294,58 +294,4 @@ fn merge_base(
         units.extend(pins::units(estate.repository(), &snapshot, entry));
     }
     Ok(((!units.is_empty()).then_some((base, units)), false))
-}
-
-/// Finds out which of the stale files were edited by hand: those that were
-/// not what their sources rendered to even at the commit that touched them
-/// last. All others are stale because sources, `gitops.yaml` or this tool
-/// changed since.
-fn stale(
-    estate: &Estate,
-    target: &EnvironmentState,
-    rendering: &RenderedIndex,
-) -> Result<Vec<StaleFile>, PlanError> {
-    let mut renderings: BTreeMap<CommitId, Option<RenderedIndex>> = BTreeMap::new();
-    let mut stale = Vec::new();
-    for change in rerender::stale(target, rendering) {
-        let history = estate
-            .git
-            .file_history(&target.commit, &change.path, Some(1))?;
-        let newest = history.into_iter().next().map(|version| version.commit);
-        let edited = match &newest {
-            None => false,
-            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => false,
-            Some(commit) => {
-                let then = renderings
-                    .entry(commit.id.clone())
-                    .or_insert_with(|| rendering_at(estate, &target.entry.name, &commit.id));
-                !was_rendered(target, then.as_ref(), &change.path)
-            }
-        };
-        stale.push(StaleFile {
-            path: change.path,
-            component: change.component,
-            edited,
-            changed_by: newest,
-        });
-    }
-    Ok(stale)
-}
-
-fn rendering_at(
-    estate: &Estate,
-    environment: &EnvironmentName,
-    commit: &CommitId,
-) -> Option<RenderedIndex> {
-    let state = estate.load_at(environment, commit).ok()?;
-    estate.rendered(&state).ok()?
-}
-
-/// Whether the target's file is what `then` rendered.
-fn was_rendered(target: &EnvironmentState, then: Option<&RenderedIndex>, path: &RepoPath) -> bool {
-    let rendered = then.and_then(|then| then.files.get(path));
-    match (rendered, target.snapshot.entry(path)) {
-        (Some(file), Some(entry)) => entry.id == file.id,
-        (rendered, entry) => rendered.is_none() && entry.is_none() && then.is_some(),
-    }
 }

@@ -21,6 +21,7 @@ mod reviewed;
 mod select;
 mod splice;
 
+pub use crate::ops::edited::StaleFile;
 pub use blame::blame;
 pub(crate) use bytes::result as edits;
 pub(crate) use bytes::{Scope, backported};
@@ -125,20 +126,6 @@ impl Item {
             format!("{} {}", self.unit, self.difference.path)
         }
     }
-}
-
-/// A rendered file of the target that is not what its sources render to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StaleFile {
-    /// Its path in the repository.
-    pub path: RepoPath,
-    /// The component it belongs to.
-    pub component: ComponentName,
-    /// The commit that touched it last.
-    pub changed_by: Option<CommitInfo>,
-    /// Whether a person edited it; else its sources, `gitops.yaml` or this
-    /// tool changed since it was rendered.
-    pub edited: bool,
 }
 
 /// The version of one component before and after.

@@ -1,0 +1,247 @@
+//! Rendered files that are not what their sources render to: which of them a person
+//! edited, so that writing them again would lose something, and which only wait to be
+//! rendered.
+//!
+//! What was promoted last is asked first, because it is in the environment's own tree:
+//! a file whose every value is rendered from there, or from the sources as they are,
+//! has nothing of its own. History is asked about the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::estate::{EnvironmentState, Estate};
+use super::promote::PromotedFiles;
+use super::rerender;
+use crate::git::GitError;
+use crate::product::{
+    Base, ComponentName, EnvironmentName, ProductTree, Record, TemplateName, UnitId, compare,
+};
+use crate::repo::{BlobId, CommitId, CommitInfo, Edit, RepoPath};
+use crate::template::{RenderedIndex, Rendering, render_components};
+use crate::yaml::{parse_values, to_yaml};
+
+/// Larger files are no templates, and no resources.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A rendered file that is not what its sources render to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StaleFile {
+    /// Its path in the repository.
+    pub path: RepoPath,
+    /// The component it belongs to.
+    pub component: ComponentName,
+    /// The commit that touched it last, where history was asked.
+    pub changed_by: Option<CommitInfo>,
+    /// Whether a person edited it; else its sources, `gitops.yaml` or this
+    /// tool changed since it was rendered.
+    pub edited: bool,
+}
+
+/// The stale files of an environment; `rendering` is what it renders to, `records` is
+/// what was promoted into it.
+///
+/// # Errors
+/// The repository's history can't be read.
+pub(super) fn stale_files(
+    estate: &Estate,
+    state: &EnvironmentState,
+    rendering: &RenderedIndex,
+    records: &BTreeMap<UnitId, Record>,
+) -> Result<Vec<StaleFile>, GitError> {
+    let changes = rerender::stale(state, rendering);
+    let components: BTreeSet<_> = changes.iter().map(|it| it.component.clone()).collect();
+    let known = match changes.is_empty() || records.is_empty() {
+        true => None,
+        false => Known::of(estate, state, records, &components),
+    };
+    let mut history = History {
+        estate,
+        state,
+        renderings: BTreeMap::new(),
+    };
+    let mut found = Vec::new();
+    for change in changes {
+        let explained = known.as_ref().is_some_and(|known| {
+            known
+                .explains(estate, state, &change.path)
+                .unwrap_or_default()
+        });
+        let (edited, changed_by) = match explained {
+            true => (false, None),
+            false => history.edited(&change.path)?,
+        };
+        found.push(StaleFile {
+            path: change.path,
+            component: change.component,
+            edited,
+            changed_by,
+        });
+    }
+    Ok(found)
+}
+
+/// What some components render to: as they were promoted last, and as they are.
+struct Known {
+    promoted: Rendering,
+    present: Rendering,
+}
+
+impl Known {
+    /// `None`: one of the two can't be rendered.
+    fn of(
+        estate: &Estate,
+        state: &EnvironmentState,
+        records: &BTreeMap<UnitId, Record>,
+        components: &BTreeSet<ComponentName>,
+    ) -> Option<Self> {
+        let repository = estate.repository();
+        let render =
+            |tree: &ProductTree| render_components(tree, repository, &state.entry, components).ok();
+        Some(Self {
+            promoted: render(&promoted(estate, state, records)?)?,
+            present: render(state.product.as_ref()?)?,
+        })
+    }
+
+    /// Whether every value of a committed file is in one of the two, and not all are in
+    /// the present one: then it was not the values that somebody edited.
+    fn explains(&self, estate: &Estate, state: &EnvironmentState, path: &RepoPath) -> Option<bool> {
+        let of = |rendering: &Rendering| {
+            let file = rendering.files.get(path);
+            file.map_or(Some(None), |file| content(&file.text).map(Some))
+        };
+        let (promoted, present) = (of(&self.promoted)?, of(&self.present)?);
+        let committed = match state.snapshot.entry(path) {
+            None => None,
+            Some(entry) => {
+                let bytes = estate.git.read(&entry.id, MAX_BYTES).ok()?;
+                Some(content(std::str::from_utf8(&bytes).ok()?)?)
+            }
+        };
+        let base = Base::Known(promoted.as_ref());
+        let differences = compare(base, committed.as_ref(), present.as_ref());
+        let mut all = differences.iter();
+        Some(committed != present && all.all(|it| !it.class.is_diverged()))
+    }
+}
+
+/// The documents of a rendered file, each by its number.
+fn content(text: &str) -> Option<Value> {
+    let documents = parse_values(text).ok()?;
+    let numbered = documents.into_iter().enumerate();
+    Some(numbered.map(|(at, it)| (at.to_string(), it)).collect())
+}
+
+/// The product with every unit as it was promoted last.
+fn promoted(
+    estate: &Estate,
+    state: &EnvironmentState,
+    records: &BTreeMap<UnitId, Record>,
+) -> Option<ProductTree> {
+    let product = state.product.as_ref()?;
+    let files = PromotedFiles::of(estate.repository(), &state.entry, true);
+    let mut units = files.units(Some(product), &state.snapshot).ok()?;
+    let mut edits = BTreeMap::new();
+    for (unit, record) in records.iter().filter(|(_, record)| !record.partial) {
+        let Some(content) = &record.content else {
+            continue;
+        };
+        match unit {
+            UnitId::Template(name) => {
+                edits.extend(template(estate, state, (name, units.get(unit), content))?);
+            }
+            UnitId::Product | UnitId::Component(_) => {
+                units.insert(unit.clone(), content.clone());
+            }
+            UnitId::File(_) => {}
+        }
+    }
+    let mut manifest = units.remove(&UnitId::Product)?;
+    let spec = manifest.get_mut("spec")?.as_object_mut()?;
+    // All components stand in the one manifest that is made here.
+    spec.shift_remove("include");
+    let components = units.into_iter().filter_map(|(unit, value)| match unit {
+        UnitId::Component(name) => Some((name.to_string(), value)),
+        _ => None,
+    });
+    spec.insert("components".to_owned(), Value::from_iter(components));
+    let manifest = Edit::write(to_yaml(&manifest));
+    edits.insert(product.product.file.clone(), manifest);
+    let snapshot = state.snapshot.with_edits(&edits, None);
+    ProductTree::load(&snapshot, &state.entry).ok()?
+}
+
+/// The files of a template as they were promoted; `None`: one of them is not here.
+fn template(
+    estate: &Estate,
+    state: &EnvironmentState,
+    (name, present, promoted): (&TemplateName, Option<&Value>, &Value),
+) -> Option<BTreeMap<RepoPath, Edit>> {
+    let path = |file: &str| {
+        let path = format!("templates/{name}/{file}");
+        state.entry.path.join(&path).ok()
+    };
+    let mut edits = BTreeMap::new();
+    let present = present.and_then(Value::as_object);
+    let promoted = promoted.as_object()?;
+    let gone = present.into_iter().flat_map(|files| files.keys());
+    for file in gone.filter(|file| !promoted.contains_key(*file)) {
+        edits.insert(path(file)?, Edit::Delete);
+    }
+    for (file, id) in promoted {
+        if present.and_then(|files| files.get(file)) != Some(id) {
+            let id: BlobId = id.as_str()?.parse().ok()?;
+            let bytes = estate.git.read(&id, MAX_BYTES).ok()?;
+            let executable = false;
+            edits.insert(path(file)?, Edit::Write { bytes, executable });
+        }
+    }
+    Some(edits)
+}
+
+/// What history says of the stale files of an environment.
+struct History<'a> {
+    estate: &'a Estate,
+    state: &'a EnvironmentState,
+    renderings: BTreeMap<CommitId, Option<RenderedIndex>>,
+}
+
+impl History<'_> {
+    /// Whether a file was not what its sources rendered to even at the commit that
+    /// touched it last; and that commit.
+    fn edited(&mut self, path: &RepoPath) -> Result<(bool, Option<CommitInfo>), GitError> {
+        let (estate, state) = (self.estate, self.state);
+        let history = estate.git.file_history(&state.commit, path, Some(1))?;
+        let newest = history.into_iter().next().map(|version| version.commit);
+        let edited = match &newest {
+            None => false,
+            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => false,
+            Some(commit) => {
+                let renderings = self.renderings.entry(commit.id.clone());
+                let then = renderings
+                    .or_insert_with(|| rendering_at(estate, &state.entry.name, &commit.id));
+                !was_rendered(state, then.as_ref(), path)
+            }
+        };
+        Ok((edited, newest))
+    }
+}
+
+fn rendering_at(
+    estate: &Estate,
+    environment: &EnvironmentName,
+    commit: &CommitId,
+) -> Option<RenderedIndex> {
+    let state = estate.load_at(environment, commit).ok()?;
+    estate.rendered(&state).ok()?
+}
+
+/// Whether the environment's file is what `then` rendered.
+fn was_rendered(state: &EnvironmentState, then: Option<&RenderedIndex>, path: &RepoPath) -> bool {
+    let rendered = then.and_then(|then| then.files.get(path));
+    match (rendered, state.snapshot.entry(path)) {
+        (Some(file), Some(entry)) => entry.id == file.id,
+        (rendered, entry) => rendered.is_none() && entry.is_none() && then.is_some(),
+    }
+}
