@@ -6,6 +6,7 @@
 //! no clock, no chance, no host, no file and no network in here.
 
 mod chain;
+mod collect;
 mod context;
 mod engine;
 mod error;

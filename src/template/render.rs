@@ -9,12 +9,14 @@ use crate::product::{
     Component, ComponentName, ComponentNode, EnvironmentEntry, LayerName, Output, ProductTree,
     Repository, SOURCE_SUFFIX, TemplateName, TemplateSource,
 };
-use crate::repo::{Location, RepoPath};
+use crate::repo::{Location, ObjectFormat, RepoPath};
 use crate::resource::ResourceId;
 
 use super::chain::Chain;
+use super::collect::{Collector, Indexed, Kept};
 use super::engine::{Engine, Failure, Reads, Written};
 use super::error::{RenderCause, RenderError, RenderProblem};
+use super::index::RenderedIndex;
 use super::inputs::{Gatherer, Input};
 use super::scene::Scene;
 use super::split::{NoObject, documents, identity, private_use};
@@ -77,6 +79,9 @@ impl Rendering {
         None
     }
 }
+
+/// A file with its path, or why there is none.
+type Made = Result<(RepoPath, RenderedFile), Box<RenderProblem>>;
 
 /// Renders an environment.
 pub fn render(
@@ -181,7 +186,8 @@ impl<'t> Renderer<'t> {
 
     /// Renders all components that exist in the environment.
     pub fn render(&self) -> Result<Rendering, RenderError> {
-        self.render_where(&|_| true)
+        let files = self.render_where(&|_| true, &|file| file)?;
+        Ok(Rendering { files })
     }
 
     /// Renders some of the components.
@@ -189,13 +195,25 @@ impl<'t> Renderer<'t> {
         &self,
         only: &BTreeSet<ComponentName>,
     ) -> Result<Rendering, RenderError> {
-        self.render_where(&|name| only.contains(name))
+        let files = self.render_where(&|name| only.contains(name), &|file| file)?;
+        Ok(Rendering { files })
     }
 
-    fn render_where(
+    /// What all components render to without the texts, none of which is held for longer
+    /// than it takes to tell its id in a repository of this format.
+    pub fn index(&self, format: ObjectFormat) -> Result<RenderedIndex, RenderError> {
+        let files = self.render_where(&|_| true, &|file| Indexed::of(file, format))?;
+        let files = files.into_iter().map(|(path, file)| (path, file.file));
+        Ok(RenderedIndex {
+            files: files.collect(),
+        })
+    }
+
+    fn render_where<K: Kept>(
         &self,
         wanted: &dyn Fn(&ComponentName) -> bool,
-    ) -> Result<Rendering, RenderError> {
+        keep: &(dyn Fn(RenderedFile) -> K + Sync),
+    ) -> Result<BTreeMap<RepoPath, K>, RenderError> {
         let chosen = |node: &ComponentNode| wanted(&node.component.name);
         let everything = self
             .enabled()
@@ -217,16 +235,25 @@ impl<'t> Renderer<'t> {
             .enumerate()
             .filter(|(_, input)| chosen(input.node))
             .collect();
-        self.render_all(&work, &scene).finish()
+        self.render_all(&work, &scene, keep).finish()
     }
 
     /// Many components are rendered side by side; the result is put together
     /// in the order of the components, whoever was done first.
-    fn render_all(&self, work: &[(usize, &Input<'_>)], scene: &Scene) -> Collector {
+    fn render_all<K: Kept>(
+        &self,
+        work: &[(usize, &Input<'_>)],
+        scene: &Scene,
+        keep: &(dyn Fn(RenderedFile) -> K + Sync),
+    ) -> Collector<K> {
         let in_turn = |part: &[(usize, &Input<'_>)]| {
             let mut collector = Collector::default();
             for (index, input) in part {
-                self.render_component(input, scene.context(self, input, *index), &mut collector);
+                let context = scene.context(self, input, *index);
+                self.render_component(input, context, &mut |made| match made {
+                    Ok((path, file)) => collector.add(path, keep(file)),
+                    Err(problem) => collector.fail(*problem),
+                });
             }
             collector
         };
@@ -250,7 +277,7 @@ impl<'t> Renderer<'t> {
         })
     }
 
-    fn render_component(&self, input: &Input<'_>, context: Value, collector: &mut Collector) {
+    fn render_component(&self, input: &Input<'_>, context: Value, done: &mut dyn FnMut(Made)) {
         let component = &input.node.component;
         let Some(chain) = self.chains.get(&component.template.value) else {
             return;
@@ -262,10 +289,8 @@ impl<'t> Renderer<'t> {
                 .map_err(|failure| Box::new(failed(component, source, failure)))
                 .and_then(|written| self.files(component, chain, (name, source), &written));
             match result {
-                Ok(files) => files
-                    .into_iter()
-                    .for_each(|(path, file)| collector.add(path, file)),
-                Err(problem) => collector.problems.push(*problem),
+                Ok(files) => files.into_iter().for_each(|made| done(Ok(made))),
+                Err(problem) => done(Err(problem)),
             }
         }
     }
@@ -446,47 +471,5 @@ fn failed(component: &Component, source: &TemplateSource, failure: Failure) -> R
         component: Some(name),
         location,
         cause,
-    }
-}
-
-/// Rendered files so far, and what went wrong.
-#[derive(Default)]
-struct Collector {
-    files: BTreeMap<RepoPath, RenderedFile>,
-    problems: Vec<RenderProblem>,
-}
-
-impl Collector {
-    fn add(&mut self, path: RepoPath, file: RenderedFile) {
-        if let Some(first) = self.files.get(&path) {
-            self.problems.push(RenderProblem {
-                component: Some(file.component.clone()),
-                location: file.source.clone(),
-                cause: RenderCause::SameFile {
-                    component: file.component,
-                    path: path.to_string(),
-                    other: first.component.clone(),
-                    first: first.source.clone(),
-                },
-            });
-            return;
-        }
-        self.files.insert(path, file);
-    }
-
-    /// Puts what comes later behind this.
-    fn append(&mut self, later: Self) {
-        for (path, file) in later.files {
-            self.add(path, file);
-        }
-        self.problems.extend(later.problems);
-    }
-
-    fn finish(self) -> Result<Rendering, RenderError> {
-        if self.problems.is_empty() {
-            Ok(Rendering { files: self.files })
-        } else {
-            Err(RenderError::new(self.problems))
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{EnvironmentState, Estate};
 use crate::ops::rerender::{KnownRendering, rendered_product};
-use crate::template::{RenderError, RenderedIndex, render, sources_digest};
+use crate::template::{RenderError, RenderedIndex, Renderer, sources_digest};
 
 impl Estate {
     /// What an environment's sources render to; `None` without a product manifest,
@@ -21,8 +21,8 @@ impl Estate {
         if let Some(index) = kept.and_then(|text| RenderedIndex::parse(&text)) {
             return Ok(Some(index));
         }
-        let rendering = render(product, repository, &state.entry)?;
-        let index = RenderedIndex::of(&rendering, state.snapshot.object_format());
+        let renderer = Renderer::new(product, repository, &state.entry)?;
+        let index = renderer.index(state.snapshot.object_format())?;
         let known = sources.map(|sources| KnownRendering { sources, index });
         Ok(known.map(|known| {
             self.remember(&known);
