@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::super::parts::Parts;
+use super::super::parts::{Parts, Place};
 use super::super::path::{Path, Step};
 use super::super::stream::Stream;
 use super::{EditError, Editor, proof};
@@ -72,11 +72,12 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
     if parts.text().contains("{{") || by_key.keys().any(|name| has_spellings(name)) {
         return None;
     }
+    let places: Vec<Place> = std::iter::from_fn(|| parts.next_place()).collect();
     let mut edited = String::with_capacity(parts.text().len());
-    while let Some(place) = parts.next_place() {
+    for (place, names) in places.iter().zip(names_of_parts(&parts, &places)) {
+        let (place, names) = (*place, names?);
         let text = &parts.text()[place.span.range()];
         let key_behind = parts.key_behind(place);
-        let names = proof::names_of_part(text, key_behind).ok()?;
         if !names.iter().any(|name| by_key.contains_key(name.as_str())) {
             // Not one byte of it changes, and it was read to where it was cut.
             edited.push_str(text);
@@ -98,6 +99,26 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
         edited.push_str(&editor.finish_part(key_behind).ok()?);
     }
     by_key.values().all(|(_, seen)| *seen).then_some(edited)
+}
+
+/// The keys of each part, read by the other parser, which is nearly all of the work and is
+/// shared by all processors; none for a part that is not plain.
+fn names_of_parts(parts: &Parts<'_>, places: &[Place]) -> Vec<Option<Vec<String>>> {
+    let names = |place: &Place| {
+        let text = &parts.text()[place.span.range()];
+        proof::names_of_part(text, parts.key_behind(*place)).ok()
+    };
+    let hands = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = places.len().div_ceil(hands).max(1);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = places
+            .chunks(share)
+            .map(|some| scope.spawn(move || some.iter().map(names).collect::<Vec<_>>()))
+            .collect();
+        let done = running.into_iter().zip(places.chunks(share));
+        done.flat_map(|(running, some)| running.join().unwrap_or_else(|_| vec![None; some.len()]))
+            .collect()
+    })
 }
 
 /// Whether a name is what Kubernetes makes of several texts: `on` is `true`, `0x1` is `1`.
