@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         args.output.format,
         "StatusReport",
         &report,
-        |report, style| text::status(report, args.all, style),
+        |report, style| text::status(report, args.all, style, &|text| context.ui.spell(text)),
     )?;
     let unread: Vec<&str> = report
         .environments

@@ -65,7 +65,6 @@ impl Ui {
             color: color.wanted(terminal),
             width,
             now: now(),
-            program: program.name(),
         };
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let columns =
@@ -181,7 +180,7 @@ impl Ui {
     }
 
     /// Commands for `kubectl gitops` as the person would type them here.
-    fn spell(&self, text: &str) -> String {
+    pub(super) fn spell(&self, text: &str) -> String {
         let text = match self.address.borrow().as_ref() {
             // What is said of `init` is about a clone.
             Some(url) => text

@@ -14,8 +14,6 @@ pub struct Style {
     pub width: Option<usize>,
     /// Seconds since 1970, for relative times.
     pub now: i64,
-    /// How the person calls this tool: `kubectl gitops` or `kubectl-gitops`.
-    pub program: &'static str,
 }
 
 /// The meaning of a colour. Text is complete without it.

@@ -12,8 +12,14 @@ use crate::report::{Cell, Style, Table, Tone, ago, clean_lines, count, lapse};
 /// Units that are named before the rest is only counted.
 const MOST_NAMES: usize = 6;
 
-/// The text of a status; `all`: with the components that are the same everywhere.
-pub fn status(report: &StatusReport, all: bool, style: &Style) -> String {
+/// The text of a status; `all`: with the components that are the same everywhere, `spell`:
+/// how the person types a command of this tool.
+pub fn status(
+    report: &StatusReport,
+    all: bool,
+    style: &Style,
+    spell: &dyn Fn(&str) -> String,
+) -> String {
     let mut text = matrix(report, all, style);
     let lines = environments(report, style);
     if !text.is_empty() && !lines.is_empty() {
@@ -27,8 +33,8 @@ pub fn status(report: &StatusReport, all: bool, style: &Style) -> String {
         };
         let _ = writeln!(
             text,
-            "next:  {} {action} {}",
-            style.program, next.environment
+            "next:  {}",
+            spell(&format!("kubectl gitops {action} {}", next.environment))
         );
     }
     text
@@ -359,7 +365,6 @@ mod tests {
     fn style() -> Style {
         Style {
             now: NOW,
-            program: "kubectl gitops",
             ..Style::default()
         }
     }
@@ -367,7 +372,7 @@ mod tests {
     #[test]
     fn what_is_the_same_everywhere_is_folded() {
         assert_eq!(
-            status(&example(), false, &style()),
+            status(&example(), false, &style(), &str::to_owned),
             "\
 shop      dev     staging  prod
 version   0.10.8  0.10.7   0.10.6
@@ -384,7 +389,7 @@ next:  kubectl gitops promote staging
 
     #[test]
     fn everything_is_shown_when_it_is_asked_for() {
-        let text = status(&example(), true, &style());
+        let text = status(&example(), true, &style(), &str::to_owned);
         assert!(text.contains("\nad        v1      v1       v1\n"), "{text}");
         assert!(!text.contains("same everywhere"), "{text}");
     }
@@ -394,7 +399,7 @@ next:  kubectl gitops promote staging
         let dev = facts("dev", None, "1", &["v1", "v1", "v1"]);
         let mut prod = facts("prod", Some("dev"), "1", &[]);
         prod.status.problem = Some("product.yaml:3:1: no such\u{1b}[2J field\nmore".to_owned());
-        let text = status(&plan(vec![dev, prod]), false, &style());
+        let text = status(&plan(vec![dev, prod]), false, &style(), &str::to_owned);
         assert!(
             text.contains("prod  cannot be read: product.yaml:3:1: no such field\n"),
             "{text}"
@@ -408,7 +413,7 @@ next:  kubectl gitops promote staging
         let mut prod = facts("prod", Some("dev"), "1", &["v1", "v1", "v1"]);
         prod.status.last_promotion = promoted(NOW - 60);
         assert_eq!(
-            status(&plan(vec![dev, prod]), false, &style()),
+            status(&plan(vec![dev, prod]), false, &style(), &str::to_owned),
             "shop     dev  prod\nversion  1    1\n3 components, same everywhere\n\n\
              prod  level with dev; last promotion 1 minute ago\n"
         );
