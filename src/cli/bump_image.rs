@@ -3,16 +3,13 @@
 
 mod pick;
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::args::{OutputArgs, WriteArgs};
-use super::cluster::pull_secrets_failure;
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, open_to_write};
-use super::registry_options::RegistryArgs;
+use super::registry_options::{RegistryArgs, nothing_known};
 use super::tag_file::TagFileArgs;
 use super::writing::{self, Again};
 use crate::image::TagPolicy;
@@ -20,10 +17,10 @@ use crate::ops::bump_image::{
     self, Allowed, Answer, Answers, BumpError, Plan, ProductVersion, Refusal, Request, Scene, Wish,
 };
 use crate::ops::estate::Estate;
-use crate::product::{ComponentName, RegistryEntry};
-use crate::registry::{CredentialSource, Fault, Registries, RegistryError, Settings};
+use crate::product::ComponentName;
+use crate::registry::Registries;
+use crate::report::Format;
 use crate::report::text::bump_image as text;
-use crate::report::{Format, count};
 
 /// Write the newest allowed image tags, or the ones you name, as one commit
 #[derive(clap::Args)]
@@ -156,20 +153,10 @@ impl Sources {
         estate: &Estate,
         scene: &Scene,
     ) -> Result<Sources, Failure> {
-        let root = estate
-            .git
-            .work_tree()
-            .unwrap_or_else(|| estate.git.git_dir());
         let settings = || {
-            layouts_are_there(estate, scene)?;
-            let settings = args
-                .registries
-                .settings(context, (estate, scene), failure)?;
-            let settings = Settings {
-                observer: context.ui.observer(),
-                ..settings
-            };
-            Ok(bump_image::local_settings(scene, root, settings))
+            let images = scene.pins.iter().filter_map(|pin| pin.image());
+            args.registries
+                .settings(context, (estate, &scene.state), images)
         };
         let client = |error| failure(BumpError::Client(error));
         let (registries, now) = args.tags.registries(context, settings, client)?;
@@ -193,30 +180,6 @@ impl Sources {
         }
         Ok(answers)
     }
-}
-
-/// A registry may be a folder of the work tree, which a copy does not have.
-fn layouts_are_there(estate: &Estate, scene: &Scene) -> Result<(), Failure> {
-    let Some(url) = estate.git.copy_of() else {
-        return Ok(());
-    };
-    for (host, entry) in &scene.repository.registries {
-        let RegistryEntry::Layout(folder) = entry else {
-            continue;
-        };
-        let is_asked = scene
-            .pins
-            .iter()
-            .filter_map(|pin| pin.image())
-            .any(|image| image.host() == Some(host.as_str()));
-        if is_asked && Path::new(folder).is_relative() {
-            return Err(Failure::usage(format!(
-                "the registry {host} is the folder {folder} of the repository's work tree, and {url} is an address"
-            ))
-            .hint("git clone it, then go into the clone or name it with -C DIR"));
-        }
-    }
-    Ok(())
 }
 
 fn write(
@@ -456,58 +419,13 @@ fn failure(error: BumpError) -> Failure {
             Failure::new(FailureKind::Usage, error).hint("nothing was written")
         }
         BumpError::Registry { ref failed } => {
-            let names: Vec<String> = failed.iter().map(|(name, _)| name.to_string()).collect();
-            let known = format!(
-                "nothing is known about {} ({}); nothing was written",
-                count(names.len(), "component"),
-                names.join(", ")
-            );
-            let advice: Vec<String> = failed.iter().map(|(_, error)| advice(error)).collect();
-            let mut failure = Failure::new(FailureKind::Unreachable, error).hint(known);
-            let mut said: Vec<String> = Vec::new();
-            for line in advice {
-                if !said.contains(&line) {
-                    said.push(line.clone());
-                    failure = failure.hint(line);
-                }
-            }
+            let hints = nothing_known(failed);
+            let failure = Failure::new(FailureKind::Unreachable, error);
+            let failure = hints.into_iter().fold(failure, Failure::hint);
             failure.hint("or go on without them: --keep-going")
         }
         BumpError::Message(error) => writing::message_failure(error),
-        BumpError::Cluster(error) => pull_secrets_failure(error),
         BumpError::Client(_) => Failure::new(FailureKind::Usage, error),
         other => Failure::new(FailureKind::Usage, other),
-    }
-}
-
-fn by_pull_secret(error: &RegistryError) -> bool {
-    matches!(error.credentials(), Some(CredentialSource::Document(_)))
-}
-
-/// What helps against a registry's failure.
-fn advice(error: &RegistryError) -> String {
-    let host = error.registry().unwrap_or("the registry");
-    match error.fault() {
-        Fault::Unauthorized | Fault::Forbidden if by_pull_secret(error) => {
-            "correct that secret, or leave --pull-secrets out".to_owned()
-        }
-        Fault::Unauthorized => format!("log in: docker login {host}"),
-        Fault::Forbidden => {
-            format!("this login of {host} may not read it; log in as somebody who may")
-        }
-        Fault::NotFound => {
-            "it does not exist, or this login may not see it: check the image's name".to_owned()
-        }
-        Fault::RateLimited => format!("wait a while, or log in: docker login {host}"),
-        Fault::Failed => format!("{host} is in trouble; run it again later"),
-        Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
-        Fault::Untrusted => {
-            "name the certificate authority that signed it: --registry-ca FILE".to_owned()
-        }
-        Fault::Credentials => "repair the credentials, or log in again".to_owned(),
-        Fault::NotRecorded => {
-            "add it to the file, or ask the registries: --save-tags instead of --tags-from"
-                .to_owned()
-        }
     }
 }

@@ -1,16 +1,21 @@
-//! How registries are reached: whose logins are used and whose certificates are trusted.
+//! How registries are reached: whose logins are used and whose certificates are trusted;
+//! and what helps when they are not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueHint;
 
-use super::cluster::connect_options;
+use super::cluster::{connect_options, pull_secrets_failure};
 use super::context::Context;
 use super::failure::{Failure, FailureKind};
-use crate::ops::bump_image::{BumpError, Scene, pull_secrets};
-use crate::ops::estate::Estate;
-use crate::registry::Settings;
+use super::opening::estate_failure;
+use crate::image::Reference;
+use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::registries::{PullSecretsError, local_settings, pull_secrets};
+use crate::product::{ComponentName, RegistryEntry};
+use crate::registry::{CredentialSource, Fault, RegistryError, Settings};
+use crate::report::count;
 
 /// What `--request-timeout 0` comes to where something has to end.
 const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,7 +26,7 @@ const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct RegistryArgs {
     /// Log in to registries as the environment's cluster does, by the pull secrets of its
     /// namespace; they go before the logins on this machine
-    #[arg(long, conflicts_with = "tags_from")]
+    #[arg(long)]
     pull_secrets: bool,
     /// Trust the certificate authorities in this file, too; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -29,13 +34,15 @@ pub(super) struct RegistryArgs {
 }
 
 impl RegistryArgs {
-    /// The settings of this run: its variables first, then its options.
-    pub(super) fn settings(
+    /// The settings of this run, in which these images are asked for: its variables first,
+    /// then its options, then what `gitops.yaml` says.
+    pub(super) fn settings<'a>(
         &self,
         context: &Context,
-        (estate, scene): (&Estate, &Scene),
-        failure: impl Fn(BumpError) -> Failure,
+        (estate, state): (&Estate, &EnvironmentState),
+        images: impl Iterator<Item = &'a Reference>,
     ) -> Result<Settings, Failure> {
+        layouts_are_there(estate, images)?;
         let mut settings = Settings::from_variables(&|name| context.variable(name));
         match context.global.kube.request_timeout {
             Some(time) if time.is_zero() => settings.timeout = FOR_EVER,
@@ -51,12 +58,94 @@ impl RegistryArgs {
         }
         if self.pull_secrets {
             let connect = connect_options(context);
-            let found = pull_secrets(estate, scene, &connect).map_err(failure)?;
+            let found = pull_secrets(estate, state, &connect).map_err(|error| match error {
+                PullSecretsError::Estate(error) => estate_failure(error),
+                PullSecretsError::Cluster(error) => pull_secrets_failure(error),
+            })?;
             for warning in &found.warnings {
                 context.ui.warn(warning);
             }
             settings.documents = found.documents;
         }
-        Ok(settings)
+        settings.observer = context.ui.observer();
+        let root = estate.git.work_tree();
+        let root = root.unwrap_or_else(|| estate.git.git_dir());
+        Ok(local_settings(estate.repository(), root, settings))
+    }
+}
+
+/// A registry may be a folder of the work tree, which a copy does not have.
+fn layouts_are_there<'a>(
+    estate: &Estate,
+    mut images: impl Iterator<Item = &'a Reference>,
+) -> Result<(), Failure> {
+    let Some(url) = estate.git.copy_of() else {
+        return Ok(());
+    };
+    let registries = &estate.repository().registries;
+    let missing = images.find_map(|image| {
+        let host = image.host()?;
+        match registries.get(host)? {
+            RegistryEntry::Layout(folder) if Path::new(folder).is_relative() => {
+                Some((host, folder))
+            }
+            _ => None,
+        }
+    });
+    match missing {
+        None => Ok(()),
+        Some((host, folder)) => Err(Failure::usage(format!(
+            "the registry {host} is the folder {folder} of the repository's work tree, and {url} is an address"
+        ))
+        .hint("git clone it, then go into the clone or name it with -C DIR")),
+    }
+}
+
+/// What is not known because registries failed, and what helps.
+pub(super) fn nothing_known(failed: &[(ComponentName, RegistryError)]) -> Vec<String> {
+    let names: Vec<String> = failed.iter().map(|(name, _)| name.to_string()).collect();
+    let mut lines = vec![format!(
+        "nothing is known about {} ({}); nothing was written",
+        count(names.len(), "component"),
+        names.join(", ")
+    )];
+    for (_, error) in failed {
+        let line = advice(error);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn by_pull_secret(error: &RegistryError) -> bool {
+    matches!(error.credentials(), Some(CredentialSource::Document(_)))
+}
+
+/// What helps against a registry's failure.
+fn advice(error: &RegistryError) -> String {
+    let host = error.registry().unwrap_or("the registry");
+    match error.fault() {
+        Fault::Unauthorized | Fault::Forbidden if by_pull_secret(error) => {
+            "correct that secret, or leave --pull-secrets out".to_owned()
+        }
+        Fault::Unauthorized => format!("log in: docker login {host}"),
+        Fault::Forbidden => {
+            format!("this login of {host} may not read it; log in as somebody who may")
+        }
+        Fault::NotFound => {
+            "it does not exist, or this login may not see it: check the image's name".to_owned()
+        }
+        Fault::RateLimited => format!("wait a while, or log in: docker login {host}"),
+        Fault::Failed => format!("{host} is in trouble; run it again later"),
+        Fault::Unreachable => format!("check the network, the proxy and the name {host}"),
+        Fault::Untrusted => {
+            "name the certificate authority that signed it: --registry-ca FILE".to_owned()
+        }
+        Fault::Credentials => "repair the credentials, or log in again".to_owned(),
+        Fault::NotRecorded => {
+            "add it to the file, or ask the registries: --save-tags instead of --tags-from"
+                .to_owned()
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct TagFileArgs {
     save_tags: Option<PathBuf>,
     /// Ask no registry: go by this file, saved by --save-tags or written by hand
     /// (kubectl gitops schema registry-tags)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pull_secrets")]
     tags_from: Option<PathBuf>,
 }
 

@@ -13,6 +13,7 @@ pub mod init;
 pub mod pins;
 pub mod promote;
 pub mod publish;
+pub mod registries;
 pub mod render;
 pub mod rerender;
 mod right_cluster;

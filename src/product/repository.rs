@@ -145,6 +145,8 @@ pub struct Promotion {
     pub named: bool,
     /// Key paths that never move.
     pub environment_owned: Vec<yaml::Path>,
+    /// Whether a promotion asks the target's registries for the images that it brings.
+    pub check_images: bool,
 }
 
 /// A glob over an environment's files.

@@ -356,7 +356,7 @@ fn is_dns_label(text: &str) -> bool {
 fn promotion(at: At<'_>, field: Option<Field<'_>>) -> Option<Promotion> {
     let mut files: Vec<FilePattern> = Vec::new();
     let mut environment_owned = Vec::new();
-    let mut named = false;
+    let (mut named, mut check_images) = (false, false);
     if let Some(field) = field {
         let mut fields = field.fields()?;
         if let Some(list) = fields.optional("files") {
@@ -370,6 +370,8 @@ fn promotion(at: At<'_>, field: Option<Field<'_>>) -> Option<Promotion> {
             }
         }
         environment_owned = at.list(fields.optional("environmentOwned"));
+        let checks = fields.optional("checkImages").and_then(|it| it.bool());
+        check_images = checks.unwrap_or_default();
         fields.finish();
     }
     if !named {
@@ -385,6 +387,7 @@ fn promotion(at: At<'_>, field: Option<Field<'_>>) -> Option<Promotion> {
             .into_iter()
             .map(|path| path.value)
             .collect(),
+        check_images,
     })
 }
 

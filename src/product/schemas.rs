@@ -77,7 +77,7 @@ mod tests {
                     {"name": "qa", "branch": "main", "path": "qa", "files": "{env}.yaml", "promoteFrom": "dev",
                      "kubernetes": "1.36", "cluster": {"context": "c", "uid": "u", "namespace": "shop"}}
                 ],
-                "promotion": {"files": ["product.yaml"], "environmentOwned": ["spec.replicas"]},
+                "promotion": {"files": ["product.yaml"], "environmentOwned": ["spec.replicas"], "checkImages": true},
                 "pullRequests": "gitlab",
                 "rendered": "manifests",
                 "layers": [{"name": "data", "owners": ["@example/data"], "resources": ["Secret"], "components": ["redis"]}],

@@ -50,6 +50,7 @@ mod policy_sources;
 mod progress;
 mod promote;
 mod promote_answers;
+mod promote_images;
 mod promote_units;
 mod promoted_files;
 mod publish;

@@ -63,6 +63,10 @@ pub(super) fn hints(plan: &Plan, request: &Request) -> Vec<String> {
                 }
                 hints.push("or set the guard aside: --override order 'REASON'".to_owned());
             }
+            Refusal::MissingImages { .. } => {
+                hints.push("push them there first, or leave them out with --only; a registry without a login may also hide them".to_owned());
+                hints.push("or set the guard aside: --override images 'REASON'".to_owned());
+            }
             Refusal::Validation { .. } => {
                 hints.push("look closer with kubectl gitops validate, or set the guard aside: --override validation 'REASON'".to_owned());
             }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod hints;
+mod images;
 mod reviewed;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use super::args::{OutputArgs, WriteArgs};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
+use super::registry_options::{RegistryArgs, nothing_known};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
 use crate::ops::promote::{self, Facts, Plan, PlanError, Request};
@@ -66,7 +68,7 @@ pub(super) struct Args {
     /// Let content come back that a rollback refused
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     release: Vec<String>,
-    /// Set a guard aside, with the reason: order or validation; recorded
+    /// Set a guard aside, with the reason: order, validation or images; recorded
     #[arg(long = "override", num_args = 2, value_names = ["GUARD", "REASON"], action = clap::ArgAction::Append)]
     overrides: Vec<String>,
     /// Tag the commit, in the same push; in NAME, {environment}, {product} and {version}
@@ -86,9 +88,11 @@ pub(super) struct Args {
     write: WriteArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    registries: RegistryArgs,
 }
 
-const GUARDS: [&str; 2] = ["order", "validation"];
+const GUARDS: [&str; 3] = ["order", "validation", images::GUARD];
 
 /// What the words, or a plan file, ask for.
 struct Asked {
@@ -152,6 +156,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         all.push(one);
     }
+    images::check(args, context, &estate, &mut all)?;
     if estate.git.is_shallow() && args.output.format == Format::Text {
         unblamed(context, &all);
     }
@@ -454,6 +459,11 @@ pub(super) fn failure(error: PlanError) -> Failure {
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
         PlanError::Message(error) => writing::message_failure(error),
+        PlanError::Registry { ref failed } => {
+            let hints = nothing_known(failed);
+            let failure = Failure::new(FailureKind::Unreachable, error);
+            hints.into_iter().fold(failure, Failure::hint)
+        }
         PlanError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
             .hint("name the files that are promoted, under spec.promotion.files in gitops.yaml"),
         other => Failure::new(FailureKind::Usage, other),

@@ -1,7 +1,6 @@
 //! Asking the registries, in as few batches as the policies allow.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -12,9 +11,9 @@ use crate::image::{
     Candidate, Digest, Order, Origin, Reference, Repository, SelectError, Selection, Step, Tag,
     TagPolicy, select,
 };
+use crate::product::ComponentName;
 use crate::product::pins::{Pin, Target};
-use crate::product::{ComponentName, RegistryEntry};
-use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError, Settings};
+use crate::registry::{Fault, Manifest, ManifestQuery, Registries, RegistryError};
 
 /// How many times a policy may ask for more facts, up to eight tags each time; an image
 /// that is older than a thousand young ones is not looked for.
@@ -89,21 +88,6 @@ pub struct Selected {
     pub created: Option<Timestamp>,
     /// The dates of other tags that the choice had to know.
     pub dates: BTreeMap<Tag, Timestamp>,
-}
-
-/// Adds what `gitops.yaml` says about registries. `root` is the repository's folder.
-pub fn local_settings(scene: &Scene, root: &Path, mut settings: Settings) -> Settings {
-    for (host, entry) in &scene.repository.registries {
-        match entry {
-            RegistryEntry::Layout(dir) => {
-                settings.layouts.insert(host.clone(), root.join(dir));
-            }
-            RegistryEntry::PlainHttp => {
-                settings.plain_http.insert(host.clone());
-            }
-        }
-    }
-    settings
 }
 
 /// Asks for everything that a plan needs to know. Failures are answers too.

@@ -12,16 +12,14 @@ mod message;
 mod origins;
 mod pick;
 mod plan;
-mod pull_secrets;
 mod release;
 mod scene;
 mod taken_back;
 
-pub use answer::{Answer, Answers, Selected, ask, local_settings};
+pub use answer::{Answer, Answers, Selected, ask};
 pub use message::planned;
 pub use pick::{Absence, Choice, Choices, Offer, Remark, choices};
 pub use plan::plan;
-pub use pull_secrets::{PullSecrets, pull_secrets};
 pub use release::ProductVersion;
 pub use scene::{Scene, read};
 pub use taken_back::TakenBack;
@@ -31,8 +29,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::LiveError;
 use super::estate::EstateError;
+use super::registries::failures;
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use crate::image::{
     Digest, DigestError, Origin, Platform, SelectError, Tag, TagError, TagPolicy, Verdict,
@@ -469,9 +467,6 @@ pub enum BumpError {
     /// The commit's message cannot be written.
     #[error(transparent)]
     Message(#[from] crate::ops::commit::TemplateError),
-    /// The cluster whose pull secrets were asked for.
-    #[error(transparent)]
-    Cluster(LiveError),
     /// The registry client could not be set up.
     #[error(transparent)]
     Client(RegistryError),
@@ -501,16 +496,4 @@ fn newest(tags: &[Tag]) -> String {
     }
     let names: Vec<&str> = tags.iter().map(Tag::as_str).collect();
     format!("; it has {}", names.join(", "))
-}
-
-/// One line for each failure, however many components share it.
-fn failures(failed: &[(ComponentName, RegistryError)]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for (_, error) in failed {
-        let line = error.to_string();
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
-    lines.join("\n")
 }

@@ -9,6 +9,7 @@ mod bytes;
 pub(crate) mod facts;
 mod file_bytes;
 pub(crate) mod files;
+mod images;
 mod message;
 mod only;
 mod pins;
@@ -27,6 +28,7 @@ pub(crate) use bytes::result as edits;
 pub(crate) use bytes::{Scope, backported};
 pub use facts::{Facts, Side, gather};
 pub use files::Shares;
+pub use images::look_for_images;
 pub(crate) use message::{changed_components, component_changes, product_change};
 pub use message::{planned, planned_together};
 pub use pins::Arriving;
@@ -40,9 +42,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::registries::failures;
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use super::validate::{Change, ValidateError, one_line};
+use crate::image::Reference;
 use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
+use crate::registry::RegistryError;
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
 use crate::template::Rendering;
 use crate::yaml::EditError;
@@ -169,6 +174,11 @@ pub enum Refusal {
         /// The new errors, one line each.
         errors: Vec<String>,
     },
+    /// Images are not in the registry that the target pulls them from.
+    MissingImages {
+        /// Which, by component.
+        images: Vec<(ComponentName, Reference)>,
+    },
 }
 
 /// Everything a promotion would do, and nothing done yet.
@@ -186,6 +196,8 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// Components whose version changes.
     pub versions: Vec<VersionChange>,
+    /// Images that the target does not run now, by component, as it pulls them.
+    pub images: Vec<(ComponentName, Reference)>,
     /// Templates that change, with the number of components that use each.
     pub templates: Vec<(String, usize)>,
     /// Rendered files that change.
@@ -311,6 +323,15 @@ pub enum PlanError {
     /// The result can't be checked.
     #[error(transparent)]
     Validate(#[from] ValidateError),
+    /// A registry could not say whether the images are there.
+    #[error("{}", failures(.failed))]
+    Registry {
+        /// The components, and why nothing is known of their images.
+        failed: Vec<(ComponentName, RegistryError)>,
+    },
+    /// The registry client could not be set up.
+    #[error(transparent)]
+    Client(#[from] RegistryError),
     /// The commit's message can't be written.
     #[error(transparent)]
     Message(#[from] crate::ops::commit::TemplateError),

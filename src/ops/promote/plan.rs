@@ -13,7 +13,7 @@ use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    only, pins, rename,
+    images, only, pins, rename,
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
@@ -74,6 +74,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
             facts.target.state.commit.clone(),
         ),
         versions: versions(facts, &items, outcome.product.as_ref()),
+        images: images::brought(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
         warnings: warnings(facts, &items, matches!(scope, Scope::Everything)),
         rendered: outcome.changes,

@@ -94,6 +94,7 @@ fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
             rendered: outcome.changes,
             rendering: outcome.rendering,
             known: outcome.known,
+            images: Vec::new(),
             stale: Vec::new(),
             warnings: outcome.warnings,
             refusals: Vec::new(),

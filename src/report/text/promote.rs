@@ -334,6 +334,18 @@ pub fn refusals(plan: &Plan, style: &Style) -> String {
                     let _ = writeln!(text, "  {}", clean(error));
                 }
             }
+            Refusal::MissingImages { images } => {
+                let _ = writeln!(
+                    text,
+                    "{} would not be found by {target}",
+                    count(images.len(), "image")
+                );
+                let mut table = Table::new(2);
+                for (component, image) in images {
+                    table.row([component.to_string(), image.to_string()]);
+                }
+                text.push_str(&table.render(style));
+            }
         }
     }
     text.trim_end().to_owned()
@@ -495,5 +507,11 @@ fn refusal_data(refusal: &Refusal) -> Value {
             json!({"guard": "order", "expected": expected.as_ref().map(ToString::to_string)})
         }
         Refusal::Validation { errors } => json!({"guard": "validation", "errors": errors}),
+        Refusal::MissingImages { images } => json!({
+            "guard": "images",
+            "missing": images.iter().map(|(component, image)| json!({
+                "component": component.as_str(), "image": image.to_string(),
+            })).collect::<Vec<_>>(),
+        }),
     }
 }

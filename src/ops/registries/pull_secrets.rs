@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{BumpError, Scene};
 use crate::cluster::{ConnectOptions, PullSecret};
 use crate::git::Selection;
-use crate::ops::estate::{Estate, EstateError};
+use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::right_cluster::right_cluster;
 use crate::ops::{LiveError, LiveRequest};
 use crate::registry::CredentialDocument;
@@ -16,6 +15,17 @@ use crate::yaml::parse_values;
 
 /// What a pod or a service account names its pull secrets under.
 const FIELD: &str = "imagePullSecrets";
+
+/// Why the pull secrets of an environment can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PullSecretsError {
+    /// The environment's files can't be read.
+    #[error(transparent)]
+    Estate(#[from] EstateError),
+    /// The cluster can't be asked.
+    #[error(transparent)]
+    Cluster(#[from] LiveError),
+}
 
 /// Logins from a cluster, in the order in which they are tried.
 #[derive(Debug)]
@@ -33,13 +43,13 @@ pub struct PullSecrets {
 /// The cluster cannot be asked, is another one, or does not allow it.
 pub fn pull_secrets(
     estate: &Estate,
-    scene: &Scene,
+    state: &EnvironmentState,
     connect: &ConnectOptions,
-) -> Result<PullSecrets, BumpError> {
-    let named = named_in_files(estate, scene)?;
-    let request = LiveRequest::of(&scene.state.entry, connect);
-    let asked = |error| BumpError::Cluster(LiveError::from(error));
-    let (cluster, _) = right_cluster(&request).map_err(BumpError::Cluster)?;
+) -> Result<PullSecrets, PullSecretsError> {
+    let named = named_in_files(estate, state)?;
+    let request = LiveRequest::of(&state.entry, connect);
+    let asked = LiveError::from;
+    let (cluster, _) = right_cluster(&request)?;
     let own = cluster.namespace();
     let accounts = cluster.pull_secret_names(own).map_err(asked)?;
     let mut wanted: Vec<(String, String)> = Vec::new();
@@ -85,11 +95,10 @@ fn document(secret: PullSecret) -> CredentialDocument {
 /// files, the rendered ones among them.
 fn named_in_files(
     estate: &Estate,
-    scene: &Scene,
-) -> Result<BTreeSet<(Option<String>, String)>, BumpError> {
-    let under = Selection::under(vec![scene.state.entry.path.clone()], |_| true);
-    let files = estate.git.snapshot(&scene.state.commit, &under);
-    let files = files.map_err(|error| BumpError::Estate(EstateError::Git(error)))?;
+    state: &EnvironmentState,
+) -> Result<BTreeSet<(Option<String>, String)>, EstateError> {
+    let under = Selection::under(vec![state.entry.path.clone()], |_| true);
+    let files = estate.git.snapshot(&state.commit, &under)?;
     let mut found = BTreeSet::new();
     for (path, _) in files.entries() {
         // Links, binaries and templates hold no objects; whoever validates is told.

@@ -1,0 +1,55 @@
+//! `promotion.checkImages`: asking the target's registries before anything is written.
+
+use super::{Args, Prepared, failure};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::ops::estate::Estate;
+use crate::ops::promote::{PlanError, look_for_images};
+use crate::registry::Registries;
+
+/// The guard's name.
+pub(super) const GUARD: &str = "images";
+
+/// Refuses plans whose images their targets could not pull, where `gitops.yaml` wants that
+/// to be found out.
+pub(super) fn check(
+    args: &Args,
+    context: &Context,
+    estate: &Estate,
+    all: &mut [Prepared],
+) -> Result<(), Failure> {
+    if !estate.repository().promotion.check_images {
+        return Ok(());
+    }
+    for one in all {
+        let set_aside = one.request.overrides.contains_key(GUARD);
+        if one.plan.images.is_empty() || set_aside || one.plan.is_empty() {
+            continue;
+        }
+        let state = &one.facts.target.state;
+        let product = state.product.as_ref();
+        if !product.is_none_or(|tree| tree.environment.registry_reachable) {
+            context.ui.note(&format!(
+                "images are not checked: {} says registryReachable: false",
+                state.entry.name
+            ));
+            continue;
+        }
+        let images = one.plan.images.iter().map(|(_, image)| image);
+        let settings = args.registries.settings(context, (estate, state), images)?;
+        let registries = Registries::new(settings).map_err(|error| failure(error.into()))?;
+        let waiting = context.ui.waiting("asking the registries");
+        let looked = look_for_images(&mut one.plan, &registries);
+        drop(waiting);
+        looked.map_err(|error| unknown(error, one))?;
+    }
+    Ok(())
+}
+
+/// What helps when a registry does not say.
+fn unknown(error: PlanError, one: &Prepared) -> Failure {
+    let target = &one.plan.target.0;
+    failure(error).hint(format!(
+        "or go on without knowing: kubectl gitops promote {target} --override {GUARD} 'REASON'"
+    ))
+}
