@@ -9,9 +9,9 @@ use super::super::emit;
 use super::super::node::{Node, NodeKind};
 use super::super::path::{Path, Step, implied};
 use super::super::stream::{Document, Stream};
+use super::expected::Tree;
 use super::layout::{self, Block, line_end, line_start};
 use super::plan::dash;
-use super::proof::Tree;
 use super::walk::{Way, collect_aliases};
 use super::{EditError, Planned, Splice, cut};
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::parts::Parts;
 use super::super::{Path, Step, Stream, parse_values};
+use super::expected::Tree;
 use super::parts::in_parts;
-use super::proof::Tree;
 use super::{EditError, Editor, Wish, set_strings};
 
 fn path(text: &str) -> Path {

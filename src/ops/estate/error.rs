@@ -1,0 +1,86 @@
+//! Why a repository or an environment cannot be worked with.
+
+use crate::config::{CONFIG_FILE, ConfigError, ConfigPlaceError};
+use crate::git::GitError;
+use crate::product::{EnvironmentName, ModelError};
+use crate::repo::{BranchName, CommitId};
+
+/// Why a repository or an environment cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum EstateError {
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// There is no usable configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The place that was named for the configuration is none.
+    #[error("{text:?} names no {CONFIG_FILE}")]
+    Place {
+        /// What was named.
+        text: String,
+        /// Why.
+        #[source]
+        source: ConfigPlaceError,
+    },
+    /// The file that was named for the configuration cannot be read.
+    #[error("{place} cannot be read")]
+    Unreadable {
+        /// The place.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The place that was named for the configuration is empty.
+    #[error("{place} does not exist")]
+    Nothing {
+        /// The place.
+        place: String,
+    },
+    /// There is no environment of that name.
+    #[error(
+        "there is no environment {name:?}{}; there are {}",
+        meant(.nearest), .known.join(", ")
+    )]
+    UnknownEnvironment {
+        /// The name.
+        name: String,
+        /// The one that was most likely meant.
+        nearest: Option<String>,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The branch of an environment does not exist.
+    #[error("{environment} has no commit yet: there is no branch {branch} {place}")]
+    Unborn {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Its branch.
+        branch: BranchName,
+        /// «on origin», or «here».
+        place: String,
+    },
+    /// The files of an environment are wrong.
+    #[error("{}", listing(.errors))]
+    Model {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The commit.
+        commit: CommitId,
+        /// What is wrong; at least one.
+        errors: Vec<ModelError>,
+    },
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map(|name| format!(", did you mean {name:?}?"))
+        .unwrap_or_default()
+}
+
+fn listing(errors: &[ModelError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,93 @@
+//! Promotions and backports as data, for programs.
+
+use serde_json::{Value, json};
+
+use crate::ops::backport;
+use crate::ops::promote::{Item, Plan, Refusal};
+use crate::ops::rerender::RenderedChange;
+use crate::product::shown;
+
+/// The plan as data.
+pub fn plan_data(plan: &Plan) -> Value {
+    json!({
+        "product": plan.product,
+        "version": {"from": plan.version.0, "to": plan.version.1},
+        "source": {"environment": plan.source.0.as_str(), "commit": plan.source.1.to_string()},
+        "target": {"environment": plan.target.0.as_str(), "commit": plan.target.1.to_string()},
+        "changes": plan.items.iter().map(item_data).collect::<Vec<_>>(),
+        "versions": plan.versions.iter().map(|change| json!({
+            "component": change.component.as_str(), "from": change.from, "to": change.to,
+        })).collect::<Vec<_>>(),
+        "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
+        "warnings": plan.warnings,
+        "refusals": plan.refusals.iter().map(refusal_data).collect::<Vec<_>>(),
+        "digest": plan.digest,
+    })
+}
+
+/// The plan of a backport as data.
+pub fn backport_data(plan: &backport::Plan) -> Value {
+    json!({
+        "source": {"environment": plan.hotfixed.0.as_str(), "commit": plan.hotfixed.1.to_string()},
+        "target": {"environment": plan.into.0.as_str(), "commit": plan.into.1.to_string()},
+        "changes": plan.items.iter().map(item_data).collect::<Vec<_>>(),
+        "left": plan.left.iter().map(item_data).collect::<Vec<_>>(),
+        "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
+        "digest": plan.digest,
+    })
+}
+
+fn rendered_data(change: &RenderedChange) -> Value {
+    json!({
+        "path": change.path.as_str(),
+        "change": change.kind,
+        "layer": change.layer.as_ref().map(ToString::to_string),
+        "component": change.component.as_str(),
+    })
+}
+
+fn item_data(item: &Item) -> Value {
+    let difference = &item.difference;
+    let value = |value: &Option<Value>| value.as_ref().map(|it| shown(&difference.path, it));
+    json!({
+        "unit": item.unit.to_string(),
+        "path": difference.path.to_string(),
+        "class": difference.class,
+        "decision": item.decision,
+        "base": value(&difference.base),
+        "target": value(&difference.ours),
+        "source": value(&difference.theirs),
+        "changedBy": item.changed_by.as_ref().map(|commit| json!({
+            "commit": commit.id.to_string(),
+            "email": commit.author.email,
+            "time": crate::report::rfc3339(commit.author.seconds, commit.author.offset_minutes),
+            "subject": commit.message.subject,
+        })),
+    })
+}
+
+fn refusal_data(refusal: &Refusal) -> Value {
+    match refusal {
+        Refusal::Diverged { count } => json!({"guard": "diverged", "count": count}),
+        Refusal::RenderedHotfix { paths } => {
+            json!({"guard": "rendered-hotfix", "paths": paths.iter().map(|path| path.as_str()).collect::<Vec<_>>()})
+        }
+        Refusal::Incomplete {
+            missing,
+            also_changes,
+        } => json!({
+            "guard": "incomplete", "missing": missing,
+            "alsoChanges": also_changes.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        }),
+        Refusal::Order { expected } => {
+            json!({"guard": "order", "expected": expected.as_ref().map(ToString::to_string)})
+        }
+        Refusal::Validation { errors } => json!({"guard": "validation", "errors": errors}),
+        Refusal::MissingImages { images } => json!({
+            "guard": "images",
+            "missing": images.iter().map(|(component, image)| json!({
+                "component": component.as_str(), "image": image.to_string(),
+            })).collect::<Vec<_>>(),
+        }),
+    }
+}
