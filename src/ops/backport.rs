@@ -11,7 +11,7 @@ use super::publish::Planned;
 use super::rerender::{KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::image::{Reference, coerce, steps_back};
 use crate::product::{Class, CommitAction, ComponentName, EnvironmentName, UnitId};
-use crate::repo::{ChangeSet, CommitId, Edit, RefUpdate, RepoPath};
+use crate::repo::{CommitId, Edit, RepoPath};
 use crate::template::{RenderedIndex, render};
 
 /// What a person asked for.
@@ -177,19 +177,12 @@ pub fn planned(
     facts: &Facts,
 ) -> Result<Planned, TemplateError> {
     let templates = &estate.repository().commit;
-    let update = RefUpdate {
-        branch: facts.source.state.entry.branch.clone(),
-        expected: Some(plan.into.1.clone()),
-        parent: Some(plan.into.1.clone()),
-        edits: plan.edits.clone(),
-        message: draft(plan, request, facts).message(request.message.as_deref(), templates)?,
-        author: estate.author.clone(),
-        committer: estate.committer.clone(),
-    };
+    let message = draft(plan, request, facts).message(request.message.as_deref(), templates)?;
+    let at = (&facts.source.state.entry.branch, Some(&plan.into.1));
     Ok(Planned {
         digest: plan.digest.clone(),
-        changes: ChangeSet::from(update),
         known: plan.known.iter().cloned().collect(),
+        ..Planned::commit(estate, at, message, &plan.edits)
     })
 }
 

@@ -17,7 +17,7 @@ use crate::git::{GitError, Head, Selection};
 use crate::product::{
     CommitAction, ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository,
 };
-use crate::repo::{BranchName, ChangeSet, CommitId, Edit, Location, RefUpdate, RepoPath, Snapshot};
+use crate::repo::{BranchName, CommitId, Edit, Location, RepoPath, Snapshot};
 use crate::template::{RenderError, Renderer, Rendering};
 
 /// An environment's rendering, and how the committed one differs from it.
@@ -283,20 +283,10 @@ impl RenderPlan {
     pub fn planned(&self, estate: &Estate, words: Option<&str>) -> Result<Planned, TemplateError> {
         let digest = self.digest();
         let templates = &estate.repository().commit;
-        let update = RefUpdate {
-            branch: self.entry.branch.clone(),
-            expected: self.commit.clone(),
-            parent: self.commit.clone(),
-            edits: self.edits.clone(),
-            message: self.draft(&digest).message(words, templates)?,
-            author: estate.author.clone(),
-            committer: estate.committer.clone(),
-        };
-        Ok(Planned {
-            digest,
-            changes: ChangeSet::from(update),
-            known: Vec::new(),
-        })
+        let message = self.draft(&digest).message(words, templates)?;
+        let at = (&self.entry.branch, self.commit.as_ref());
+        let planned = Planned::commit(estate, at, message, &self.edits);
+        Ok(Planned { digest, ..planned })
     }
 
     fn draft<'a>(&'a self, digest: &'a str) -> Draft<'a> {

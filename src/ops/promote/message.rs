@@ -8,7 +8,6 @@ use crate::ops::commit::{ComponentChange, Draft, ProductChange, TemplateError, c
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::{CommitAction, EnvironmentEntry};
-use crate::repo::{ChangeSet, RefUpdate};
 
 /// The plan as a change set on the target's branch.
 ///
@@ -22,19 +21,11 @@ pub fn planned(
 ) -> Result<Planned, TemplateError> {
     let templates = &estate.repository().commit;
     let message = draft(plan, request).message(request.message.as_deref(), templates)?;
-    let update = RefUpdate {
-        branch: entry.branch.clone(),
-        expected: Some(plan.target.1.clone()),
-        parent: Some(plan.target.1.clone()),
-        edits: plan.edits.clone(),
-        message,
-        author: estate.author.clone(),
-        committer: estate.committer.clone(),
-    };
+    let at = (&entry.branch, Some(&plan.target.1));
     Ok(Planned {
         digest: plan.digest.clone(),
-        changes: ChangeSet::from(update),
         known: plan.known.iter().cloned().collect(),
+        ..Planned::commit(estate, at, message, &plan.edits)
     })
 }
 

@@ -11,18 +11,19 @@ mod opening;
 mod proposal;
 mod tagging;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::estate::Estate;
 use super::rerender::KnownRendering;
 use crate::git::{LocalRef, PushOutcome, RefMove, Remote, pause};
 use crate::repo::{
-    BranchName, ChangeSet, CommitId, ObjectId, PullRequestPage, RefName, RefUpdate, TagName,
+    BranchName, ChangeSet, CommitId, CommitMessage, Edit, ObjectId, PullRequestPage, RefName,
+    RefUpdate, RepoPath, TagName,
 };
 
 pub use error::{PublishError, Replanned};
-pub use tagging::TagTemplate;
-pub use tagging::TagTemplateError;
+pub use tagging::{TagTemplate, TagTemplateError};
 
 /// How often a moving branch is planned on again: each time somebody else's commit
 /// landed, so this many writers at once all get their turn.
@@ -47,6 +48,31 @@ pub struct Planned {
     pub changes: ChangeSet,
     /// What the sources among that render to, where it is worth remembering.
     pub known: Vec<KnownRendering>,
+}
+
+impl Planned {
+    /// One commit on a branch that stands at `tip`, by whoever runs this; the digest of its
+    /// plan, and what is known beside it, are the caller's to add.
+    pub fn commit(
+        estate: &Estate,
+        (branch, tip): (&BranchName, Option<&CommitId>),
+        message: CommitMessage,
+        edits: &BTreeMap<RepoPath, Edit>,
+    ) -> Self {
+        let update = RefUpdate {
+            branch: branch.clone(),
+            expected: tip.cloned(),
+            parent: tip.cloned(),
+            edits: edits.clone(),
+            message,
+            author: estate.author.clone(),
+            committer: estate.committer.clone(),
+        };
+        Self {
+            changes: ChangeSet::from(update),
+            ..Self::default()
+        }
+    }
 }
 
 /// What was published.

@@ -6,7 +6,6 @@ use crate::ops::estate::Estate;
 use crate::ops::promote::{changed_components, component_changes, product_change};
 use crate::ops::publish::Planned;
 use crate::product::{CommitAction, EnvironmentEntry};
-use crate::repo::{ChangeSet, RefUpdate};
 
 /// The plan as a change set on the environment's branch.
 ///
@@ -18,22 +17,13 @@ pub fn planned(
     estate: &Estate,
     entry: &EnvironmentEntry,
 ) -> Result<Planned, TemplateError> {
-    let tip = plan.change.target.1.clone();
     let templates = &estate.repository().commit;
     let message = draft(plan, request).message(request.message.as_deref(), templates)?;
-    let update = RefUpdate {
-        branch: entry.branch.clone(),
-        expected: Some(tip.clone()),
-        parent: Some(tip),
-        edits: plan.change.edits.clone(),
-        message,
-        author: estate.author.clone(),
-        committer: estate.committer.clone(),
-    };
+    let at = (&entry.branch, Some(&plan.change.target.1));
     Ok(Planned {
         digest: plan.change.digest.clone(),
-        changes: ChangeSet::from(update),
         known: plan.change.known.iter().cloned().collect(),
+        ..Planned::commit(estate, at, message, &plan.change.edits)
     })
 }
 
