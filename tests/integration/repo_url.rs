@@ -155,6 +155,40 @@ fn a_promotion_costs_one_fetch_and_one_push() {
 }
 
 #[test]
+fn a_tag_goes_with_the_commit_and_is_known_to_be_there_afterwards() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    run(&fixture, &["promote", "staging", "--yes", "--tag"]).code(0);
+    let git = |words: &[&str]| fixture.env.git(&fixture.origin, words);
+    let tip = fixture.remote_tip("env/staging").unwrap();
+    assert_eq!(git(&["rev-parse", "staging/shop-1.0.0^{commit}"]), tip);
+    assert_eq!(git(&["cat-file", "-t", "staging/shop-1.0.0"]), "tag");
+    // Whatever this copy has, the remote is asked; and nothing moves.
+    let newer = "shop/cart:v1.2.0";
+    edit_and_render(&fixture, "dev", "bump cart again", CART_NEW, newer);
+    let outcome = run(&fixture, &["promote", "staging", "--yes", "--tag"]).code(3);
+    assert!(
+        outcome.stderr.contains("staging/shop-1.0.0"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/staging").unwrap(), tip);
+    fixture.fsck();
+}
+
+#[test]
+fn what_is_to_be_done_next_names_the_address() {
+    let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let status = run(&fixture, &["status"]).code(0).stdout;
+    let next = format!(
+        "next:  kubectl-gitops --repo {} promote staging\n",
+        fixture.url()
+    );
+    assert!(status.ends_with(&next), "{status}");
+}
+
+#[test]
 fn a_copy_is_shallow_and_holds_what_the_environments_need() {
     let fixture = shop::branches();
     fixture.commit_from("feature/x", None, "other", &[("big", Some("x\n"))]);
