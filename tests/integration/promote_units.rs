@@ -676,3 +676,66 @@ fn a_choice_that_leaves_a_new_include_alone_needs_nothing_of_it() {
     promote(&fixture, &["--only", "cart"]);
     assert_eq!(product(&fixture, "staging"), before.replace(CART, CART_NEW));
 }
+
+#[test]
+fn a_file_of_several_components_gives_one_of_them() {
+    let fixture = shop::branches();
+    let text = product(&fixture, "dev").replace("  version: 1.0.0\n", INCLUDE);
+    let chat = component("chat", "v1");
+    let files = [
+        ("product.yaml", Some(text.as_str())),
+        ("components/chat.yaml", Some(chat.as_str())),
+    ];
+    fixture.commit("env/dev", "chat has a team of its own", &files);
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    promote(&fixture, &[]);
+    let team = |tags: [&str; 2]| {
+        let [ads, mail] = [component("ads", tags[0]), component("mail", tags[1])];
+        format!("{ads}---\n{mail}")
+    };
+    let path = "components/team.yaml";
+    let commit = |message: &str, text: &str| {
+        fixture.commit("env/dev", message, &[(path, Some(text))]);
+        fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    };
+    let staging = || fixture.file_at("env/staging", path).unwrap_or_default();
+    commit("a team", &team(["v1", "v1"]));
+    // The file is new to staging, and only one of its components is wanted.
+    promote(&fixture, &["--only", "mail"]);
+    let text = staging();
+    assert!(
+        text.contains("shop/mail:v1") && !text.contains("ads"),
+        "{text}"
+    );
+    promote(&fixture, &["--only", "ads"]);
+    let text = staging();
+    assert!(
+        text.contains("shop/mail:v1") && text.contains("shop/ads:v1"),
+        "{text}"
+    );
+    // Each changes by itself in the file that is there.
+    commit("both are newer", &team(["v2", "v2"]));
+    promote(&fixture, &["--only", "ads"]);
+    let text = staging();
+    assert!(
+        text.contains("shop/mail:v1") && text.contains("shop/ads:v2"),
+        "{text}"
+    );
+    // The last of them goes, and the file with it.
+    promote(&fixture, &[]);
+    fixture.commit("env/dev", "no team", &[(path, None)]);
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    promote(&fixture, &["--only", "ads"]);
+    let text = staging();
+    assert!(
+        text.contains("shop/mail:v2") && !text.contains("ads"),
+        "{text}"
+    );
+    promote(&fixture, &["--only", "mail"]);
+    assert_eq!(staging(), "");
+    assert_eq!(
+        promoted_files(&fixture, "env/dev"),
+        promoted_files(&fixture, "env/staging")
+    );
+    fixture.fsck();
+}
