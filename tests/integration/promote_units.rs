@@ -739,3 +739,29 @@ fn a_file_of_several_components_gives_one_of_them() {
     );
     fixture.fsck();
 }
+
+#[test]
+fn what_was_not_rendered_or_loses_its_digest_is_pointed_at() {
+    let fixture = shop::branches();
+    let digest = format!("{CART}@sha256:{}", "ab".repeat(32));
+    edit_and_render(&fixture, "dev", "pin cart", CART, &digest);
+    promote(&fixture, &[]);
+    // In a hurry, and by hand: nobody rendered it, and the digest is gone.
+    edit(&fixture, "env/dev", "bump cart", &digest, CART_NEW);
+    let plan = fixture
+        .run(&["promote", "staging", "--dry-run"])
+        .code(0)
+        .stdout;
+    for warning in [
+        "dev may not run this: what it has rendered is behind its sources for cart\n",
+        "staging has digests for cart and gets tags alone, which may come to name other images\n",
+    ] {
+        assert!(plan.contains(warning), "{warning} is not in\n{plan}");
+    }
+    fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    let plan = fixture
+        .run(&["promote", "staging", "--dry-run"])
+        .code(0)
+        .stdout;
+    assert!(!plan.contains("may not run this"), "{plan}");
+}

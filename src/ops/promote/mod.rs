@@ -21,6 +21,7 @@ mod reverted;
 mod reviewed;
 mod select;
 mod splice;
+mod warnings;
 
 pub use crate::ops::edited::StaleFile;
 pub use blame::blame;

@@ -13,11 +13,11 @@ use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    images, only, pins, rename,
+    images, only, pins, rename, warnings,
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
 use crate::product::{
-    Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest, shown,
+    Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest,
 };
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Path;
@@ -76,7 +76,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         versions: versions(facts, &items, outcome.product.as_ref()),
         images: images::brought(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
-        warnings: warnings(facts, &items, matches!(scope, Scope::Everything)),
+        warnings: warnings::of(facts, &items, matches!(scope, Scope::Everything)),
         rendered: outcome.changes,
         rendering: outcome.rendering,
         known: outcome.known,
@@ -339,62 +339,6 @@ pub(crate) fn templates(items: &[Item], result: Option<&ProductTree>) -> Vec<(St
             (name.to_string(), users)
         })
         .collect()
-}
-
-/// Values that seem to belong to the source environment alone.
-fn warnings(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
-    let source = facts.source.state.entry.name.as_str();
-    let mut warnings = Vec::new();
-    if let Some(why) = &facts.unrenderable {
-        let target = &facts.target.state.entry.name;
-        warnings.push(format!("{target} as it is can't be rendered, so edits of its rendered files are not told apart: {why}"));
-    }
-    for path in facts.left.iter().filter(|_| all) {
-        let unit = UnitId::File(path.clone());
-        warnings.push(format!("{unit} is encrypted and stays in {source}"));
-    }
-    for item in items.iter().filter(|item| item.decision.takes()) {
-        let Some(value) = &item.difference.theirs else {
-            continue;
-        };
-        if matches!(item.unit, UnitId::Template(_)) {
-            continue;
-        }
-        if let UnitId::File(path) = &item.unit
-            && item.difference.ours.is_none()
-            && item.difference.path.is_root()
-            && facts
-                .source
-                .files
-                .get(path)
-                .is_some_and(|file| file.environment)
-        {
-            warnings.push(format!("{path} is new, without what belongs to the environment: that has to be written there by hand"));
-        }
-        each_string(value, &item.difference.path, &mut |path, text| {
-            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
-            if words.any(|word| word == source) {
-                let text = shown(path, &Value::from(text));
-                let text = text.as_str().unwrap_or_default();
-                warnings.push(format!("{} {path} names {source}: {text}", item.unit));
-            }
-        });
-    }
-    warnings
-}
-
-fn each_string(value: &Value, path: &Path, found: &mut dyn FnMut(&Path, &str)) {
-    match value {
-        Value::String(text) => found(path, text),
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(key, value)| each_string(value, &path.key(key), found)),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .for_each(|(index, value)| each_string(value, &path.index(index), found)),
-        _ => {}
-    }
 }
 
 fn product_name(facts: &Facts) -> Option<String> {

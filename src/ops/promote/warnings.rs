@@ -1,0 +1,153 @@
+//! What deserves a look in a promotion, and stops nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Facts, Item, pins};
+use crate::product::{ComponentName, UnitId, shown};
+use crate::template::{RenderedIndex, render_components};
+use crate::yaml::Path;
+
+/// How many components a warning names.
+const NAMED: usize = 6;
+
+/// What deserves a look; `all`: everything is promoted.
+pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
+    let source = facts.source.state.entry.name.as_str();
+    let mut warnings = Vec::new();
+    let behind = behind(facts, items);
+    if !behind.is_empty() {
+        let names = names(&behind);
+        warnings.push(format!(
+            "{source} may not run this: what it has rendered is behind its sources for {names}"
+        ));
+    }
+    let unpinned = unpinned(items);
+    if !unpinned.is_empty() {
+        let (target, names) = (&facts.target.state.entry.name, names(&unpinned));
+        warnings.push(format!("{target} has digests for {names} and gets tags alone, which may come to name other images"));
+    }
+    if let Some(why) = &facts.unrenderable {
+        let target = &facts.target.state.entry.name;
+        warnings.push(format!("{target} as it is can't be rendered, so edits of its rendered files are not told apart: {why}"));
+    }
+    for path in facts.left.iter().filter(|_| all) {
+        let unit = UnitId::File(path.clone());
+        warnings.push(format!("{unit} is encrypted and stays in {source}"));
+    }
+    for item in items.iter().filter(|item| item.decision.takes()) {
+        let Some(value) = &item.difference.theirs else {
+            continue;
+        };
+        if matches!(item.unit, UnitId::Template(_)) {
+            continue;
+        }
+        if let UnitId::File(path) = &item.unit
+            && item.difference.ours.is_none()
+            && item.difference.path.is_root()
+            && facts
+                .source
+                .files
+                .get(path)
+                .is_some_and(|file| file.environment)
+        {
+            warnings.push(format!("{path} is new, without what belongs to the environment: that has to be written there by hand"));
+        }
+        each_string(value, &item.difference.path, &mut |path, text| {
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+            if words.any(|word| word == source) {
+                let text = shown(path, &Value::from(text));
+                let text = text.as_str().unwrap_or_default();
+                warnings.push(format!("{} {path} names {source}: {text}", item.unit));
+            }
+        });
+    }
+    warnings
+}
+
+fn each_string(value: &Value, path: &Path, found: &mut dyn FnMut(&Path, &str)) {
+    match value {
+        Value::String(text) => found(path, text),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(key, value)| each_string(value, &path.key(key), found)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, value)| each_string(value, &path.index(index), found)),
+        _ => {}
+    }
+}
+
+/// The first few of some components.
+fn names(components: &BTreeSet<&ComponentName>) -> String {
+    let first: Vec<&str> = components
+        .iter()
+        .take(NAMED)
+        .map(|it| it.as_str())
+        .collect();
+    match components.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// Promoted components whose committed rendering in the source is not what its sources
+/// say: what is promoted was not tried there.
+fn behind<'a>(facts: &Facts, items: &'a [Item]) -> BTreeSet<&'a ComponentName> {
+    let state = &facts.source.state;
+    let promoted = items.iter().filter(|item| item.decision.takes());
+    let promoted: BTreeSet<&ComponentName> = promoted
+        .filter_map(|item| match &item.unit {
+            UnitId::Component(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    let (Some(tree), Some(folder)) = (&state.product, &facts.repository.rendered) else {
+        return BTreeSet::new();
+    };
+    // Who never rendered there has something else that does.
+    let folder = state.entry.path.join_path(folder);
+    if promoted.is_empty() || state.snapshot.under(&folder).next().is_none() {
+        return BTreeSet::new();
+    }
+    let wanted = promoted.iter().map(|name| (*name).clone()).collect();
+    let Ok(rendering) = render_components(tree, &facts.repository, &state.entry, &wanted) else {
+        return BTreeSet::new();
+    };
+    let index = RenderedIndex::of(&rendering, state.snapshot.object_format());
+    let is_behind = |name: &&ComponentName| {
+        let mut files = index.files.iter();
+        files.any(|(path, file)| {
+            let there = state.snapshot.entry(path).map(|entry| &entry.id);
+            file.component == **name && there != Some(&file.id)
+        })
+    };
+    promoted.into_iter().filter(is_behind).collect()
+}
+
+/// Components that lose the digest of their image.
+fn unpinned(items: &[Item]) -> BTreeSet<&ComponentName> {
+    let image = Path::of(["image"]);
+    let has_digest = |value: &Option<Value>| {
+        let text = value.as_ref().and_then(Value::as_str);
+        text.is_some_and(|text| text.contains('@'))
+    };
+    let lose = items
+        .iter()
+        .filter(|item| item.decision.takes())
+        .filter(|item| {
+            let difference = &item.difference;
+            let is_image = difference.path == image || difference.path == Path::of([pins::VERSION]);
+            is_image
+                && difference.theirs.is_some()
+                && has_digest(&difference.ours)
+                && !has_digest(&difference.theirs)
+        });
+    lose.filter_map(|item| match &item.unit {
+        UnitId::Component(name) => Some(name),
+        _ => None,
+    })
+    .collect()
+}
