@@ -56,15 +56,21 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         reports.push(done.report);
         // What is carried on is what was carried here, and nothing else of this environment.
         only = done.units;
-        if !done.written && at < last {
-            if args.write.dry_run && !only.is_empty() {
-                let next = &steps[at + 1];
-                context.ui.note(&format!(
-                    "what goes on from {next} follows from that, and is shown when it is there"
-                ));
-            }
-            break;
+        if at == last || done.outcome == Outcome::Written {
+            continue;
         }
+        let next = &steps[at + 1];
+        if done.outcome == Outcome::Proposed {
+            let (through, only) = (args.through.as_deref().unwrap_or_default(), only.join(","));
+            context.ui.hint(&format!(
+                "when that is merged, carry it on: kubectl gitops backport {next} --through {through} --only {only}"
+            ));
+        } else if args.write.dry_run && !only.is_empty() {
+            context.ui.note(&format!(
+                "what goes on from {next} follows from that, and is shown when it is there"
+            ));
+        }
+        break;
     }
     if args.output.format == Format::Text {
         return Ok(Exit::Ok);
@@ -116,11 +122,20 @@ fn chain(
     }
 }
 
+/// Whether a step's hotfixes are there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Nothing,
+    /// Somebody has to merge them first.
+    Proposed,
+    Written,
+}
+
 /// What became of one step.
 struct Done {
     /// The units that were carried, or would be.
     units: Vec<String>,
-    written: bool,
+    outcome: Outcome,
     report: serde_json::Value,
 }
 
@@ -149,7 +164,7 @@ fn one(
     units.dedup();
     let mut done = Done {
         units,
-        written: false,
+        outcome: Outcome::Nothing,
         report: text::backport_data(&plan),
     };
     done.report["published"] = serde_json::Value::Null;
@@ -198,11 +213,16 @@ fn one(
     };
     if text_wanted {
         writing::announce(context, &published);
-        context.ui.hint(&format!(
-            "the next promotion finds it already there: kubectl gitops promote {environment}"
-        ));
+        if published.is_in_force() {
+            context.ui.hint(&format!(
+                "the next promotion finds it already there: kubectl gitops promote {environment}"
+            ));
+        }
     }
-    done.written = true;
+    done.outcome = match published.is_in_force() {
+        true => Outcome::Written,
+        false => Outcome::Proposed,
+    };
     done.report["published"] = writing::published_data(&published);
     Ok(done)
 }

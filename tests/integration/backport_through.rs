@@ -94,3 +94,49 @@ fn the_way_must_lead_there_and_no_version_is_lowered_on_it() {
     assert!(product(&fixture, "staging").contains(PAYMENT_FIXED));
     assert!(product(&fixture, "dev").contains("shop/payment:v1.2.0"));
 }
+
+#[test]
+fn what_is_only_proposed_is_carried_on_when_it_is_merged() {
+    let fixture = hotfixed();
+    let gitops = shop::GITOPS.replace(
+        "      promoteFrom: dev\n",
+        "      promoteFrom: dev\n      write: branch\n",
+    );
+    fixture.commit(
+        "main",
+        "staging is protected",
+        &[("gitops.yaml", Some(&gitops))],
+    );
+    let dev = fixture.remote_tip("env/dev");
+    let words = ["backport", "prod", "--through", "dev", "--yes"];
+    let outcome = fixture.run(&words).code(0);
+    let next = "kubectl-gitops backport staging --through dev --only payment";
+    assert!(outcome.stderr.contains(next), "{}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("already there"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(fixture.remote_tip("env/dev"), dev);
+    // Somebody merges it.
+    let refs = [
+        "for-each-ref",
+        "--format=%(objectname)",
+        "refs/heads/gitops/",
+    ];
+    let proposed = fixture.env.git(&fixture.origin, &refs);
+    let merge = ["update-ref", "refs/heads/env/staging", proposed.as_str()];
+    fixture.env.git(&fixture.origin, &merge);
+    let words = [
+        "backport",
+        "staging",
+        "--through",
+        "dev",
+        "--only",
+        "payment",
+        "--yes",
+    ];
+    fixture.run(&words).code(0);
+    let text = product(&fixture, "dev");
+    assert!(text.contains(PAYMENT_FIXED) && text.contains(WEB), "{text}");
+}
