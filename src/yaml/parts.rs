@@ -22,8 +22,10 @@ const PART: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub struct Parts<'t> {
     text: &'t str,
-    cuts: Vec<Cut>,
+    cuts: Arc<[Cut]>,
     next: usize,
+    /// The first part that is no longer meant.
+    end: usize,
 }
 
 /// One part.
@@ -73,16 +75,31 @@ impl<'t> Parts<'t> {
                 cuts.push(Cut { at: from, lines });
             }
         }
-        (cuts.len() > 1).then_some(Parts {
+        (cuts.len() > 1).then(|| Parts {
             text,
-            cuts,
             next: 0,
+            end: cuts.len(),
+            cuts: cuts.into(),
         })
     }
 
     /// The whole text.
     pub fn text(&self) -> &'t str {
         self.text
+    }
+
+    /// The parts that are still to come, in order, as shares for each processor of this
+    /// machine.
+    pub fn shares(self) -> Vec<Parts<'t>> {
+        let hands = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = (self.end - self.next).div_ceil(hands).max(1);
+        let starts = (self.next..self.end).step_by(share);
+        let shares = starts.map(|next| Parts {
+            next,
+            end: self.end.min(next + share),
+            ..self.clone()
+        });
+        shares.collect()
     }
 
     /// The key that the text goes on with behind a part, as it is written, with the blanks
@@ -103,7 +120,7 @@ impl<'t> Parts<'t> {
 impl<'t> Parts<'t> {
     /// Where the next part stands, unread.
     pub(super) fn next_place(&mut self) -> Option<Place> {
-        let cut = *self.cuts.get(self.next)?;
+        let cut = *self.cuts[..self.end].get(self.next)?;
         self.next += 1;
         let next = self.cuts.get(self.next);
         let end = next.map_or(self.text.len(), |cut| cut.at);

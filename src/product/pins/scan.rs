@@ -36,11 +36,32 @@ impl Scanned {
         if text.contains("{{") || file.file_name().is_some_and(|it| NAMES.contains(&it)) {
             return false;
         }
+        // Reading is nearly all of the work.
+        let found: Vec<Option<Scanned>> = std::thread::scope(|scope| {
+            let shares = parts.shares().into_iter();
+            let running: Vec<_> = shares
+                .map(|share| scope.spawn(move || Scanned::of_parts(share, file, declared)))
+                .collect();
+            let done = running.into_iter();
+            done.map(|running| running.join().ok().flatten()).collect()
+        });
+        let Some(found) = found.into_iter().collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        for found in found {
+            self.sites.extend(found.sites);
+            self.warnings.extend(found.warnings);
+        }
+        true
+    }
+
+    /// What stands in some parts; none where the whole has to be looked at.
+    fn of_parts(parts: Parts<'_>, file: &RepoPath, declared: &[PinEntry]) -> Option<Scanned> {
         let mut found = Scanned::default();
         for part in parts {
             let root = part.as_ref().and_then(|part| part.document().root());
             let (Some(part), Some(root)) = (&part, root) else {
-                return false;
+                return None;
             };
             // Other kinds of files say what they are, and the parts of an image at the top
             // belong together.
@@ -57,7 +78,7 @@ impl Scanned {
                 .iter()
                 .any(|it| it.name().is_some_and(|it| marks.contains(&it.as_ref())))
             {
-                return false;
+                return None;
             }
             let mut finder = Finder {
                 file,
@@ -69,9 +90,7 @@ impl Scanned {
             };
             helm::values(&mut finder, SiteKind::HelmValues, root, &Path::root());
         }
-        self.sites.extend(found.sites);
-        self.warnings.extend(found.warnings);
-        true
+        Some(found)
     }
 }
 

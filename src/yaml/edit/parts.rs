@@ -57,7 +57,7 @@ pub fn set_strings(text: &str, wishes: &[Wish]) -> Result<String, (Option<usize>
 
 /// The edited text; none where the whole has to be looked at: some part is not plain, a
 /// wish names no key of the root or one that stands twice, or something is refused.
-pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> {
+pub(super) fn in_parts(parts: Parts<'_>, wishes: &[Wish]) -> Option<String> {
     // The wishes below each key, and whether it was seen.
     let mut by_key: HashMap<&str, (Vec<&Wish>, bool)> = HashMap::new();
     for wish in wishes {
@@ -72,10 +72,9 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
     if parts.text().contains("{{") || by_key.keys().any(|name| has_spellings(name)) {
         return None;
     }
-    let places: Vec<Place> = std::iter::from_fn(|| parts.next_place()).collect();
     let mut edited = String::with_capacity(parts.text().len());
-    for (place, names) in places.iter().zip(names_of_parts(&parts, &places)) {
-        let (place, names) = (*place, names?);
+    for (place, names) in named_parts(&parts) {
+        let names = names?;
         let text = &parts.text()[place.span.range()];
         let key_behind = parts.key_behind(place);
         if !names.iter().any(|name| by_key.contains_key(name.as_str())) {
@@ -101,23 +100,31 @@ pub(super) fn in_parts(mut parts: Parts<'_>, wishes: &[Wish]) -> Option<String> 
     by_key.values().all(|(_, seen)| *seen).then_some(edited)
 }
 
-/// The keys of each part, read by the other parser, which is nearly all of the work and is
-/// shared by all processors; none for a part that is not plain.
-fn names_of_parts(parts: &Parts<'_>, places: &[Place]) -> Vec<Option<Vec<String>>> {
-    let names = |place: &Place| {
+/// The parts with their keys, read by the other parser, which is nearly all of the work and
+/// is shared by all processors; no keys for a part that is not plain.
+fn named_parts(parts: &Parts<'_>) -> Vec<(Place, Option<Vec<String>>)> {
+    let names = |place: Place| {
         let text = &parts.text()[place.span.range()];
-        proof::names_of_part(text, parts.key_behind(*place)).ok()
+        proof::names_of_part(text, parts.key_behind(place)).ok()
     };
-    let hands = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = places.len().div_ceil(hands).max(1);
     std::thread::scope(|scope| {
-        let running: Vec<_> = places
-            .chunks(share)
-            .map(|some| scope.spawn(move || some.iter().map(names).collect::<Vec<_>>()))
+        let shares = parts.clone().shares().into_iter();
+        let running: Vec<_> = shares
+            .map(|mut share| {
+                scope.spawn(move || {
+                    let places = std::iter::from_fn(|| share.next_place());
+                    places
+                        .map(|place| (place, names(place)))
+                        .collect::<Vec<_>>()
+                })
+            })
             .collect();
-        let done = running.into_iter().zip(places.chunks(share));
-        done.flat_map(|(running, some)| running.join().unwrap_or_else(|_| vec![None; some.len()]))
-            .collect()
+        let done = running.into_iter();
+        done.flat_map(|running| {
+            let named = running.join();
+            named.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+        .collect()
     })
 }
 
