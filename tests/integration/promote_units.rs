@@ -765,3 +765,24 @@ fn what_was_not_rendered_or_loses_its_digest_is_pointed_at() {
         .stdout;
     assert!(!plan.contains("may not run this"), "{plan}");
 }
+
+#[test]
+fn what_is_already_there_is_named_when_nothing_else_is() {
+    let fixture = shop::branches();
+    promote(&fixture, &[]);
+    for name in ["dev", "staging"] {
+        edit_and_render(&fixture, name, "bump cart", CART, CART_NEW);
+    }
+    let plan = fixture.run(&["promote", "staging", "--yes"]).code(0).stdout;
+    let line = "  already there: cart; the record of it follows\n";
+    assert!(plan.contains(line), "{plan}");
+    let words = ["log", "-1", "--format=%b", "env/staging"];
+    let body = fixture.env.git(&fixture.origin, &words);
+    assert!(body.starts_with("cart was already there"), "{body}");
+    let again = fixture.run(&["promote", "staging", "--yes"]).code(0);
+    assert!(
+        again.stdout.contains("already has everything"),
+        "{}",
+        again.stdout
+    );
+}

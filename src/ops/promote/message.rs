@@ -141,5 +141,7 @@ fn lines(plan: &Plan) -> Vec<String> {
         };
         lines.push(format!("{} {word}", item.label()));
     }
+    let recorded = plan.only_recorded().into_iter();
+    lines.extend(recorded.map(|unit| format!("{unit} was already there")));
     lines
 }

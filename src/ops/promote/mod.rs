@@ -243,6 +243,24 @@ impl Plan {
         files.into_iter()
     }
 
+    /// The units that came to the same on both sides, where that is all there is to write
+    /// down: their records follow, and nothing else changes.
+    pub fn only_recorded(&self) -> Vec<String> {
+        let same = |item: &&Item| item.decision == Decision::AlreadyThere;
+        let other = |item: &Item| {
+            !matches!(
+                item.decision,
+                Decision::AlreadyThere | Decision::Kept | Decision::Refused
+            )
+        };
+        if self.is_empty() || !self.rendered.is_empty() || self.items.iter().any(other) {
+            return Vec::new();
+        }
+        let same = self.items.iter().filter(same);
+        let units: BTreeSet<String> = same.map(|item| item.unit.to_string()).collect();
+        units.into_iter().collect()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()

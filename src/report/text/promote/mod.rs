@@ -28,6 +28,14 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
     if !rendered.is_empty() {
         let _ = writeln!(text, "  rendered  {rendered}");
     }
+    let recorded = plan.only_recorded();
+    if !recorded.is_empty() {
+        let _ = writeln!(
+            text,
+            "  already there: {}; the record of it follows",
+            recorded.join(", ")
+        );
+    }
     for (word, decision) in [
         ("kept", Decision::Keep),
         ("kept earlier", Decision::Kept),
