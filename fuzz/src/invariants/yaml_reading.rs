@@ -83,12 +83,9 @@ fn both_readers(text: &str, stream: &Stream) {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')
     });
-    let special = |line: &str| {
-        ["---", "...", "%", "\u{feff}"]
-            .iter()
-            .any(|it| line.starts_with(it))
-    };
-    if text.starts_with('\u{feff}') || first.is_none_or(special) {
+    let special = |line: &str| ["---", "...", "%"].iter().any(|it| line.starts_with(it));
+    // A byte order mark may stand before a document, and nowhere behind its mark.
+    if text.contains('\u{feff}') || first.is_none_or(special) {
         return;
     }
     let marked = format!("{MARK}{text}");
