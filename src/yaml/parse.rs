@@ -121,7 +121,10 @@ impl<'t> Builder<'t> {
                     let node = self.scalar(text, style, range);
                     self.place(anchor);
                     let properties = self.properties(anchor, tag.as_deref(), &span)?;
-                    self.push(moved_behind(node, properties));
+                    let node = moved_behind(node, properties);
+                    // What is not written next stands behind this, too.
+                    self.last = self.last.max(node.span.end);
+                    self.push(node);
                 }
                 Event::Alias(target) => {
                     let name = self.names.get(&target).cloned().unwrap_or_default();

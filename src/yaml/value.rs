@@ -426,4 +426,14 @@ mod tests {
         assert!(parse_values(&deep).is_err());
         assert!(parse_values(&format!("{}{}", "[{a: ".repeat(60), "}]".repeat(60))).is_err());
     }
+
+    #[test]
+    fn what_is_not_written_stands_behind_what_is() {
+        let text = "? - a: &b\n# note\n? - c\n: d\n";
+        let stream = Stream::parse(text).unwrap();
+        let root = stream.documents()[0].root().unwrap();
+        let first = &root.entries()[0];
+        assert_eq!(first.key.end(), text.find('\n').unwrap());
+        assert_eq!(first.value.start(), first.key.end(), "{first:?}");
+    }
 }
