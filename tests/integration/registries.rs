@@ -417,10 +417,12 @@ fn an_answer_has_an_end_in_bytes_and_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let host = listener.local_addr().expect("an address").to_string();
     std::thread::spawn(move || {
-        use std::io::Write as _;
+        use std::io::{Read as _, Write as _};
         for mut stream in listener.incoming().flatten() {
+            // Nobody expects an answer before there was a question.
+            let mut going_on = stream.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0);
             let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-            let mut going_on = stream.write_all(head).is_ok();
+            going_on &= stream.write_all(head).is_ok();
             while going_on {
                 going_on = stream.write_all(b" ").is_ok();
                 std::thread::sleep(Duration::from_millis(20));
