@@ -2,10 +2,12 @@
 //! edited, so that writing them again would lose something, and which only wait to be
 //! rendered.
 //!
-//! What was promoted last is asked first, because it is in the environment's own tree:
-//! a file whose every value is rendered from there, or from the sources as they are,
-//! has nothing of its own. History is asked about the others.
+//! History is asked first: a file that was rendered at the commit which touched it last
+//! is only behind. A commit that changed the sources as well, as squash merges do, does not
+//! tell in which order that came about; then the file was not edited when each of its
+//! values is rendered from what was promoted last, or from the sources as they are.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -18,7 +20,7 @@ use crate::product::{
     Base, ComponentName, EnvironmentName, ProductTree, Record, TemplateName, UnitId, compare,
 };
 use crate::repo::{BlobId, CommitId, CommitInfo, Edit, RepoPath};
-use crate::template::{RenderedIndex, Rendering, render_components};
+use crate::template::{RenderedIndex, Rendering, render_components, sources_digest};
 use crate::yaml::{parse_values, to_yaml};
 
 /// Larger files are no templates, and no resources.
@@ -31,7 +33,7 @@ pub struct StaleFile {
     pub path: RepoPath,
     /// The component it belongs to.
     pub component: ComponentName,
-    /// The commit that touched it last, where history was asked.
+    /// The commit that touched it last.
     pub changed_by: Option<CommitInfo>,
     /// Whether a person edited it; else its sources, `gitops.yaml` or this
     /// tool changed since it was rendered.
@@ -50,26 +52,26 @@ pub(super) fn stale_files(
     records: &BTreeMap<UnitId, Record>,
 ) -> Result<Vec<StaleFile>, GitError> {
     let changes = rerender::stale(state, rendering);
-    let components: BTreeSet<_> = changes.iter().map(|it| it.component.clone()).collect();
-    let known = match changes.is_empty() || records.is_empty() {
-        true => None,
-        false => Known::of(estate, state, records, &components),
-    };
+    let components = changes.iter().map(|it| it.component.clone()).collect();
     let mut history = History {
         estate,
         state,
         renderings: BTreeMap::new(),
     };
+    // Nearly always nobody needs to know.
+    let known = OnceCell::new();
+    let explains = |path: &RepoPath| {
+        let known = known.get_or_init(|| Known::of(estate, state, records, &components));
+        let known = known.as_ref();
+        known.and_then(|known| known.explains(estate, state, path)) == Some(true)
+    };
     let mut found = Vec::new();
     for change in changes {
-        let explained = known.as_ref().is_some_and(|known| {
-            known
-                .explains(estate, state, &change.path)
-                .unwrap_or_default()
-        });
-        let (edited, changed_by) = match explained {
-            true => (false, None),
-            false => history.edited(&change.path)?,
+        let (written, changed_by) = history.of(&change.path)?;
+        let edited = match written {
+            Written::Rendered => false,
+            Written::WithSources => !explains(&change.path),
+            Written::Alone => true,
         };
         found.push(StaleFile {
             path: change.path,
@@ -88,13 +90,16 @@ struct Known {
 }
 
 impl Known {
-    /// `None`: one of the two can't be rendered.
+    /// `None`: nothing was promoted, or one of the two can't be rendered.
     fn of(
         estate: &Estate,
         state: &EnvironmentState,
         records: &BTreeMap<UnitId, Record>,
         components: &BTreeSet<ComponentName>,
     ) -> Option<Self> {
+        if records.is_empty() {
+            return None;
+        }
         let repository = estate.repository();
         let render =
             |tree: &ProductTree| render_components(tree, repository, &state.entry, components).ok();
@@ -200,41 +205,67 @@ fn template(
     Some(edits)
 }
 
+/// How a file came to be what it is, by the commit that touched it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// It was what its sources rendered to, or this tool wrote it.
+    Rendered,
+    /// It was not, and the same commit changed the sources: several changes in one.
+    WithSources,
+    /// It was not, and the sources stayed: that is an edit by hand.
+    Alone,
+}
+
 /// What history says of the stale files of an environment.
 struct History<'a> {
     estate: &'a Estate,
     state: &'a EnvironmentState,
-    renderings: BTreeMap<CommitId, Option<RenderedIndex>>,
+    /// What a commit rendered to, and whether it changed the sources of that.
+    renderings: BTreeMap<CommitId, (Option<RenderedIndex>, bool)>,
 }
 
 impl History<'_> {
-    /// Whether a file was not what its sources rendered to even at the commit that
-    /// touched it last; and that commit.
-    fn edited(&mut self, path: &RepoPath) -> Result<(bool, Option<CommitInfo>), GitError> {
+    /// How a file was written, and the commit that did it.
+    fn of(&mut self, path: &RepoPath) -> Result<(Written, Option<CommitInfo>), GitError> {
         let (estate, state) = (self.estate, self.state);
         let history = estate.git.file_history(&state.commit, path, Some(1))?;
         let newest = history.into_iter().next().map(|version| version.commit);
-        let edited = match &newest {
-            None => false,
-            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => false,
+        let written = match &newest {
+            None => Written::Rendered,
+            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => Written::Rendered,
             Some(commit) => {
                 let renderings = self.renderings.entry(commit.id.clone());
-                let then = renderings
-                    .or_insert_with(|| rendering_at(estate, &state.entry.name, &commit.id));
-                !was_rendered(state, then.as_ref(), path)
+                let (then, with_sources) =
+                    renderings.or_insert_with(|| rendering_at(estate, &state.entry.name, commit));
+                match (was_rendered(state, then.as_ref(), path), *with_sources) {
+                    (true, _) => Written::Rendered,
+                    (false, true) => Written::WithSources,
+                    (false, false) => Written::Alone,
+                }
             }
         };
-        Ok((edited, newest))
+        Ok((written, newest))
     }
 }
 
+/// What an environment rendered to at a commit, and whether that commit changed its sources
+/// against the one before. One that is not here, or was no product, has other sources.
 fn rendering_at(
     estate: &Estate,
     environment: &EnvironmentName,
-    commit: &CommitId,
-) -> Option<RenderedIndex> {
-    let state = estate.load_at(environment, commit).ok()?;
-    estate.rendered(&state).ok()?
+    commit: &CommitInfo,
+) -> (Option<RenderedIndex>, bool) {
+    let at = |id: &CommitId| estate.load_at(environment, id).ok();
+    let sources = |state: &EnvironmentState| {
+        let tree = state.product.as_ref()?;
+        sources_digest(tree, estate.repository(), &state.entry, &state.snapshot)
+    };
+    let Some(state) = at(&commit.id) else {
+        return (None, false);
+    };
+    let before = commit.parents.first().and_then(at);
+    let with_sources = sources(&state) != before.as_ref().and_then(sources);
+    (estate.rendered(&state).unwrap_or_default(), with_sources)
 }
 
 /// Whether the environment's file is what `then` rendered.

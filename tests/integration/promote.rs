@@ -447,6 +447,23 @@ fn a_rendering_that_was_behind_when_history_was_squashed_is_nobodys_hotfix() {
 }
 
 #[test]
+fn an_edit_by_hand_that_goes_back_to_what_was_promoted_is_an_edit() {
+    let fixture = shop::branches();
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let (old, new) = ("{TIMEOUT: \"2s\"}", "{TIMEOUT: \"5s\"}");
+    edit_and_render(&fixture, "staging", "slower", old, new);
+    let path = "manifests/app/deployment-cart.yaml";
+    let back = ("\"5s\"", "\"2s\"");
+    edit_file(&fixture, "env/staging", path, "not that slow", back);
+    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    let promote = ["promote", "staging", "--keep", "cart", "--yes"];
+    let outcome = fixture.run(&promote).code(3);
+    for part in [path, "not that slow"] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn folders_of_one_branch_are_promoted_as_branches_are() {
     let fixture = shop::folders();
     edit_file(
