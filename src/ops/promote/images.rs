@@ -1,12 +1,11 @@
 //! The images that a promotion brings, and whether the target can pull them: a mirror
 //! that lags behind is found out before the pods are that wait for it.
 
-use super::{Facts, Item, Plan, PlanError, Refusal, pins};
-use crate::image::{Digest, Reference, Tag};
-use crate::product::{ComponentName, ProductTree, UnitId};
+use super::{Facts, Item, Plan, PlanError, Refusal, Side, plan};
+use crate::image::Reference;
+use crate::product::{ComponentName, ProductTree};
 use crate::registry::{Fault, ManifestQuery, Registries};
 use crate::template::served_image;
-use crate::yaml::Path;
 
 /// The images of the result that the target does not run now, as it pulls them.
 pub(super) fn brought(
@@ -36,22 +35,15 @@ pub(super) fn brought(
 
 /// The image of a pin that is no part of a product manifest, with its new version.
 fn pinned(facts: &Facts, item: &Item) -> Option<(ComponentName, Reference)> {
-    let UnitId::Component(component) = &item.unit else {
-        return None;
+    let component = plan::pinned(item)?.component;
+    let of = |side: &'_ Side| {
+        let mut pins = side.pins.iter();
+        pins.position(|pin| pin.component == component)
     };
-    if !item.decision.takes() || item.difference.path != Path::of([pins::VERSION]) {
-        return None;
-    }
-    let mut known = facts.target.pins.iter();
-    let image = known.find(|pin| pin.component == *component)?.image()?;
-    let version = item.difference.theirs.as_ref()?.as_str()?;
-    let (tag, digest) = match version.split_once('@') {
-        Some((tag, digest)) => (tag, Some(digest)),
-        None => (version, None),
-    };
-    let tag: Option<Tag> = tag.parse().ok();
-    let digest: Option<Digest> = digest.and_then(|digest| digest.parse().ok());
-    (tag.is_some() || digest.is_some()).then(|| (component.clone(), image.with(tag, digest)))
+    let new = facts.source.pins[of(&facts.source)?].deployed()?;
+    let image = facts.target.pins[of(&facts.target)?].image()?;
+    let image = image.with(new.tag().cloned(), new.digest().cloned());
+    Some((component, image))
 }
 
 /// Asks whether the images that a plan brings are there, and refuses for those that are

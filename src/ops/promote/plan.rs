@@ -299,7 +299,7 @@ pub(crate) fn versions(
 }
 
 /// The version change of a pin that is no part of a product manifest.
-fn pinned(item: &Item) -> Option<VersionChange> {
+pub(super) fn pinned(item: &Item) -> Option<VersionChange> {
     let UnitId::Component(component) = &item.unit else {
         return None;
     };

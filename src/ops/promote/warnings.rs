@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Facts, Item, pins};
+use crate::ops::rerender;
 use crate::product::{ComponentName, UnitId, shown};
 use crate::template::{RenderedIndex, render_components};
 use crate::yaml::Path;
@@ -117,14 +118,9 @@ fn behind<'a>(facts: &Facts, items: &'a [Item]) -> BTreeSet<&'a ComponentName> {
         return BTreeSet::new();
     };
     let index = RenderedIndex::of(&rendering, state.snapshot.object_format());
-    let is_behind = |name: &&ComponentName| {
-        let mut files = index.files.iter();
-        files.any(|(path, file)| {
-            let there = state.snapshot.entry(path).map(|entry| &entry.id);
-            file.component == **name && there != Some(&file.id)
-        })
-    };
-    promoted.into_iter().filter(is_behind).collect()
+    let stale = rerender::stale(state, &index);
+    let is_stale = |name: &&ComponentName| stale.iter().any(|file| file.component == **name);
+    promoted.into_iter().filter(is_stale).collect()
 }
 
 /// Components that lose the digest of their image.
