@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::create::configure;
 use super::{Git, GitError, Notice, Remote, RepositoryUrl};
 
 /// What a copy may hold before it is made anew, about: a few thousand loose
@@ -311,25 +310,31 @@ fn create(url: &RepositoryUrl, place: &Path, number: u64) -> Result<(), GitError
     if new.exists() {
         fs::remove_dir_all(&new).map_err(failed)?;
     }
-    let mut options = git2::RepositoryInitOptions::new();
-    options
-        .bare(true)
-        .external_template(false)
-        .initial_head("main");
-    if place.join("sha256").exists() {
-        options.object_format(git2::ObjectFormat::Sha256);
-    }
-    let settings = [
-        ("remote.origin.url", url.shown()),
-        ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
-        // It is made anew when it grows; nobody waits for a clean-up.
-        ("gc.auto", "0"),
-        ("maintenance.auto", "false"),
-        ("core.logAllRefUpdates", "false"),
-    ];
-    configure(&git2::Repository::init_opts(&new, &options)?, &settings)?;
-    fs::create_dir_all(notes(&new)).map_err(failed)?;
-    fs::rename(&new, place.join(format!("{number}.git"))).map_err(failed)
+    let config = configuration(url, place.join("sha256").exists());
+    // A whole repository costs as much time as fetching into it; this is one, too.
+    let made = fs::create_dir_all(notes(&new))
+        .and_then(|()| fs::create_dir(new.join("objects")))
+        .and_then(|()| fs::create_dir(new.join("refs")))
+        .and_then(|()| fs::write(new.join("config"), config))
+        .and_then(|()| fs::write(new.join("HEAD"), "ref: refs/heads/main\n"))
+        .and_then(|()| fs::rename(&new, place.join(format!("{number}.git"))));
+    made.map_err(failed)
+}
+
+/// The configuration of a copy. What a power failure leaves of it may be thrown away, so
+/// nothing waits for the disk, and it is made anew when it grows, so nothing waits for a
+/// clean-up.
+fn configuration(url: &RepositoryUrl, sha256: bool) -> String {
+    let (version, format) = match sha256 {
+        true => (1, "[extensions]\n\tobjectFormat = sha256\n"),
+        false => (0, ""),
+    };
+    let url = url.shown().replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        "[core]\n\trepositoryFormatVersion = {version}\n\tbare = true\n\tlogAllRefUpdates = false\n\tfsync = none\n{format}\
+         [remote \"{REMOTE}\"]\n\turl = \"{url}\"\n\tfetch = +refs/heads/*:refs/remotes/{REMOTE}/*\n\
+         [gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+    )
 }
 
 fn notes(dir: &Path) -> PathBuf {

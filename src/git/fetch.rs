@@ -161,13 +161,17 @@ impl Git {
         refspecs: &[String],
     ) -> Result<(), GitError> {
         for turn in 1.. {
-            let output = self
+            let running = self
                 .call("fetch")
                 .args(NARROW)
                 .args(options)
                 .args(["--", remote.name()])
                 .args(refspecs)
-                .run()?;
+                .start()?;
+            if let Some(work) = self.meanwhile.take() {
+                work();
+            }
+            let output = running.finish()?;
             // With a depth, Git ends like this where none of the names is there.
             let nothing = output.code == Some(1) && output.stderr.is_empty();
             if output.ok() || nothing && !options.is_empty() {

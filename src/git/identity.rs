@@ -2,16 +2,14 @@
 //! and `GIT_AUTHOR_*`/`GIT_COMMITTER_*`, dates included. libgit2 ignores half
 //! of these, so it is not asked.
 
+use std::thread::JoinHandle;
+
 use super::command::{Call, Running};
 use super::{Git, GitError};
 use crate::repo::Signature;
 
 /// What makes a commit this user's, being asked for while something else is done.
-pub struct AskedIdentity {
-    author: Result<Running, GitError>,
-    committer: Result<Running, GitError>,
-    signs: Result<Running, GitError>,
-}
+pub struct AskedIdentity(JoinHandle<[Result<Running, GitError>; 3]>);
 
 impl Git {
     /// The author and the committer of a commit made now.
@@ -21,11 +19,13 @@ impl Git {
 
     /// Begins to ask for them, and whether commits are signed.
     pub fn ask_identity(&self) -> AskedIdentity {
-        AskedIdentity {
-            author: self.call("var").args(["GIT_AUTHOR_IDENT"]).start(),
-            committer: self.call("var").args(["GIT_COMMITTER_IDENT"]).start(),
-            signs: self.setting("commit.gpgsign").start(),
-        }
+        let calls = [
+            self.call("var").args(["GIT_AUTHOR_IDENT"]),
+            self.call("var").args(["GIT_COMMITTER_IDENT"]),
+            self.setting("commit.gpgsign"),
+        ];
+        // Starting a program takes its time, too.
+        AskedIdentity(std::thread::spawn(|| calls.map(Call::start)))
     }
 
     /// Whether commits are signed, as the program reads the user's settings.
@@ -54,11 +54,15 @@ impl AskedIdentity {
     /// # Errors
     /// Git does not know who the user is.
     pub fn answer(self, git: &Git) -> Result<(Signature, Signature), GitError> {
+        let [author, committer, signs] = match self.0.join() {
+            Ok(asked) => asked,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
         // What is wrong with the setting is said when a commit is made.
-        if let Ok(signs) = self.signs.and_then(is_on) {
+        if let Ok(signs) = signs.and_then(is_on) {
             let _ = git.signs.set(signs);
         }
-        Ok((ident(self.author?)?, ident(self.committer?)?))
+        Ok((ident(author?)?, ident(committer?)?))
     }
 }
 

@@ -23,6 +23,9 @@ static QUERY: LazyLock<Regex> = LazyLock::new(|| {
 /// Hides what stands before the `@` of a URL, and tokens in its query. An SSH
 /// user without a password is no secret and stays.
 pub(super) fn mask(text: &str) -> String {
+    if !text.contains(['@', '=']) {
+        return text.to_owned();
+    }
     let text = USER_INFO.replace_all(text, |found: &Captures<'_>| {
         let (scheme, user) = (&found[1], &found[2]);
         if scheme.to_ascii_lowercase().contains("ssh") && !user.contains(':') {

@@ -31,6 +31,7 @@ mod tags;
 mod url;
 mod work_tree;
 mod write;
+mod write_tree;
 
 pub use error::GitError;
 pub use history::FileVersion;

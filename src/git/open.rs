@@ -1,7 +1,7 @@
 //! Finding and opening one repository, and where its `HEAD` stands. Refuses
 //! repositories that libgit2 would misread.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Git {
     /// Whether the user's commits are signed, once that was asked.
     pub(super) signs: OnceCell<bool>,
     listener: Listener,
+    /// What is done once, while the remote answers.
+    pub(super) meanwhile: Cell<Option<fn()>>,
 }
 
 type Hear = dyn Fn(&Notice) + Send + Sync;
@@ -103,6 +105,7 @@ impl Git {
             reach: None,
             signs: OnceCell::new(),
             listener: Listener::default(),
+            meanwhile: Cell::default(),
         }
     }
 
@@ -119,6 +122,7 @@ impl Git {
             reach: self.reach.clone(),
             signs: self.signs.clone(),
             listener: self.listener.clone(),
+            meanwhile: Cell::default(),
         })
     }
 
@@ -130,6 +134,11 @@ impl Git {
     /// Says who is told what goes on.
     pub fn set_listener(&mut self, listener: Listener) {
         self.listener = listener;
+    }
+
+    /// Says what is done while the remote answers for the first time.
+    pub fn set_meanwhile(&mut self, work: Option<fn()>) {
+        self.meanwhile.set(work);
     }
 
     pub(super) fn tell(&self, notice: &Notice) {

@@ -3,7 +3,9 @@
 //! submodules are listed and never entered; a name that could lead out of the
 //! tree refuses the whole read.
 
-use git2::{ObjectType, Oid, Tree};
+use std::cmp::Ordering;
+
+use git2::{ObjectType, Oid, Tree, TreeEntry};
 
 use super::{Git, GitError};
 use crate::repo::{
@@ -101,6 +103,35 @@ impl Git {
         Ok(walk.builder.finish())
     }
 
+    /// The files of a commit that shares most of them with another one, whose files are
+    /// known: only folders that differ are looked into.
+    pub fn snapshot_like(
+        &self,
+        commit: &CommitId,
+        selection: &Selection,
+        known: &Snapshot,
+    ) -> Result<Snapshot, GitError> {
+        let whole = [RepoPath::root()];
+        let other = known.commit().filter(|_| {
+            known.roots() == whole
+                && selection.roots == whole
+                && !self.is_partial()
+                && !known.not_loaded().any(|path| (selection.load)(path))
+        });
+        let Some(other) = other else {
+            return self.snapshot(commit, selection);
+        };
+        let tree = |id: &CommitId| Ok::<_, GitError>(self.find_commit(id)?.tree()?);
+        let mut walk = self.start_walk(commit, selection, false)?;
+        let mut gone = Vec::new();
+        let root = RepoPath::root();
+        walk.differing((&tree(other)?, &tree(commit)?), &root, known, &mut gone)?;
+        match walk.missing_trees.first() {
+            Some(id) => Err(GitError::MissingObject { id: id.to_string() }),
+            None => Ok(known.replaced(gone, walk.builder)),
+        }
+    }
+
     /// Walks a commit's tree, as far as it is here.
     fn walk_files<'a>(
         &'a self,
@@ -108,8 +139,24 @@ impl Git {
         selection: &'a Selection,
         looking: bool,
     ) -> Result<Walk<'a>, GitError> {
+        let mut walk = self.start_walk(commit, selection, looking)?;
+        let root = self.find_commit(commit)?.tree_id();
+        if let Some(tree) = walk.tree(root)? {
+            for root in &selection.roots {
+                walk.root(&tree, root)?;
+            }
+        }
+        Ok(walk)
+    }
+
+    fn start_walk<'a>(
+        &'a self,
+        commit: &'a CommitId,
+        selection: &'a Selection,
+        looking: bool,
+    ) -> Result<Walk<'a>, GitError> {
         let repo = self.libgit2();
-        let mut walk = Walk {
+        Ok(Walk {
             repo,
             odb: repo.odb()?,
             commit,
@@ -118,14 +165,7 @@ impl Git {
             looking,
             missing: Vec::new(),
             missing_trees: Vec::new(),
-        };
-        let root = self.find_commit(commit)?.tree_id();
-        if let Some(tree) = walk.tree(root)? {
-            for root in &selection.roots {
-                walk.root(&tree, root)?;
-            }
-        }
-        Ok(walk)
+        })
     }
 
     /// In a partial clone: fetches what reading these would miss, the folders of
@@ -233,6 +273,12 @@ impl Git {
     }
 }
 
+/// The name of an entry, and a slash behind a folder's: in this order trees are sorted.
+fn in_tree<'e>(entry: &'e TreeEntry<'_>) -> impl Iterator<Item = &'e u8> {
+    let slash = kind_of(entry.filemode()).is_none().then_some(&b'/');
+    entry.name_bytes().iter().chain(slash)
+}
+
 pub(super) fn object_id(id: &str) -> Result<Oid, GitError> {
     let format = if id.len() == 64 {
         git2::ObjectFormat::Sha256
@@ -315,6 +361,61 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Lists what stands below a folder and not in the same one `before`, and notes what
+    /// is gone since. Trees are in order; what is found twice in one that is not is told
+    /// as gone and as new.
+    fn differing(
+        &mut self,
+        (before, tree): (&Tree<'_>, &Tree<'_>),
+        path: &RepoPath,
+        known: &Snapshot,
+        gone: &mut Vec<RepoPath>,
+    ) -> Result<(), GitError> {
+        let (mut old, mut new) = (before.iter().peekable(), tree.iter().peekable());
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (Some(was), Some(now)) => in_tree(was).cmp(in_tree(now)),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return Ok(()),
+            };
+            let was = old.next_if(|_| order != Ordering::Greater);
+            let now = new.next_if(|_| order != Ordering::Less);
+            if let (Some(was), Some(now)) = (&was, &now)
+                && (was.id(), was.filemode()) == (now.id(), now.filemode())
+            {
+                continue;
+            }
+            let Some(name) = was.as_ref().or(now.as_ref()).map(TreeEntry::name_bytes) else {
+                return Ok(());
+            };
+            let child = self.child(path, name)?;
+            let is_folder = |entry: &TreeEntry<'_>| kind_of(entry.filemode()).is_none();
+            if let (Some(was), Some(now)) = (&was, &now)
+                && is_folder(was)
+                && is_folder(now)
+            {
+                let before = self.repo.find_tree(was.id())?;
+                if let Some(tree) = self.tree(now.id())? {
+                    self.differing((&before, &tree), &child, known, gone)?;
+                }
+                continue;
+            }
+            if was.is_some() {
+                gone.extend(known.under(&child).map(|(path, _)| path.clone()));
+            }
+            match now.map(|now| (kind_of(now.filemode()), now.id())) {
+                Some((Some(kind), id)) => self.file(child, kind, id)?,
+                Some((None, id)) => {
+                    if let Some(tree) = self.tree(id)? {
+                        self.folder(&tree, &child, child.segments().count())?;
+                    }
+                }
+                None => {}
+            }
+        }
     }
 
     fn child(&self, folder: &RepoPath, name: &[u8]) -> Result<RepoPath, GitError> {

@@ -3,11 +3,11 @@
 //! moves here, so a commit that is not published leaves nothing behind but
 //! unreachable objects.
 
-use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, ObjectType, Oid, Tree};
 
 use super::open::commit_id;
 use super::read::{kind_of, object_id};
+use super::write_tree::Folder;
 use super::{Git, GitError};
 use crate::repo::{CommitId, Edit, EntryKind, RefUpdate, RepoPath, Signature};
 
@@ -57,27 +57,30 @@ impl Git {
             Edit::Reuse { id, .. } => Some(id),
             _ => None,
         }))?;
-        let mut changes = TreeUpdateBuilder::new();
+        let mut changes = Folder::default();
         for (path, edit) in &update.edits {
             let found = self.stands_at(base, path)?;
             match edit {
                 // Deleting twice is no error; the library would make it one.
                 Edit::Delete if found.is_some() => {
-                    changes.remove(path.as_str());
+                    changes.remove(path);
                 }
                 Edit::Delete => {}
                 Edit::Write { bytes, executable } => {
                     writable(path, found)?;
-                    changes.upsert(path.as_str(), repo.blob(bytes)?, mode(*executable));
+                    changes.put(path, mode(*executable), repo.blob(bytes)?);
                 }
                 Edit::Reuse { id, executable } => {
                     writable(path, found)?;
                     let blob = object_id(id.as_str())?;
-                    changes.upsert(path.as_str(), blob, mode(*executable));
+                    changes.put(path, mode(*executable), blob);
                 }
             }
         }
-        Ok(changes.create_updated(repo, base)?)
+        match changes.write(&repo.odb()?, Some(base.id()))? {
+            Some(tree) => Ok(tree),
+            None => Ok(repo.treebuilder(None)?.write()?),
+        }
     }
 
     /// What stands at a path: `None` nothing, `Some(None)` a folder. A file,

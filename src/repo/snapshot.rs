@@ -293,6 +293,34 @@ impl Snapshot {
         changed
     }
 
+    /// The folders below which everything is listed.
+    pub fn roots(&self) -> &[RepoPath] {
+        &self.roots
+    }
+
+    /// The files whose content was not asked for.
+    pub fn not_loaded(&self) -> impl Iterator<Item = &RepoPath> {
+        let files = self.files(Bound::Unbounded);
+        files
+            .filter(|(_, (_, content))| *content == Content::NotLoaded)
+            .map(|(path, _)| path)
+    }
+
+    /// Another state of these files: without some, and with what was collected.
+    #[must_use]
+    pub fn replaced(&self, gone: Vec<RepoPath>, collected: SnapshotBuilder) -> Snapshot {
+        let mut changed = self.changed.clone();
+        changed.extend(gone.into_iter().map(|path| (path, None)));
+        let new = collected.files.into_iter();
+        changed.extend(new.map(|(path, file)| (path, Some(file))));
+        Snapshot {
+            commit: collected.commit,
+            roots: self.roots.clone(),
+            read: Arc::clone(&self.read),
+            changed,
+        }
+    }
+
     /// Whether everything below a folder is listed here.
     pub fn lists(&self, folder: &RepoPath) -> bool {
         self.roots.iter().any(|root| folder.starts_with(root))

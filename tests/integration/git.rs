@@ -425,3 +425,83 @@ fn the_work_tree_is_read_as_it_lies_there() {
         Err(GitError::Bare { .. })
     ));
 }
+
+#[test]
+fn the_files_of_a_commit_are_the_same_when_those_of_another_are_known() {
+    let fixture = simple();
+    let origin = &fixture.origin;
+    let states: [&[(&str, &str, &str)]; 6] = [
+        &[
+            ("100644", "a", "1"),
+            ("100644", "b/c", "2"),
+            ("100755", "b/d/e", "3"),
+            ("100644", "b.x", "4"),
+        ],
+        &[("100644", "a/deep/er", "1"), ("100644", "b", "2")],
+        &[
+            ("100755", "a", "1"),
+            ("100644", "b/c", "other"),
+            ("100644", "b/d/e", "3"),
+            ("100644", "b.x", "4"),
+        ],
+        &[
+            ("120000", "a", "b/c"),
+            ("100644", "b/c", "2"),
+            ("100644", "b/d/f", "3"),
+        ],
+        &[
+            ("100644", "a0", "1"),
+            ("100644", "a-b/c", "1"),
+            ("100644", "z", "9"),
+        ],
+        &[],
+    ];
+    let commits: Vec<CommitId> = states
+        .iter()
+        .map(|files| {
+            let mut stream = String::from(
+                "commit refs/heads/state\ncommitter A <a@example.com> 1 +0000\ndata 1\nx\n",
+            );
+            for (mode, name, text) in *files {
+                stream.push_str(&format!(
+                    "M {mode} inline {name}\ndata {}\n{text}\n",
+                    text.len()
+                ));
+            }
+            let mut all = b"reset refs/heads/state\n\n".to_vec();
+            all.extend(stream.bytes());
+            fixture.fast_import(&all);
+            fixture
+                .env
+                .git(origin, &["rev-parse", "state"])
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    let git = Git::discover(origin).unwrap();
+    let no_c = || Selection::under(vec![RepoPath::root()], |path| !path.as_str().ends_with('c'));
+    for one in &commits {
+        for other in &commits {
+            for selection in [Selection::everything(), no_c()] {
+                let known = git.snapshot(one, &selection).unwrap();
+                let wanted = git.snapshot(other, &selection).unwrap();
+                let got = git.snapshot_like(other, &selection, &known).unwrap();
+                assert_eq!(got.commit(), Some(other));
+                let entries: Vec<_> = wanted.entries().collect();
+                assert_eq!(got.entries().collect::<Vec<_>>(), entries);
+                for (file, _) in entries {
+                    assert_eq!(got.bytes(file), wanted.bytes(file), "{file}");
+                }
+            }
+            // What was not read there is read here.
+            let known = git.snapshot(one, &no_c()).unwrap();
+            let got = git
+                .snapshot_like(other, &Selection::everything(), &known)
+                .unwrap();
+            let wanted = git.snapshot(other, &Selection::everything()).unwrap();
+            for (file, _) in wanted.entries() {
+                assert_eq!(got.bytes(file), wanted.bytes(file), "{file}");
+            }
+        }
+    }
+}

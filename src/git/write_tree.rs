@@ -1,0 +1,241 @@
+//! The tree of a commit: its parent's, with changes spliced in. Only the folders above
+//! changed files are written again, and in each of them every other entry is copied as
+//! it stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use git2::{FileMode, ObjectType, Odb, Oid};
+
+use super::GitError;
+use crate::repo::RepoPath;
+
+/// The mode of a folder's entry.
+const FOLDER: i32 = 0o040_000;
+
+/// What becomes of the entries of a folder, by their names.
+#[derive(Default)]
+pub(super) struct Folder {
+    changes: BTreeMap<String, Change>,
+}
+
+enum Change {
+    Gone,
+    File(FileMode, Oid),
+    Below(Folder),
+}
+
+/// One entry of a tree: `<mode> <name>` NUL `<id>`.
+struct Entry<'t> {
+    mode: i32,
+    name: &'t [u8],
+    id: &'t [u8],
+    /// All of it.
+    bytes: &'t [u8],
+}
+
+impl Folder {
+    /// Takes a file away; a folder, with everything in it.
+    pub(super) fn remove(&mut self, path: &RepoPath) {
+        self.change(path, Change::Gone);
+    }
+
+    /// Puts a file there.
+    pub(super) fn put(&mut self, path: &RepoPath, mode: FileMode, id: Oid) {
+        self.change(path, Change::File(mode, id));
+    }
+
+    fn change(&mut self, path: &RepoPath, change: Change) {
+        let mut folder = self;
+        let mut names = path.segments().peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                folder.changes.insert(name.to_owned(), change);
+                return;
+            }
+            let entry = folder.changes.entry(name.to_owned());
+            let below = entry.or_insert_with(|| Change::Below(Self::default()));
+            let Change::Below(next) = below else {
+                // Nothing stands below a file; whoever asked for both was refused.
+                return;
+            };
+            folder = next;
+        }
+    }
+
+    /// Writes the folder that comes of `base` with the changes made; `None`: nothing is left
+    /// in it.
+    ///
+    /// # Errors
+    /// A tree can't be read or written.
+    pub(super) fn write(&self, odb: &Odb<'_>, base: Option<Oid>) -> Result<Option<Oid>, GitError> {
+        let object = base.map(|id| odb.read(id)).transpose()?;
+        let id_bytes = base.map(|id| id.as_bytes().len());
+        let before = match (&object, id_bytes) {
+            (Some(object), Some(id_bytes)) => entries(object.data(), id_bytes)?,
+            _ => Vec::new(),
+        };
+        let mut tree = Vec::with_capacity(object.as_ref().map_or(0, |it| it.len()) + 256);
+        let mut new = self.new_entries(odb, &before)?.into_iter().peekable();
+        for entry in &before {
+            while let Some((_, bytes)) = new.next_if(|(key, _)| *key < entry.key()) {
+                tree.extend(bytes);
+            }
+            let name = std::str::from_utf8(entry.name).ok();
+            match name.and_then(|name| self.changes.get(name)) {
+                None => tree.extend_from_slice(entry.bytes),
+                Some(Change::Gone) => {}
+                Some(Change::File(mode, id)) => {
+                    tree.extend(written(i32::from(*mode), entry.name, *id));
+                }
+                Some(Change::Below(below)) => {
+                    let folder = Oid::from_bytes(entry.id)?;
+                    if let Some(id) = below.write(odb, Some(folder))? {
+                        tree.extend(written(FOLDER, entry.name, id));
+                    }
+                }
+            }
+        }
+        new.for_each(|(_, bytes)| tree.extend(bytes));
+        match tree.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(odb.write(ObjectType::Tree, &tree)?)),
+        }
+    }
+
+    /// The entries of which there are none yet, by what trees are sorted by.
+    fn new_entries(
+        &self,
+        odb: &Odb<'_>,
+        before: &[Entry<'_>],
+    ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, GitError> {
+        let there: BTreeSet<&str> = before
+            .iter()
+            .filter_map(|entry| std::str::from_utf8(entry.name).ok())
+            .filter(|name| self.changes.contains_key(*name))
+            .collect();
+        let mut new = BTreeMap::new();
+        for (name, change) in &self.changes {
+            let (mode, id) = match change {
+                _ if there.contains(name.as_str()) => continue,
+                Change::Gone => continue,
+                Change::File(mode, id) => (i32::from(*mode), *id),
+                Change::Below(below) => match below.write(odb, None)? {
+                    Some(id) => (FOLDER, id),
+                    None => continue,
+                },
+            };
+            let bytes = written(mode, name.as_bytes(), id);
+            new.insert(key(mode, name.as_bytes()), bytes);
+        }
+        Ok(new)
+    }
+}
+
+impl Entry<'_> {
+    fn key(&self) -> Vec<u8> {
+        key(self.mode, self.name)
+    }
+}
+
+/// What a tree is sorted by: the names, with a slash behind those of folders.
+fn key(mode: i32, name: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if mode == FOLDER { b"/" } else { b"" };
+    [name, slash].concat()
+}
+
+fn written(mode: i32, name: &[u8], id: Oid) -> Vec<u8> {
+    [format!("{mode:o} ").as_bytes(), name, &[0], id.as_bytes()].concat()
+}
+
+/// The entries of a tree whose ids have so many bytes.
+fn entries(mut tree: &[u8], id_bytes: usize) -> Result<Vec<Entry<'_>>, GitError> {
+    let mut found = Vec::new();
+    while !tree.is_empty() {
+        let entry = entry(tree, id_bytes).ok_or_else(|| GitError::Library {
+            message: "a tree of the repository is damaged".to_owned(),
+        })?;
+        tree = &tree[entry.bytes.len()..];
+        found.push(entry);
+    }
+    Ok(found)
+}
+
+fn entry(tree: &[u8], id_bytes: usize) -> Option<Entry<'_>> {
+    let space = tree.iter().position(|byte| *byte == b' ')?;
+    let nul = space + tree[space..].iter().position(|byte| *byte == 0)?;
+    let mode = std::str::from_utf8(&tree[..space]).ok()?;
+    Some(Entry {
+        mode: i32::from_str_radix(mode, 8).ok()?,
+        name: &tree[space + 1..nul],
+        id: tree.get(nul + 1..nul + 1 + id_bytes)?,
+        bytes: &tree[..nul + 1 + id_bytes],
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use git2::build::TreeUpdateBuilder;
+    use proptest::prelude::*;
+
+    /// Few names, so that files, folders and what sorts between them meet often.
+    fn path() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec!["a", "a-b", "a.b", "a0", "b", "ab"]);
+        prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
+    }
+
+    proptest! {
+        #[test]
+        fn the_tree_is_the_one_that_the_library_writes(
+            before in prop::collection::vec(path(), 0..12),
+            changes in prop::collection::btree_map(path(), any::<bool>(), 1..6),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let repo = git2::Repository::init_bare(dir.path()).unwrap();
+            let odb = repo.odb().unwrap();
+            let blob = |text: &str| odb.write(ObjectType::Blob, text.as_bytes()).unwrap();
+            let mut base = repo.find_tree(repo.treebuilder(None).unwrap().write().unwrap()).unwrap();
+            for path in &before {
+                let mut update = TreeUpdateBuilder::new();
+                update.upsert(path.as_str(), blob("before"), FileMode::Blob);
+                // What stands in the way stays.
+                if let Ok(tree) = update.create_updated(&repo, &base) {
+                    base = repo.find_tree(tree).unwrap();
+                }
+            }
+            let stands = |path: &str| base.get_path(std::path::Path::new(path)).ok();
+            let mut update = TreeUpdateBuilder::new();
+            let mut folder = Folder::default();
+            let mut written: Vec<String> = Vec::new();
+            for (path, puts) in changes {
+                let parsed: RepoPath = path.parse().unwrap();
+                let there = stands(&path);
+                let is_file = |it: &git2::TreeEntry<'_>| it.kind() == Some(ObjectType::Blob);
+                let way: Vec<String> = std::iter::successors(parsed.parent(), RepoPath::parent)
+                    .map(|it| it.to_string()).filter(|it| !it.is_empty()).collect();
+                let blocked = way.iter().any(|it| written.contains(it) || stands(it).is_some_and(|it| is_file(&it)));
+                let below = format!("{path}/");
+                if blocked || written.iter().any(|it| it.starts_with(&below)) || there.as_ref().is_some_and(|it| !is_file(it)) {
+                    continue;
+                }
+                match (puts, there.is_some()) {
+                    (true, _) => {
+                        update.upsert(path.as_str(), blob("after"), FileMode::BlobExecutable);
+                        folder.put(&parsed, FileMode::BlobExecutable, blob("after"));
+                        written.push(path);
+                    }
+                    (false, true) => {
+                        update.remove(path.as_str());
+                        folder.remove(&parsed);
+                    }
+                    (false, false) => {}
+                }
+            }
+            let wanted = update.create_updated(&repo, &base).unwrap();
+            let got = folder.write(&odb, Some(base.id())).unwrap();
+            let nothing = repo.treebuilder(None).unwrap().write().unwrap();
+            prop_assert_eq!(got.unwrap_or(nothing), wanted);
+        }
+    }
+}
