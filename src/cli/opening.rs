@@ -6,6 +6,7 @@ use super::failure::{Failure, FailureKind};
 use crate::config::Origin;
 use crate::git::{GitError, Listener, Notice};
 use crate::ops::estate::{Estate, EstateError, OpenOptions};
+use crate::ops::get_ready;
 use crate::product::EnvironmentName;
 use crate::report::ago;
 
@@ -41,6 +42,7 @@ pub(super) fn try_open(
         remote: context.global.remote.clone(),
         offline: context.global.offline,
         writing,
+        meanwhile: writing.then_some(get_ready as fn()),
         config: context.global.config.clone(),
         interactive: context.ui.is_interactive(),
     };

@@ -146,7 +146,7 @@ fn promoted(
 ) -> Option<ProductTree> {
     let product = state.product.as_ref()?;
     let files = PromotedFiles::of(estate.repository(), &state.entry, true);
-    let mut units = files.units(Some(product), &state.snapshot).ok()?;
+    let mut units = files.units(Some(product), None, &state.snapshot).ok()?;
     let mut edits = BTreeMap::new();
     for (unit, record) in records.iter().filter(|(_, record)| !record.partial) {
         let Some(content) = &record.content else {

@@ -19,10 +19,12 @@ pub mod rerender;
 mod right_cluster;
 pub mod rollback;
 pub mod status;
+mod together;
 pub mod validate;
 mod validate_live;
 
 pub use right_cluster::{LiveError, LiveRequest};
+pub use together::get_ready;
 pub use validate_live::{
     ADMISSION, CONFLICT, Fidelity, LiveReport, NO_NAMESPACE, REFUSED, UNKNOWN_KIND, Unjudged,
     WARNING, validate_live,

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::estate::EnvironmentState;
 use crate::product::{
-    ComponentName, EnvironmentEntry, LayerName, ModelError, ProductTree, Repository,
+    ComponentName, EnvironmentEntry, Known, LayerName, ModelError, ProductTree, Repository,
 };
 use crate::repo::{Edit, RepoPath, Snapshot, blob_id};
 use crate::template::{
@@ -124,12 +124,16 @@ pub fn rerender(
     let snapshot = state
         .snapshot
         .with_edits(edits, elsewhere.map(|other| &other.snapshot));
-    let known: Vec<&ProductTree> = [Some(state), elsewhere]
+    let trees: Vec<&ProductTree> = [Some(state), elsewhere]
         .into_iter()
         .filter_map(|state| state?.product.as_ref())
         .collect();
+    let known = Known {
+        trees: &trees,
+        ..Known::default()
+    };
     let product =
-        ProductTree::load_like(&snapshot, &state.entry, &known).map_err(RerenderError::Model)?;
+        ProductTree::load_like(&snapshot, &state.entry, known).map_err(RerenderError::Model)?;
     let mut outcome = Rerendered {
         snapshot,
         product,

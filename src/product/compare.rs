@@ -60,7 +60,7 @@ impl<'a> Base<'a> {
     }
 
     fn is(self, value: Option<&Value>) -> bool {
-        matches!(self, Base::Known(base) if base == value)
+        matches!(self, Base::Known(base) if same(base, value))
     }
 }
 
@@ -95,7 +95,7 @@ fn descend(
     theirs: Option<&Value>,
     found: &mut Vec<Difference>,
 ) {
-    if ours == theirs && (base.is(ours) || matches!(base, Base::Unknown)) {
+    if same(ours, theirs) && (base.is(ours) || matches!(base, Base::Unknown)) {
         return;
     }
     match (ours, theirs) {
@@ -187,6 +187,30 @@ fn lists(
         steps.pop();
     }
     true
+}
+
+/// Whether two values are equal. What is written in the same order, as nearly everything
+/// is that came from one place, is compared in that order and nothing is looked up.
+pub fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => same_order(one, other) || one == other,
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+fn same_order(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let mut pairs = one.iter().zip(other);
+            one.len() == other.len()
+                && pairs.all(|((key, one), (name, other))| key == name && same_order(one, other))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            let mut pairs = one.iter().zip(other);
+            one.len() == other.len() && pairs.all(|(one, other)| same_order(one, other))
+        }
+        (one, other) => one == other,
+    }
 }
 
 /// The value at a key path below `root`.

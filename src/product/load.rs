@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::repo::{Location, RepoPath, Snapshot, SnapshotError};
-use crate::yaml::{Node, Stream};
+use crate::yaml::{Field, Node, Stream};
 
 use super::decode::{self, At};
 use super::error::{ModelError, ModelWarning, Problem, Remark, nearest};
 use super::manifest_decode::{self, Draft};
 use super::repository::FilePattern;
+use super::same::Same;
 use super::tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
@@ -18,6 +19,15 @@ use super::{
     ComponentName, Environment, EnvironmentEntry, Located, Product, SOURCE_SUFFIX, Template,
     TemplateName, TemplateSource,
 };
+
+/// What was read already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Other products, or the same one in other states.
+    pub trees: &'a [&'a ProductTree],
+    /// Single files.
+    pub streams: &'a [Stream],
+}
 
 impl ProductTree {
     /// Reads an environment of a snapshot; `None` when it has no product manifest.
@@ -28,18 +38,18 @@ impl ProductTree {
         snapshot: &Snapshot,
         entry: &EnvironmentEntry,
     ) -> Result<Option<Self>, Vec<ModelError>> {
-        Self::load_like(snapshot, entry, &[])
+        Self::load_like(snapshot, entry, Known::default())
     }
 
-    /// Reads an environment that shares files with others that were read already:
-    /// what says the same is not read again.
+    /// Reads an environment that shares much with what was read already: what says the
+    /// same is not read again.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub fn load_like(
         snapshot: &Snapshot,
         entry: &EnvironmentEntry,
-        others: &[&Self],
+        known: Known<'_>,
     ) -> Result<Option<Self>, Vec<ModelError>> {
         if entry.files.is_some() {
             return Ok(None);
@@ -47,12 +57,12 @@ impl ProductTree {
         let mut loader = Loader {
             snapshot,
             entry,
-            others,
+            known,
             files: BTreeMap::new(),
             errors: Vec::new(),
         };
         let manifest = loader.fixed(PRODUCT_FILE);
-        let mut components = BTreeMap::new();
+        let mut components: BTreeMap<ComponentName, Arc<ComponentNode>> = BTreeMap::new();
         let product = match loader.same_product(&manifest) {
             Some(other) => {
                 let own = other.components.iter();
@@ -63,7 +73,7 @@ impl ProductTree {
                 other.product.clone()
             }
             None => {
-                let Some((product, drafts)) = loader.product(&manifest) else {
+                let Some((product, drafts)) = loader.product(&manifest, &mut components) else {
                     return loader.failed().map_or(Ok(None), Err);
                 };
                 loader.place(drafts, &manifest, &mut components);
@@ -95,7 +105,7 @@ impl ProductTree {
 struct Loader<'a> {
     snapshot: &'a Snapshot,
     entry: &'a EnvironmentEntry,
-    others: &'a [&'a ProductTree],
+    known: Known<'a>,
     files: BTreeMap<RepoPath, Stream>,
     errors: Vec<ModelError>,
 }
@@ -144,7 +154,7 @@ impl<'a> Loader<'a> {
             let stream = other.files.get(manifest);
             other.product.file == *manifest && stream.is_some_and(|it| it.text() == text)
         };
-        let other = self.others.iter().find(same)?;
+        let other = self.known.trees.iter().find(same)?;
         let stream = other.files.get(manifest)?.clone();
         self.files.insert(manifest.clone(), stream);
         Some(other)
@@ -154,10 +164,11 @@ impl<'a> Loader<'a> {
     fn stream(&mut self, file: &RepoPath) -> Option<Stream> {
         let text = self.text(file)?;
         let manifest = *file == self.fixed(PRODUCT_FILE);
-        let mut known = self.others.iter().filter_map(|other| {
+        let trees = self.known.trees.iter().filter_map(|other| {
             let same = other.files.get(file);
             same.or_else(|| other.files.get(&other.product.file).filter(|_| manifest))
         });
+        let mut known = trees.chain(self.known.streams);
         if let Some(stream) = known.find(|stream| stream.text() == text) {
             self.files.insert(file.clone(), stream.clone());
             return Some(stream.clone());
@@ -189,9 +200,26 @@ impl<'a> Loader<'a> {
         result.map_err(|errors| self.errors.extend(errors)).ok()
     }
 
-    fn product(&mut self, manifest: &RepoPath) -> Option<(Product, Vec<Draft>)> {
+    /// The manifest; components that another product has just so go to `components`.
+    fn product(
+        &mut self,
+        manifest: &RepoPath,
+        components: &mut BTreeMap<ComponentName, Arc<ComponentNode>>,
+    ) -> Option<(Product, Vec<Draft>)> {
         let stream = self.single(manifest)?;
-        self.taken(manifest_decode::product(&stream, manifest))
+        let same = Same::of(self.known.trees, manifest);
+        let mut known = |default: Option<&Located<TemplateName>>, name: &str, field: &Field<'_>| {
+            let same = same
+                .as_ref()
+                .and_then(|it| it.component(&stream, default, name, field));
+            // A key that stands there twice is told by whoever reads it.
+            same.is_some_and(|node| {
+                let name = node.component.name.clone();
+                components.insert(name, Arc::clone(node)).is_none()
+            })
+        };
+        let product = manifest_decode::product(&stream, manifest, &mut known);
+        self.taken(product)
     }
 
     /// The files that the manifest includes, in the order of their paths.

@@ -24,10 +24,16 @@ pub(super) struct Draft {
     pub(super) path: Path,
 }
 
-/// Reads `product.yaml`.
+/// Says of a component, by its name and the product's default template, whether it need
+/// not be read.
+pub(super) type IsKnown<'k> =
+    dyn FnMut(Option<&Located<TemplateName>>, &str, &Field<'_>) -> bool + 'k;
+
+/// Reads `product.yaml`, without those of its components that `known` has already.
 pub(super) fn product(
     stream: &Stream,
     file: &RepoPath,
+    known: &mut IsKnown<'_>,
 ) -> Result<(Product, Vec<Draft>), Vec<ModelError>> {
     let at = At { file, document: 0 };
     document(stream, at, "Product", |decoder, parts| {
@@ -63,8 +69,10 @@ pub(super) fn product(
             .map(|field| field.map())
             .unwrap_or_default();
         spec.finish();
+        let default = template.as_ref();
         let drafts = components
             .iter()
+            .filter(|(name, field)| !known(default, name, field))
             .filter_map(|(name, field)| component_of(at, decoder, name, field, template.as_ref()))
             .collect();
         let product = Product {

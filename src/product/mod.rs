@@ -21,18 +21,20 @@ mod recipe;
 mod record;
 mod repository;
 mod repository_decode;
+mod same;
 mod schemas;
 mod tree;
 mod unit;
 mod update;
 
 pub use commit::{CommitAction, CommitEntry, CommitText};
-pub use compare::{Base, Class, Difference, compare, value_at};
+pub use compare::{Base, Class, Difference, compare, same, value_at};
 pub use confidential::shown;
 pub use decode::API_VERSION;
 pub(crate) use decode::private_use;
 pub(crate) use error::nearest;
 pub use error::{ModelError, ModelWarning, Problem, Remark};
+pub use load::Known;
 pub use manifest::{Component, Environment, Located, NodeRef, Override, Product, Values};
 pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName, TemplateName};
 pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
@@ -45,7 +47,7 @@ pub use schemas::Kind;
 pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
-pub use unit::{UnitError, UnitId, Units, units};
+pub use unit::{UnitError, UnitId, Units, share_units, units};
 pub use update::{PolicyName, PolicyNameError, PolicySource, Update};
 
 #[cfg(test)]

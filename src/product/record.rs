@@ -88,10 +88,10 @@ impl Record {
                 error.kind.to_string(),
             )
         })?;
-        Self::from_value(&value).map_err(|problem| at(1, 1, problem))
+        Self::from_value(value).map_err(|problem| at(1, 1, problem))
     }
 
-    fn from_value(value: &Value) -> Result<Self, String> {
+    fn from_value(mut value: Value) -> Result<Self, String> {
         if value["kind"] != RECORD_KIND {
             return Err(format!(
                 "a promotion record of kind {RECORD_KIND} was expected"
@@ -141,8 +141,8 @@ impl Record {
         }
         Ok(Self {
             from,
-            content: value.get("content").cloned(),
             partial: value.get("partial") == Some(&Value::Bool(true)),
+            content: value.get_mut("content").map(Value::take),
             kept,
             refused,
         })

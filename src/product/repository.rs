@@ -157,6 +157,8 @@ pub struct FilePattern {
     /// Whether it starts at the branch's root instead of the environment's path.
     pub from_branch_root: bool,
     glob: globset::GlobMatcher,
+    /// What every path starts with that matches: sooner told than the whole.
+    start: String,
 }
 
 impl FilePattern {
@@ -177,22 +179,22 @@ impl FilePattern {
             .backslash_escape(false)
             .build()
             .map_err(|error| format!("{text:?} is no pattern of files: {}", error.kind()))?;
+        let literal = relative.split(['*', '?', '[', '{', '\\']).next();
         Ok(Self {
             text: text.to_owned(),
             from_branch_root,
             glob: glob.compile_matcher(),
+            start: literal.unwrap_or_default().to_owned(),
         })
     }
 
     /// Whether a path of the branch is meant, for an environment in `folder`.
     pub fn matches(&self, folder: &RepoPath, path: &RepoPath) -> bool {
-        if self.from_branch_root {
-            return self.glob.is_match(path.as_str());
-        }
-        match path.strip_prefix(folder) {
-            Some(relative) => self.glob.is_match(relative.as_str()),
-            None => false,
-        }
+        let relative = match self.from_branch_root {
+            true => Some(path.as_str()),
+            false => path.below(folder),
+        };
+        relative.is_some_and(|it| it.starts_with(&self.start) && self.glob.is_match(it))
     }
 }
 

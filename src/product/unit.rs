@@ -4,15 +4,17 @@
 //! unit's record lives. Refuses nothing: what is not promoted is no unit.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ComponentName, ProductTree, TemplateName};
+use super::{ComponentName, ComponentNode, ProductTree, TemplateName};
 use crate::repo::{EntryKind, Location, RepoPath, Snapshot};
-use crate::yaml::{Path, YamlErrorKind};
+use crate::yaml::{Entry, Node, NodeKind, Path, YamlError, YamlErrorKind};
 
 /// The identity of a unit, the same in every environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +71,9 @@ impl fmt::Display for UnitId {
 /// somebody reads it.
 pub type Units = BTreeMap<UnitId, Value>;
 
+/// A product manifest without its components, and those.
+type Split = (Value, Map<String, Value>);
+
 /// A unit whose value can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{location}: {source}")]
@@ -110,21 +115,29 @@ impl ProductTree {
         if !self.same_rest(other)? {
             return None;
         }
-        let (ours, theirs) = (self.blocks(), other.blocks());
-        let template = |tree: &ProductTree, name: &ComponentName| {
-            let node = tree.components.get(name)?;
-            Some(node.component.template.value.clone())
-        };
-        // What an alias stands for may have changed elsewhere.
-        let same = |name: &ComponentName| {
-            template(self, name) == template(other, name)
+        let blocks = LazyCell::new(|| (self.blocks(), other.blocks()));
+        let same = |name: &ComponentName, one: &Arc<ComponentNode>, two: &Arc<ComponentNode>| {
+            if Arc::ptr_eq(one, two) {
+                return true;
+            }
+            let [one, two] = [one, two].map(|node| &node.component.template.value);
+            let (ours, theirs) = &*blocks;
+            one == two
                 && match (ours.get(name.as_str()), theirs.get(name.as_str())) {
+                    // What an alias stands for may have changed elsewhere.
                     (Some(one), Some(two)) => one == two && !one.contains('*'),
                     _ => false,
                 }
         };
-        let names = self.components.keys().chain(other.components.keys());
-        Some(names.filter(|name| !same(name)).cloned().collect())
+        let gone = self
+            .components
+            .keys()
+            .filter(|name| !other.components.contains_key(*name));
+        let changed = other.components.iter().filter_map(|(name, two)| {
+            let one = self.components.get(name);
+            (!one.is_some_and(|one| same(name, one, two))).then_some(name)
+        });
+        Some(gone.chain(changed).cloned().collect())
     }
 
     /// The text of each component's block, by its name.
@@ -157,7 +170,7 @@ impl ProductTree {
     }
 
     /// The product manifest as written: what is left without its components, and those.
-    fn split(&self) -> Result<(Value, Map<String, Value>), UnitError> {
+    fn split(&self) -> Result<Split, UnitError> {
         let mut value = self.value(&self.product.file, 0, &Path::root())?;
         let components = value
             .get_mut("spec")
@@ -169,9 +182,48 @@ impl ProductTree {
         }
     }
 
+    /// The same without the components that are `known`; `None`: a part may stand for
+    /// another, so all of it has to be read.
+    fn split_unknown(&self, known: &dyn Fn(&str) -> bool) -> Result<Option<Split>, UnitError> {
+        let manifest = self.files.get(&self.product.file);
+        let document = manifest.and_then(|it| it.documents().first());
+        let Some(document) = document.filter(|it| !it.has_anchors()) else {
+            return Ok(None);
+        };
+        let top = document.root().and_then(fields);
+        let spec = top.as_deref().and_then(|top| fields(field(top, "spec")?));
+        let own = spec
+            .as_deref()
+            .and_then(|spec| fields(field(spec, "components")?));
+        let (Some(top), Some(spec), Some(mut own)) = (top, spec, own) else {
+            return Ok(None);
+        };
+        let read = |fields: Vec<(Cow<'_, str>, &Node)>, later: &str| {
+            let value = |(name, node): (Cow<'_, str>, &Node)| {
+                let value = match name == later {
+                    true => Ok(Value::Null),
+                    false => document.value_of(node),
+                };
+                let value = value.map_err(|error| unit_error(&self.product.file, error))?;
+                Ok((name.into_owned(), value))
+            };
+            fields
+                .into_iter()
+                .map(value)
+                .collect::<Result<Map<_, _>, UnitError>>()
+        };
+        own.retain(|(name, _)| !known(name));
+        let components = read(own, "")?;
+        let mut spec = read(spec, "components")?;
+        spec.shift_remove("components");
+        let mut rest = read(top, "spec")?;
+        rest.insert("spec".to_owned(), Value::Object(spec));
+        Ok(Some((Value::Object(rest), components)))
+    }
+
     /// Whether both manifests say the same apart from their components.
     fn same_rest(&self, other: &ProductTree) -> Option<bool> {
-        let around = |tree: &ProductTree| {
+        fn around(tree: &ProductTree) -> Option<(&str, &str)> {
             let stream = tree.files.get(&tree.product.file)?;
             let document = stream.documents().first()?;
             let components = Path::of(["spec", "components"]);
@@ -181,9 +233,8 @@ impl ProductTree {
             if text.contains(['*', '&']) {
                 return None;
             }
-            let (before, after) = (text.get(..block.start())?, text.get(block.end()..)?);
-            Some((before.to_owned(), after.to_owned()))
-        };
+            Some((text.get(..block.start())?, text.get(block.end()..)?))
+        }
         if let (Some(one), Some(two)) = (around(self), around(other))
             && one == two
         {
@@ -203,14 +254,53 @@ impl ProductTree {
         let Some(node) = root.at(path) else {
             return Ok(Value::Null);
         };
-        document.value_of(node).map_err(|error| UnitError {
-            location: Location::new(file.clone(), error.position.line, error.position.column),
-            source: error.kind,
-        })
+        let value = document.value_of(node);
+        value.map_err(|error| unit_error(file, error))
     }
 }
 
-/// Splits what `promotes` lets through into units.
+fn unit_error(file: &RepoPath, error: YamlError) -> UnitError {
+    UnitError {
+        location: Location::new(file.clone(), error.position.line, error.position.column),
+        source: error.kind,
+    }
+}
+
+/// The fields of a mapping that has each key once; `None` for anything else.
+fn fields(node: &Node) -> Option<Vec<(Cow<'_, str>, &Node)>> {
+    let NodeKind::Mapping(entries) = &node.kind else {
+        return None;
+    };
+    let mut names = HashSet::with_capacity(entries.len());
+    let field = |entry| {
+        let name = Entry::name(entry).filter(|_| !entry.is_merge())?;
+        names.insert(name.clone()).then_some((name, &entry.value))
+    };
+    entries.iter().map(field).collect()
+}
+
+fn field<'n>(fields: &[(Cow<'_, str>, &'n Node)], name: &str) -> Option<&'n Node> {
+    let found = fields.iter().find(|(it, _)| it == name);
+    found.map(|(_, node)| *node)
+}
+
+/// Puts the components there that two products share, from the units of `other`.
+pub fn share_units(units: &mut Units, tree: &ProductTree, other: (&ProductTree, &Units)) {
+    for (name, node) in &tree.components {
+        let shared = other
+            .0
+            .components
+            .get(name)
+            .is_some_and(|it| Arc::ptr_eq(node, it));
+        let unit = UnitId::Component(name.clone());
+        if let Some(value) = other.1.get(&unit).filter(|_| shared) {
+            units.insert(unit, value.clone());
+        }
+    }
+}
+
+/// Splits what `promotes` lets through into units, without components that the product
+/// shares with `other`: [`share_units`] adds them.
 ///
 /// `promotes` is asked with paths relative to the environment's path `at`, and says by
 /// which path other environments know the file; `None`: it is not promoted.
@@ -219,6 +309,7 @@ impl ProductTree {
 /// A value in a manifest that can't be resolved, such as an alias bomb.
 pub fn units(
     tree: Option<&ProductTree>,
+    other: Option<&ProductTree>,
     snapshot: &Snapshot,
     at: &RepoPath,
     promotes: &dyn Fn(&RepoPath) -> Option<RepoPath>,
@@ -226,9 +317,23 @@ pub fn units(
     let mut found = Units::new();
     let mut manifests = BTreeSet::new();
     if let Some(tree) = tree {
-        let (rest, mut own) = tree.split()?;
+        let shared = |name: &str| {
+            let both = other.and_then(|it| it.components.get(name).zip(tree.components.get(name)));
+            both.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+        };
+        let unknown = match other {
+            Some(_) => tree.split_unknown(&shared)?,
+            None => None,
+        };
+        let (rest, mut own) = match unknown {
+            Some(both) => both,
+            None => tree.split()?,
+        };
         found.insert(UnitId::Product, rest);
         for (name, node) in &tree.components {
+            if shared(name.as_str()) {
+                continue;
+            }
             let written = (node.file == tree.product.file)
                 .then(|| own.get_mut(name.as_str()).map(Value::take))
                 .flatten();

@@ -84,7 +84,7 @@ impl RepoPath {
 
     /// Whether this path is `folder` or stands below it, by whole segments.
     pub fn starts_with(&self, folder: &Self) -> bool {
-        self.strip_prefix(folder).is_some()
+        self.below(folder).is_some()
     }
 
     /// What remains below `folder`; the root when both are equal.
@@ -92,11 +92,18 @@ impl RepoPath {
         if folder.is_root() {
             return Some(self.clone());
         }
-        let rest = self.0.strip_prefix(&*folder.0)?;
-        if rest.is_empty() {
-            return Some(Self::root());
+        self.below(folder).map(|rest| Self(rest.into()))
+    }
+
+    /// What remains below `folder` as text; empty when both are equal.
+    pub fn below(&self, folder: &Self) -> Option<&str> {
+        if folder.is_root() {
+            return Some(&self.0);
         }
-        rest.strip_prefix('/').map(|rest| Self(rest.into()))
+        match self.0.strip_prefix(&*folder.0)? {
+            "" => Some(""),
+            rest => rest.strip_prefix('/'),
+        }
     }
 }
 

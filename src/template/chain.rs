@@ -31,6 +31,13 @@ pub(super) struct Chain<'t> {
     lineage: Vec<&'t Template>,
 }
 
+/// Makes what all schemas of values are checked with, once.
+pub fn get_ready() {
+    let any = jsonschema::options().should_validate_formats(true);
+    // It is the checking of this one that is of use.
+    let _ = any.build(&serde_json::json!({"type": "object"}));
+}
+
 impl<'t> Chain<'t> {
     /// Resolves one template of a tree, whose `extends` were checked when it
     /// was loaded.

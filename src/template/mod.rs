@@ -20,6 +20,7 @@ mod scene;
 mod split;
 mod trace;
 
+pub use chain::get_ready;
 pub use engine::Reads;
 pub use error::{RenderCause, RenderError, RenderProblem};
 pub use index::{IndexedFile, RenderedIndex, sources_digest};

@@ -156,7 +156,8 @@ impl Document {
         node
     }
 
-    pub(super) fn has_anchors(&self) -> bool {
+    /// Whether anything in it may stand for something else.
+    pub fn has_anchors(&self) -> bool {
         !self.anchors.is_empty()
     }
 

@@ -138,7 +138,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Some(file) => reviewed::asked(file)?,
         None => asked(args)?,
     };
-    let estate = open_to_write(context)?;
+    // The run ends here one way or the other; freeing what it read would only take time.
+    let estate = ManuallyDrop::new(open_to_write(context)?);
     let revision = match &asked.revision {
         Some(rev) => Some(estate.git.find(rev).map_err(git_failure)?),
         None => None,
@@ -160,7 +161,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if estate.git.is_shallow() && args.output.format == Format::Text {
         unblamed(context, &all);
     }
-    // The run ends here one way or the other; freeing it all would only take time.
     let kept = ManuallyDrop::new(all);
     let all: &[&Prepared] = &kept.iter().collect::<Vec<_>>();
     apart(all)?;

@@ -412,7 +412,7 @@ fn template(name: String, pairs: &[Pair]) -> UnitDiff {
 /// component.
 fn product(from: &ProductTree, to: &ProductTree) -> Result<Vec<UnitDiff>, UnitError> {
     let nothing = Snapshot::from_files(None, []);
-    let units = |tree| units(Some(tree), &nothing, &RepoPath::root(), &|_| None);
+    let units = |tree| units(Some(tree), None, &nothing, &RepoPath::root(), &|_| None);
     let (before, after) = (units(from)?, units(to)?);
     let ids: BTreeSet<&UnitId> = before.keys().chain(after.keys()).collect();
     let mut found = Vec::new();

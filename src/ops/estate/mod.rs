@@ -20,7 +20,7 @@ use crate::config::Resolved;
 use crate::git::{Git, Listener, Remote, RepositoryUrl, Selection};
 use crate::product::pins::bases_beyond;
 use crate::product::{
-    EnvironmentEntry, EnvironmentName, FilePattern, PRODUCT_FILE, ProductTree, Repository,
+    EnvironmentEntry, EnvironmentName, FilePattern, Known, PRODUCT_FILE, ProductTree, Repository,
     TEMPLATES_FOLDER,
 };
 use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
@@ -34,6 +34,8 @@ pub struct OpenOptions {
     pub copy_of: Option<CopyOf>,
     /// Hears what takes its time.
     pub listener: Listener,
+    /// What is done while the remote answers.
+    pub meanwhile: Option<fn()>,
     /// The remote to work with, if not the usual one.
     pub remote: Option<String>,
     /// Go by what was last fetched.
@@ -106,12 +108,25 @@ impl EnvironmentState {
         commit: &CommitId,
         snapshot: Snapshot,
     ) -> Result<Self, EstateError> {
-        let product =
-            ProductTree::load(&snapshot, &entry).map_err(|errors| EstateError::Model {
-                environment: entry.name.clone(),
-                commit: commit.clone(),
-                errors,
-            })?;
+        Self::understand_like(entry, commit, snapshot, Known::default())
+    }
+
+    /// The same, where much of it was read already.
+    ///
+    /// # Errors
+    /// [`EstateError::Model`]
+    pub fn understand_like(
+        entry: EnvironmentEntry,
+        commit: &CommitId,
+        snapshot: Snapshot,
+        known: Known<'_>,
+    ) -> Result<Self, EstateError> {
+        let product = ProductTree::load_like(&snapshot, &entry, known);
+        let product = product.map_err(|errors| EstateError::Model {
+            environment: entry.name.clone(),
+            commit: commit.clone(),
+            errors,
+        })?;
         Ok(Self {
             entry,
             commit: commit.clone(),
@@ -132,6 +147,7 @@ impl Estate {
             };
             git.set_interactive(options.interactive);
             git.set_listener(options.listener.clone());
+            git.set_meanwhile(options.meanwhile);
             let remote = git.remote(options.remote.as_deref())?;
             if let (Some(remote), false) = (&remote, options.offline) {
                 git.may_deepen(remote);
@@ -167,21 +183,6 @@ impl Estate {
                 stale,
             });
         }
-    }
-
-    /// The same, as it was opened, for another thread.
-    ///
-    /// # Errors
-    /// The repository can't be opened again.
-    pub fn beside(&self) -> Result<Self, EstateError> {
-        Ok(Self {
-            git: self.git.beside()?,
-            remote: self.remote.clone(),
-            config: self.config.clone(),
-            author: self.author.clone(),
-            committer: self.committer.clone(),
-            stale: self.stale.clone(),
-        })
     }
 
     /// What `gitops.yaml` says.
@@ -286,6 +287,24 @@ impl Estate {
         commit: &CommitId,
     ) -> Result<Snapshot, EstateError> {
         self.files(entry, commit, false)
+    }
+
+    /// The same without the contents of records. Most of the files may be those of another
+    /// commit, which are known.
+    pub fn files_without_records(
+        &self,
+        entry: &EnvironmentEntry,
+        commit: &CommitId,
+        known: Option<&Snapshot>,
+    ) -> Result<Snapshot, EstateError> {
+        let mut selection = self.selection(entry, commit, false)?;
+        let (load, records) = (selection.load, entry.records());
+        selection.load = Box::new(move |path| !path.starts_with(&records) && load(path));
+        let snapshot = match known {
+            Some(known) => self.git.snapshot_like(commit, &selection, known)?,
+            None => self.git.snapshot(commit, &selection)?,
+        };
+        self.with_bases(entry, commit, snapshot)
     }
 
     fn files(
@@ -427,9 +446,12 @@ impl Estate {
 /// include, templates with all their files, and records. Of all others the id
 /// is enough, and a branch may hold many.
 fn belongs_to_a_model(path: &RepoPath) -> bool {
-    let name = path.file_name().unwrap_or_default();
+    let text = path.as_str();
+    let name = text.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    let in_folder = |folder: &str| path.segments().any(|segment| segment == folder);
+    // Most files are told by their names, and most others by their text.
+    let in_folder =
+        |folder: &str| text.contains(folder) && path.segments().any(|segment| segment == folder);
     matches!(extension, None | Some("yaml" | "yml" | "json"))
         || in_folder(TEMPLATES_FOLDER)
         || in_folder(".gitops")

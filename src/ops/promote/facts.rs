@@ -7,16 +7,18 @@ use super::files::{FileRules, Shares, align};
 pub(crate) use super::pins::units as pin_units;
 use super::pins::{self, Arriving};
 use super::promoted::{PromotedFiles, is_at_root, own_path};
+use super::read;
+pub(crate) use super::read::records;
 use super::reverted::reverted;
 use crate::git::GitError;
 use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::product::pins::Pin;
 use crate::product::{
-    ENVIRONMENT_FILE, EnvironmentEntry, EnvironmentName, ProductTree, Record, RecordError, Refused,
-    Repository, UnitError, UnitId, Units,
+    ENVIRONMENT_FILE, EnvironmentName, ProductTree, Record, Refused, Repository, UnitError, UnitId,
+    Units,
 };
-use crate::repo::{CommitId, Edit, RepoPath, Snapshot};
+use crate::repo::{CommitId, Edit, RepoPath};
 use crate::template::RenderedIndex;
 
 /// One environment as the plan sees it.
@@ -61,17 +63,44 @@ pub struct Facts {
     pub arriving: Vec<Arriving>,
 }
 
+impl Facts {
+    /// Every unit that one of the sides has, or had, in order.
+    pub(super) fn all_units(&self) -> Vec<&UnitId> {
+        let sides = self.source.units.keys().chain(self.target.units.keys());
+        let mut all: Vec<&UnitId> = sides.chain(self.records.keys()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
 impl Side {
-    /// Splits a state into its units; the value of a file is its id so far.
+    /// A state, split into its units.
     pub(crate) fn new(state: EnvironmentState, repository: &Repository) -> Result<Self, UnitError> {
-        let promoted = PromotedFiles::of(repository, &state.entry, state.product.is_some());
-        let units = promoted.units(state.product.as_ref(), &state.snapshot)?;
-        Ok(Self {
+        let units = Self::split(&state, None, repository)?;
+        Ok(Self::of(state, units))
+    }
+
+    /// A state and its units.
+    pub(super) fn of(state: EnvironmentState, units: Units) -> Self {
+        Self {
             state,
             units,
             pins: Vec::new(),
             files: BTreeMap::new(),
-        })
+        }
+    }
+
+    /// Splits a state into its units, without components that it shares with another
+    /// product; the value of a file is its id so far.
+    pub(super) fn split(
+        state: &EnvironmentState,
+        other: Option<&ProductTree>,
+        repository: &Repository,
+    ) -> Result<Units, UnitError> {
+        let product = state.product.as_ref();
+        let promoted = PromotedFiles::of(repository, &state.entry, product.is_some());
+        promoted.units(product, other, &state.snapshot)
     }
 
     /// The path in the repository of a file of this environment, by its path below it.
@@ -106,8 +135,7 @@ pub fn gather(
     if source == *target {
         return Err(PlanError::SameEnvironment(source));
     }
-    let (mut source, mut target) = sides(estate, (&source, revision), target)?;
-    let mut records = records(&target.state.snapshot, &target.state.entry)?;
+    let (mut source, mut target, mut records) = read::both(estate, (&source, revision), target)?;
     let (rules, arriving) = understand(&repository, &mut source, &mut target, &mut records)?;
     if source.units.is_empty() {
         return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
@@ -172,83 +200,6 @@ pub(crate) fn understand(
     Ok((rules, arriving))
 }
 
-/// Reads both sides, at the same time: nearly all of the work of a plan is reading.
-fn sides(
-    estate: &Estate,
-    (source, revision): (&EnvironmentName, Option<&CommitId>),
-    target: &EnvironmentName,
-) -> Result<(Side, Side), PlanError> {
-    let side = |estate: &Estate, name: &EnvironmentName, revision: Option<&CommitId>| {
-        let state = match revision {
-            Some(commit) => estate.load_at(name, commit)?,
-            None => estate.load(name)?,
-        };
-        Ok::<_, PlanError>(Side::new(state, estate.repository())?)
-    };
-    if estate.git.is_partial() {
-        // What both miss is fetched at once; each alone would fetch its own.
-        let theirs = match revision {
-            Some(commit) => commit.clone(),
-            None => estate.tip(source)?,
-        };
-        estate.fetch_ahead(&[(source, theirs), (target, estate.tip(target)?)])?;
-        return Ok((side(estate, source, revision)?, side(estate, target, None)?));
-    }
-    let beside = estate.beside()?;
-    std::thread::scope(|scope| {
-        let running = scope.spawn(move || side(&beside, source, revision));
-        let target = side(estate, target, None);
-        let source = match running.join() {
-            Ok(source) => source,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        Ok((source?, target?))
-    })
-}
-
-/// Fewer records than this are not worth a thread.
-const SHARE: usize = 64;
-
-/// Reads the records in an environment's tree, many of them side by side.
-pub(crate) fn records(
-    snapshot: &Snapshot,
-    entry: &EnvironmentEntry,
-) -> Result<BTreeMap<UnitId, Record>, PlanError> {
-    let folder = entry.records();
-    let mut found = Vec::new();
-    for (path, _) in snapshot.under(&folder) {
-        let unit = path
-            .strip_prefix(&folder)
-            .and_then(|path| UnitId::of_record(path.as_str()));
-        if let Some((unit, text)) = unit.zip(snapshot.text(path)?) {
-            found.push((unit, path, text));
-        }
-    }
-    let parse = |part: &[(UnitId, &RepoPath, &str)]| {
-        let records = part.iter().map(|(unit, path, text)| {
-            let record = Record::parse(path, text);
-            record.map(|record| (unit.clone(), record))
-        });
-        records.collect::<Result<Vec<_>, RecordError>>()
-    };
-    let hands = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = found.len().div_ceil(hands).max(SHARE);
-    let parts: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = found
-            .chunks(share)
-            .map(|part| (part, scope.spawn(move || parse(part))))
-            .collect();
-        let done = running.into_iter();
-        done.map(|(part, running)| running.join().unwrap_or_else(|_| parse(part)))
-            .collect()
-    });
-    let mut records = BTreeMap::new();
-    for part in parts {
-        records.extend(part?);
-    }
-    Ok(records)
-}
-
 /// The units at the merge base of the two branches. Folders of one branch
 /// have the same tip, so they have no past in common that says anything. And
 /// whether a shallow clone's history ended before it told.
@@ -288,7 +239,7 @@ fn merge_base(
         return Ok((None, false));
     };
     let promoted = PromotedFiles::of(estate.repository(), entry, product.is_some());
-    let mut units = promoted.units(product.as_ref(), &snapshot)?;
+    let mut units = promoted.units(product.as_ref(), None, &snapshot)?;
     rules.apply_to(&mut units, &snapshot, &|path| own_path(path, entry));
     if product.is_none() {
         units.extend(pins::units(estate.repository(), &snapshot, entry));

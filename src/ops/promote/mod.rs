@@ -15,6 +15,7 @@ mod only;
 mod pins;
 mod plan;
 mod promoted;
+mod read;
 mod records;
 mod rename;
 mod reverted;

@@ -16,11 +16,15 @@ use super::{
     images, only, pins, rename, warnings,
 };
 use crate::ops::rerender::{Rerendered, describe, rerender};
+use crate::ops::together;
 use crate::product::{
     Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest,
 };
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Path;
+
+/// Fewer units than this are not worth a thread.
+const FEW: usize = 128;
 
 /// Makes the plan for `request` from `facts`.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
@@ -37,17 +41,26 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     };
     let mut result = bytes::result(facts, &items, scope)?;
     result.extend(rename::overrides(facts, &items)?);
-    let outcome = rerender(
-        &facts.repository,
-        &facts.target.state,
-        facts.rendering.as_ref(),
-        &result,
-        Some(&facts.source.state),
-    )
-    .map_err(PlanError::Result)?;
+    let ((records, warnings), outcome) = together::both(
+        || {
+            let everything = matches!(scope, Scope::Everything);
+            let records = record_edits(request, facts, &items, chosen.as_ref());
+            (records, warnings::of(facts, &items, everything))
+        },
+        || {
+            rerender(
+                &facts.repository,
+                &facts.target.state,
+                facts.rendering.as_ref(),
+                &result,
+                Some(&facts.source.state),
+            )
+        },
+    );
+    let outcome = outcome.map_err(PlanError::Result)?;
+    let records = records?;
     let mut edits = result;
     edits.extend(outcome.edits.clone());
-    let records = record_edits(request, facts, &items, chosen.as_ref())?;
     // That something was reverted is written down with the next change, not for its own sake.
     let refused = items.iter().any(|item| item.decision == Decision::Refused);
     let settles = items.iter().any(|item| item.decision != Decision::Refused);
@@ -76,7 +89,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         versions: versions(facts, &items, outcome.product.as_ref()),
         images: images::brought(facts, &items, outcome.product.as_ref()),
         templates: templates(&items, outcome.product.as_ref()),
-        warnings: warnings::of(facts, &items, matches!(scope, Scope::Everything)),
+        warnings,
         rendered: outcome.changes,
         rendering: outcome.rendering,
         known: outcome.known,
@@ -109,15 +122,23 @@ fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, 
 
 /// Compares every chosen unit, key path by key path.
 fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
-    let mut all: BTreeSet<&UnitId> = facts
-        .source
-        .units
-        .keys()
-        .chain(facts.target.units.keys())
-        .collect();
-    all.extend(facts.records.keys());
+    let all = facts.all_units();
+    // Many units are many hands' work.
+    let (some, others) = all.split_at(all.len() / 2);
+    if some.len() < FEW {
+        return items_of(facts, chosen, &all);
+    }
+    let (mut items, others) = together::both(
+        || items_of(facts, chosen, some),
+        || items_of(facts, chosen, others),
+    );
+    items.extend(others);
+    items
+}
+
+fn items_of(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>, units: &[&UnitId]) -> Vec<Item> {
     let mut items = Vec::new();
-    for unit in all {
+    for &unit in units {
         if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
             continue;
         }

@@ -61,14 +61,16 @@ impl PromotedFiles {
         }
     }
 
-    /// The units of a state of the environment; the value of a file is its id so far.
+    /// The units of a state of the environment; the value of a file is its id so far. Without
+    /// components that the product shares with `other`.
     pub fn units(
         &self,
         product: Option<&ProductTree>,
+        other: Option<&ProductTree>,
         snapshot: &Snapshot,
     ) -> Result<Units, UnitError> {
         let own = |path: &RepoPath| self.unit_path(path);
-        let mut found = units(product, snapshot, &self.entry.path, &own)?;
+        let mut found = units(product, other, snapshot, &self.entry.path, &own)?;
         let root: Vec<_> = self
             .patterns
             .iter()

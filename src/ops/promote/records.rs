@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{Decision, Facts, Item, PlanError, Request, plan};
-use crate::product::{Base, Kept, Record, Refused, UnitId};
+use crate::product::{Base, Kept, Record, Refused, UnitId, same};
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Step;
 
@@ -22,30 +22,23 @@ pub(super) fn record_edits(
         by_unit.entry(&item.unit).or_default().push(item);
     }
     let mut edits = BTreeMap::new();
-    let mut all: BTreeSet<&UnitId> = facts
-        .source
-        .units
-        .keys()
-        .chain(facts.target.units.keys())
-        .collect();
-    all.extend(facts.records.keys());
-    for unit in all {
+    for unit in facts.all_units() {
         if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
             continue;
         }
-        let Some(path) = facts.target.record_path(unit) else {
-            continue;
-        };
         let old = facts.records.get(unit);
         let items = by_unit.get(unit).map_or(&[][..], Vec::as_slice);
         // Most units are the same on both sides and in their record.
         let settled = |old: &Record| {
             let theirs = facts.source.units.get(unit);
-            old.kept.is_empty() && theirs.is_some() && old.content.as_ref() == theirs
+            old.kept.is_empty() && theirs.is_some() && same(old.content.as_ref(), theirs)
         };
         if items.is_empty() && old.is_some_and(settled) {
             continue;
         }
+        let Some(path) = facts.target.record_path(unit) else {
+            continue;
+        };
         let new = match request.images_only {
             true if items.is_empty() => continue,
             true => Some(image_record(request, facts, unit, items)),

@@ -1,0 +1,144 @@
+//! Reading both sides and the records, by as many hands as there are: nearly all of the
+//! work of a plan is reading, and most of what one side says the other one says as well.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+
+use super::PlanError;
+use super::facts::Side;
+use crate::git::{Git, Selection};
+use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::together;
+use crate::product::{
+    EnvironmentEntry, EnvironmentName, Known, PRODUCT_FILE, Record, RecordError, UnitId,
+    private_use, share_units,
+};
+use crate::repo::{CommitId, RepoPath, Snapshot, SnapshotError};
+use crate::yaml::Stream;
+
+/// Fewer records than this are not worth a thread.
+const FEW: usize = 128;
+
+/// The source, at its tip or at `revision`, the target, and the target's records.
+pub(super) fn both(
+    estate: &Estate,
+    (source, revision): (&EnvironmentName, Option<&CommitId>),
+    target: &EnvironmentName,
+) -> Result<(Side, Side, BTreeMap<UnitId, Record>), PlanError> {
+    together::make_room();
+    let from = match revision {
+        Some(commit) => commit.clone(),
+        None => estate.tip(source)?,
+    };
+    let source_entry = estate.environment(source)?.clone();
+    let (into, target_entry) = (estate.tip(target)?, estate.environment(target)?.clone());
+    if estate.git.is_partial() {
+        // What both miss is fetched at once; each alone would fetch its own.
+        estate.fetch_ahead(&[(source, from.clone()), (target, into.clone())])?;
+    }
+    let (repository, beside) = (estate.repository(), estate.git.beside()?);
+    let (listed, theirs) = mpsc::channel::<Snapshot>();
+    let ((records, manifest), sides) = together::both(
+        {
+            let (into, target, source) = (&into, &target_entry, &source_entry);
+            move || {
+                let records = records_at(&beside, into, target);
+                let theirs = theirs.recv().ok();
+                let manifest = theirs.and_then(|theirs| parsed_manifest(&theirs, source));
+                (records, manifest)
+            }
+        },
+        || {
+            let ours = estate.files_without_records(&target_entry, &into, None)?;
+            let theirs = estate.files_without_records(&source_entry, &from, Some(&ours))?;
+            // Who does not wait for it has met a mistake of its own.
+            let _ = listed.send(theirs.clone());
+            drop(listed);
+            let target = EnvironmentState::understand(target_entry.clone(), &into, ours);
+            Ok::<_, PlanError>((theirs, target))
+        },
+    );
+    let (theirs, target) = sides?;
+    let tree = target.as_ref().ok().and_then(|it| it.product.as_ref());
+    let known = Known {
+        trees: &tree.into_iter().collect::<Vec<_>>(),
+        streams: manifest.as_slice(),
+    };
+    let (source, units) = together::both(
+        || {
+            let state = EnvironmentState::understand_like(source_entry, &from, theirs, known)?;
+            let units = Side::split(&state, tree, repository)?;
+            Ok::<_, PlanError>(Side::of(state, units))
+        },
+        || {
+            let target = target.as_ref().ok();
+            target.map(|state| Side::split(state, None, repository))
+        },
+    );
+    let mut source = source?;
+    let target = Side::of(target?, units.transpose()?.unwrap_or_default());
+    let (one, other) = (&source.state.product, &target.state.product);
+    if let (Some(one), Some(other)) = (one, other) {
+        share_units(&mut source.units, one, (other, &target.units));
+    }
+    Ok((source, target, records?))
+}
+
+/// The product manifest, parsed. What is wrong with it is told by whoever reads it.
+fn parsed_manifest(snapshot: &Snapshot, entry: &EnvironmentEntry) -> Option<Stream> {
+    let manifest = entry.path.join(PRODUCT_FILE).ok()?;
+    let text = snapshot.text(&manifest).ok()??;
+    let readable = private_use(text).is_none();
+    readable.then(|| Stream::parse(text).ok())?
+}
+
+/// The records of an environment at a commit.
+fn records_at(
+    git: &Git,
+    commit: &CommitId,
+    entry: &EnvironmentEntry,
+) -> Result<BTreeMap<UnitId, Record>, PlanError> {
+    let folder = Selection::under(vec![entry.records()], |_| true);
+    let snapshot = git.snapshot(commit, &folder)?;
+    let files = record_files(&snapshot, entry)?;
+    Ok(parse(&files)?.into_iter().collect())
+}
+
+/// Reads the records in an environment's files, many of them side by side.
+pub(crate) fn records(
+    snapshot: &Snapshot,
+    entry: &EnvironmentEntry,
+) -> Result<BTreeMap<UnitId, Record>, PlanError> {
+    let files = record_files(snapshot, entry)?;
+    if files.len() < FEW {
+        return Ok(parse(&files)?.into_iter().collect());
+    }
+    let (some, others) = files.split_at(files.len() / 2);
+    let (some, others) = together::both(|| parse(some), || parse(others));
+    Ok(some?.into_iter().chain(others?).collect())
+}
+
+type RecordFile<'a> = (UnitId, &'a RepoPath, &'a str);
+
+fn record_files<'a>(
+    snapshot: &'a Snapshot,
+    entry: &EnvironmentEntry,
+) -> Result<Vec<RecordFile<'a>>, SnapshotError> {
+    let folder = entry.records();
+    let mut files = Vec::new();
+    for (path, _) in snapshot.under(&folder) {
+        let unit = path.below(&folder).and_then(UnitId::of_record);
+        if let Some((unit, text)) = unit.zip(snapshot.text(path)?) {
+            files.push((unit, path, text));
+        }
+    }
+    Ok(files)
+}
+
+fn parse(files: &[RecordFile<'_>]) -> Result<Vec<(UnitId, Record)>, RecordError> {
+    let record = |(unit, path, text): &RecordFile<'_>| {
+        let record = Record::parse(path, text);
+        record.map(|record| (unit.clone(), record))
+    };
+    files.iter().map(record).collect()
+}
