@@ -8,7 +8,7 @@ use super::commit::{ComponentChange, Draft, ProductChange, TemplateError};
 use super::estate::Estate;
 use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use super::publish::Planned;
-use super::rerender::{KnownRendering, RenderedChange, rendered_product, rerender};
+use super::rerender::{Before, KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::image::{Reference, coerce, steps_back};
 use crate::product::{Class, CommitAction, ComponentName, EnvironmentName, UnitId};
 use crate::repo::{CommitId, Edit, RepoPath};
@@ -57,6 +57,8 @@ pub struct Plan {
     pub digest: String,
     /// What the environment renders to afterwards, to be remembered.
     pub known: Option<KnownRendering>,
+    /// The digest that the commit proves its rendering with.
+    pub proof: Option<String>,
 }
 
 /// Makes the plan from the facts of a promotion of the hotfixed environment.
@@ -85,7 +87,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let into = &facts.source.state;
     let before = rendered_product(&facts.repository, into)
         .and_then(|product| render(product, &facts.repository, &into.entry).ok())
-        .map(|rendering| RenderedIndex::of(&rendering, into.snapshot.object_format()));
+        .map(|rendering| RenderedIndex::of(&rendering, into.snapshot.object_format()))
+        .map(Before::Index);
     let outcome = rerender(
         &facts.repository,
         &facts.source.state,
@@ -109,6 +112,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         left,
         rendered: outcome.changes,
         known: outcome.known,
+        proof: outcome.proof,
         edits,
         digest,
     })
@@ -201,6 +205,7 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request, facts: &'a Facts) -> Draft<'a
         product,
         source: Some((&plan.hotfixed.0, &plan.hotfixed.1)),
         plan: &plan.digest,
+        proof: plan.proof.as_deref(),
         components: versions(&plan.items)
             .map(|(component, from, to)| ComponentChange {
                 name: component.to_string(),

@@ -40,6 +40,8 @@ pub struct RenderPlan {
     pub is_committed: bool,
     /// The changes as edits.
     pub edits: BTreeMap<RepoPath, Edit>,
+    /// The digest that a commit of them proves its rendering with.
+    pub proof: Option<String>,
 }
 
 /// One rendered file, as data.
@@ -218,6 +220,7 @@ fn of_state(
         foreign: Vec::new(),
         is_committed: repository.rendered.is_some(),
         edits: BTreeMap::new(),
+        proof: None,
     };
     if !only.is_empty() {
         plan.rendering = renderer.render_components(only)?;
@@ -227,6 +230,7 @@ fn of_state(
     let outcome = rerender(repository, state, None, &BTreeMap::new(), None)?;
     plan.changes = outcome.changes;
     plan.edits = outcome.edits;
+    plan.proof = outcome.proof;
     if let Some(folder) = &repository.rendered {
         let folder = entry.path.join_path(folder);
         let paths = state.snapshot.under(&folder).map(|(path, _)| path);
@@ -302,6 +306,7 @@ impl RenderPlan {
             }),
             source: None,
             plan: digest,
+            proof: self.proof.as_deref(),
             components: Vec::new(),
             units: changed.map(|change| change.component.to_string()).collect(),
             only: &[],

@@ -4,19 +4,27 @@
 //! Pure, and shared by everything that writes: bump-image, promote, rollback,
 //! backport and render. Files that no rendering of the environment produced
 //! are foreign and stay as they are.
+//!
+//! A commit that leaves nothing stale says so with a digest over the sources and the
+//! rendered files ([`Rerendered::proof`]). Whoever finds it true later need not render
+//! the environment once more to see whether somebody edited what is rendered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::estate::EnvironmentState;
+use super::together;
+use crate::image::Digest;
 use crate::product::{
     ComponentName, EnvironmentEntry, Known, LayerName, ModelError, ProductTree, Repository,
 };
 use crate::repo::{Edit, RepoPath, Snapshot, blob_id};
 use crate::template::{
-    IndexedFile, RenderError, RenderedIndex, Renderer, Rendering, render, sources_digest,
+    FILES_FOLDER, IndexedFile, RenderError, RenderedIndex, Renderer, Rendering, render,
+    sources_digest,
 };
 
 /// How a rendered file changes.
@@ -58,8 +66,23 @@ pub struct Rerendered {
     /// What was rendered for it: at least all files of the components that the
     /// change has an effect on.
     pub rendering: Rendering,
-    /// What the changed sources render to, to be kept; `None`: no rendering is committed.
+    /// What the changed sources render to, to be kept; `None`: no rendering is committed,
+    /// or only a part of it was rendered.
     pub known: Option<KnownRendering>,
+    /// The digest that holds once both kinds of edits are made, all of them; see [`proof`].
+    pub proof: Option<String>,
+}
+
+/// The trailer of a commit that holds its [`proof`].
+pub const PROOF: &str = "Gitops-Rendered";
+
+/// What an environment's sources render to before a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    /// These files, whatever is committed.
+    Index(RenderedIndex),
+    /// What is committed, which its commit proved.
+    Committed,
 }
 
 /// What some sources render to, under the digest of those sources.
@@ -99,6 +122,31 @@ pub(super) fn rendered_product<'a>(
     product.filter(|_| repository.rendered.is_some())
 }
 
+/// A digest over the sources of an environment, `gitops.yaml`, this renderer, and every
+/// file in the folders that it renders to, `sha256:<hex>`: the same one again proves that
+/// nothing of this changed. `None` where no rendering is committed, or a source is not in
+/// the snapshot.
+pub fn proof(
+    repository: &Repository,
+    entry: &EnvironmentEntry,
+    product: &ProductTree,
+    snapshot: &Snapshot,
+) -> Option<String> {
+    let rendered = repository.rendered.as_ref()?;
+    let sources = sources_digest(product, repository, entry, snapshot)?;
+    let mut text = format!("{sources}\0");
+    let files = entry.path.join(FILES_FOLDER).ok();
+    for folder in [Some(entry.path.join_path(rendered)), files]
+        .into_iter()
+        .flatten()
+    {
+        for (path, file) in snapshot.under(&folder) {
+            let _ = write!(text, "{path}\0{}\0", file.id);
+        }
+    }
+    Some(sha256(&text))
+}
+
 /// Rendered files of an environment that are not what its sources render to:
 /// missing, or with other content.
 pub fn stale(state: &EnvironmentState, index: &RenderedIndex) -> Vec<RenderedChange> {
@@ -117,7 +165,7 @@ pub fn stale(state: &EnvironmentState, index: &RenderedIndex) -> Vec<RenderedCha
 pub fn rerender(
     repository: &Repository,
     state: &EnvironmentState,
-    before: Option<&RenderedIndex>,
+    before: Option<&Before>,
     edits: &BTreeMap<RepoPath, Edit>,
     elsewhere: Option<&EnvironmentState>,
 ) -> Result<Rerendered, RerenderError> {
@@ -141,6 +189,7 @@ pub fn rerender(
         edits: BTreeMap::new(),
         rendering: Rendering::default(),
         known: None,
+        proof: None,
     };
     let Some(product) = &outcome.product else {
         return Ok(outcome);
@@ -149,8 +198,7 @@ pub fn rerender(
         renders(repository, state, product, edits)?;
         return Ok(outcome);
     }
-    let format = outcome.snapshot.object_format();
-    let again = match before.zip(state.product.as_ref()) {
+    let done = match before.zip(state.product.as_ref()) {
         Some((before, old)) if only_manifests(edits, old) => again(
             repository,
             &state.entry,
@@ -160,22 +208,19 @@ pub fn rerender(
         )?,
         _ => None,
     };
-    let (after, rendering) = match again {
-        Some(both) => both,
-        None => {
-            let rendering = render(product, repository, &state.entry)?;
-            (RenderedIndex::of(&rendering, format), rendering)
-        }
+    let done = match done {
+        Some(done) => done,
+        None => whole(repository, state, before, (product, &outcome.snapshot))?,
     };
-    for change in differences(&outcome.snapshot, &after) {
-        if let Some(file) = rendering.files.get(&change.path) {
+    for change in differences(&outcome.snapshot, &done.after) {
+        if let Some(file) = done.rendering.files.get(&change.path) {
             let edit = Edit::write(file.text.as_str());
             outcome.edits.insert(change.path.clone(), edit);
             outcome.changes.push(change);
         }
     }
-    for (path, file) in before.into_iter().flat_map(|before| &before.files) {
-        if !after.files.contains_key(path) && outcome.snapshot.entry(path).is_some() {
+    for (path, file) in &done.before.files {
+        if !done.after.files.contains_key(path) && outcome.snapshot.entry(path).is_some() {
             outcome.edits.insert(path.clone(), Edit::Delete);
             outcome
                 .changes
@@ -183,15 +228,53 @@ pub fn rerender(
         }
     }
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
-    outcome.known =
-        sources_digest(product, repository, &state.entry, &outcome.snapshot).map(|sources| {
-            KnownRendering {
-                sources,
-                index: after,
-            }
-        });
-    outcome.rendering = rendering;
+    let written = outcome.snapshot.with_edits(&outcome.edits, None);
+    outcome.proof = proof(repository, &state.entry, product, &written);
+    if done.is_whole {
+        let sources = sources_digest(product, repository, &state.entry, &outcome.snapshot);
+        let index = done.after;
+        outcome.known = sources.map(|sources| KnownRendering { sources, index });
+    }
+    outcome.rendering = done.rendering;
     Ok(outcome)
+}
+
+/// What was rendered for a change.
+struct Done<'a> {
+    /// What was rendered before: of all components, or of those that were rendered now.
+    before: Cow<'a, RenderedIndex>,
+    /// What is rendered afterwards, of the same components.
+    after: RenderedIndex,
+    /// Whether that is all of them.
+    is_whole: bool,
+    /// The texts of what was rendered now.
+    rendering: Rendering,
+}
+
+/// Renders everything.
+fn whole<'a>(
+    repository: &Repository,
+    state: &EnvironmentState,
+    before: Option<&'a Before>,
+    (product, snapshot): (&ProductTree, &Snapshot),
+) -> Result<Done<'a>, RenderError> {
+    let format = snapshot.object_format();
+    let rendering = render(product, repository, &state.entry)?;
+    let before = match (before, &state.product) {
+        (Some(Before::Index(index)), _) => Cow::Borrowed(index),
+        (Some(Before::Committed), Some(old)) => {
+            let index =
+                Renderer::new(old, repository, &state.entry).and_then(|it| it.index(format));
+            Cow::Owned(index.unwrap_or_default())
+        }
+        _ => Cow::Owned(RenderedIndex::default()),
+    };
+    Ok(Done {
+        before,
+        after: RenderedIndex::of(&rendering, format),
+        is_whole: true,
+        rendering,
+    })
 }
 
 /// Makes sure that what is rendered elsewhere, and not committed here, still renders:
@@ -230,27 +313,52 @@ fn only_manifests(edits: &BTreeMap<RepoPath, Edit>, product: &ProductTree) -> bo
 
 /// Renders what the changed components have an effect on, and takes the rest
 /// from what is known; `None`: only a whole rendering can tell.
-fn again(
+fn again<'a>(
     repository: &Repository,
     entry: &EnvironmentEntry,
     (old, new): (&ProductTree, &ProductTree),
-    before: &RenderedIndex,
+    before: &'a Before,
     snapshot: &Snapshot,
-) -> Result<Option<(RenderedIndex, Rendering)>, RenderError> {
+) -> Result<Option<Done<'a>>, RenderError> {
     let Some(changed) = old.components_changed_in(new) else {
         return Ok(None);
     };
-    let renderer = Renderer::new(new, repository, entry)?;
-    let mut affected = renderer.affected_by(&changed);
-    affected.extend(changed);
-    // A committed file that is not as rendered is written again, so its text is needed too.
-    let stale = differences(snapshot, before).into_iter();
-    let wanted: BTreeSet<ComponentName> = stale
-        .map(|change| change.component)
-        .chain(affected.iter().cloned())
-        .collect();
+    let renderer = || Renderer::new(new, repository, entry);
+    let (old, renderer) = match before {
+        Before::Index(_) => (None, renderer()),
+        Before::Committed => {
+            let old = || Renderer::new(old, repository, entry).ok();
+            together::both(old, renderer)
+        }
+    };
+    let renderer = renderer?;
+    let mut wanted = renderer.affected_by(&changed);
+    wanted.extend(changed);
+    let before = match before {
+        Before::Index(index) => Cow::Borrowed(index),
+        Before::Committed => {
+            let Some(Ok(old)) = old.map(|old| old.render_components(&wanted)) else {
+                return Ok(None);
+            };
+            Cow::Owned(RenderedIndex::of(&old, snapshot.object_format()))
+        }
+    };
+    let is_whole = matches!(before, Cow::Borrowed(_));
+    if is_whole {
+        // A committed file that is not as rendered is written again, so its text is needed too.
+        let stale = differences(snapshot, &before).into_iter();
+        wanted.extend(stale.map(|change| change.component));
+    }
     let rendering = renderer.render_components(&wanted)?;
     let mut after = RenderedIndex::of(&rendering, snapshot.object_format());
+    if !is_whole {
+        let taken =
+            |path: &RepoPath| !before.files.contains_key(path) && snapshot.entry(path).is_some();
+        if after.files.keys().any(taken) {
+            // Another component may have rendered that file.
+            return Ok(None);
+        }
+    }
     for (path, file) in &before.files {
         if wanted.contains(&file.component) {
             continue;
@@ -260,19 +368,23 @@ fn again(
             return Ok(None);
         }
     }
-    Ok(Some((after, rendering)))
+    Ok(Some(Done {
+        before,
+        after,
+        is_whole,
+        rendering,
+    }))
 }
 
 /// SHA-256 over the files that a rendering changes, `sha256:<hex>`.
 pub fn digest(edits: &BTreeMap<RepoPath, Edit>) -> String {
-    use sha2::{Digest as _, Sha256};
     let mut text = String::new();
     describe(edits, &mut text);
-    let hex: String = Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    sha256(&text)
+}
+
+fn sha256(text: &str) -> String {
+    Digest::sha256(text.as_bytes()).to_string()
 }
 
 /// Writes each file's path and new id, for a digest.

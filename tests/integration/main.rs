@@ -63,6 +63,7 @@ mod registry_logins;
 mod registry_requests;
 mod registry_tokens;
 mod render;
+mod rendering_proof;
 mod repo_url;
 mod reverts;
 mod rollback;

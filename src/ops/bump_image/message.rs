@@ -41,6 +41,7 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
         product,
         source: None,
         plan: &plan.digest,
+        proof: plan.proof.as_deref(),
         components: rows.iter().map(|row| component(row)).collect(),
         units: rows.iter().map(|row| row.component.to_string()).collect(),
         only: &[],

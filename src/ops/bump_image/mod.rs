@@ -296,6 +296,8 @@ pub struct Plan {
     pub rendered: Vec<RenderedChange>,
     /// What the environment renders to afterwards, to be remembered.
     pub known: Option<KnownRendering>,
+    /// The digest that the commit proves its rendering with.
+    pub proof: Option<String>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<String>,
     /// Why nothing may be written; empty: it may.

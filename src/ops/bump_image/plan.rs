@@ -9,7 +9,7 @@ use super::answer::Answers;
 use super::decide::decide;
 use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene, release};
 use crate::image::Digest;
-use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
+use crate::ops::rerender::{Before, KnownRendering, RenderedChange, rerender};
 use crate::ops::validate::{Change, one_line};
 use crate::product::pins::{Pin, Target, write};
 use crate::repo::{Edit, RepoPath, blob_id, blob_id_in};
@@ -51,7 +51,7 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         Some(wanted) if !edits.is_empty() => Some(release::set(wanted, scene, &rows, &mut edits)?),
         _ => None,
     };
-    let (rendered, known) = render(scene, &mut edits, &mut refusals)?;
+    let rendered = render(scene, &mut edits, &mut refusals)?;
     let tree = scene.state.product.as_ref();
     let version_before =
         tree.and_then(|tree| tree.product.version.as_ref().map(|it| it.value.clone()));
@@ -62,12 +62,21 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         environment: (scene.state.entry.name.clone(), scene.state.commit.clone()),
         digest: digest(&rows, &edits),
         rows,
-        rendered,
-        known,
+        rendered: rendered.changes,
+        known: rendered.known,
+        proof: rendered.proof,
         warnings,
         refusals,
         edits,
     })
+}
+
+/// What becomes of the rendered files.
+#[derive(Default)]
+struct Rendered {
+    changes: Vec<RenderedChange>,
+    known: Option<KnownRendering>,
+    proof: Option<String>,
 }
 
 /// Adds the rendered files that change with the pins. Files whose rendering stays the
@@ -77,19 +86,24 @@ fn render(
     scene: &Scene,
     edits: &mut BTreeMap<RepoPath, Edit>,
     refusals: &mut Vec<Refusal>,
-) -> Result<(Vec<RenderedChange>, Option<KnownRendering>), BumpError> {
+) -> Result<Rendered, BumpError> {
     if edits.is_empty() {
-        return Ok((Vec::new(), None));
+        return Ok(Rendered::default());
     }
     let before = scene.rendering.as_ref();
     let outcome = rerender(&scene.repository, &scene.state, before, edits, None)
         .map_err(BumpError::Result)?;
     let format = scene.state.snapshot.object_format();
-    let expected = |path: &RepoPath| Some(&before?.files.get(path)?.id);
+    let expected = |path: &RepoPath| match before? {
+        Before::Index(index) => index.files.get(path).map(|file| &file.id),
+        Before::Committed => None,
+    };
     let mut edited = Vec::new();
+    let mut proof = outcome.proof;
     for (path, edit) in outcome.edits {
         if matches!(&edit, Edit::Write { bytes, .. } if expected(&path) == Some(&blob_id_in(format, bytes)))
         {
+            proof = None;
             continue;
         }
         let mut stale = scene.stale.iter();
@@ -105,7 +119,11 @@ fn render(
     refusals.extend(invalid(scene, &outcome.rendering, edits)?);
     let kept = |change: &RenderedChange| edits.contains_key(&change.path);
     let changes = outcome.changes.into_iter().filter(kept).collect();
-    Ok((changes, outcome.known))
+    Ok(Rendered {
+        changes,
+        known: outcome.known,
+        proof,
+    })
 }
 
 /// The errors that the result has and the environment has not.

@@ -9,6 +9,7 @@ use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::followed::{Unfollowed, follow};
 use crate::ops::pins::{PinsError, pins_of};
 use crate::ops::promote::facts::records;
+use crate::ops::rerender::Before;
 use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
 use crate::template::RenderedIndex;
@@ -22,7 +23,7 @@ pub struct Scene {
     pub state: EnvironmentState,
     /// What its sources render to now; `None` where nothing rendered is committed, or
     /// where they cannot be rendered.
-    pub rendering: Option<RenderedIndex>,
+    pub rendering: Option<Before>,
     /// Rendered files that are not that.
     pub stale: Vec<StaleFile>,
     /// The pins that the request is about, by component.
@@ -97,10 +98,10 @@ pub fn read(estate: &Estate, request: &Request) -> Result<Scene, BumpError> {
     } else {
         taken_back(estate, &state, &chosen).map_err(|error| BumpError::Estate(error.into()))?
     };
-    let rendering = estate.rendered(&state).unwrap_or_default();
+    let rendering = estate.rendered_before(&state).unwrap_or_default();
     let stale = match &rendering {
-        Some(rendering) => stale(estate, &state, rendering)?,
-        None => Vec::new(),
+        Some(Before::Index(index)) => stale(estate, &state, index)?,
+        Some(Before::Committed) | None => Vec::new(),
     };
     Ok(Scene {
         taken_back,

@@ -33,6 +33,8 @@ pub struct Draft<'a> {
     pub source: Option<(&'a EnvironmentName, &'a CommitId)>,
     /// The plan's digest.
     pub plan: &'a str,
+    /// The digest that proves its rendering; see `rerender::proof`.
+    pub proof: Option<&'a str>,
     /// The components that change.
     pub components: Vec<ComponentChange>,
     /// What `Gitops-Components` names: units, in the order of their names.

@@ -32,6 +32,7 @@ pub fn check(templates: &CommitEntry, environment: &EnvironmentName) -> Result<(
                 .filter(|_| comes_from_elsewhere)
                 .map(|commit| (environment, commit)),
             plan: &digest,
+            proof: None,
             components: names.map(component).to_vec(),
             units: names.map(str::to_owned).into(),
             only: &[],

@@ -37,6 +37,7 @@ fn message(commit: &str, words: Option<&str>) -> Result<CommitMessage, TemplateE
         }),
         source: Some((&source, &commit_id)),
         plan: "sha256:00",
+        proof: None,
         components: vec![component],
         units: ["cart".to_owned()].into(),
         only: &[],

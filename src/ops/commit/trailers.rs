@@ -2,6 +2,7 @@
 //! read history read nothing else.
 
 use super::{Draft, wording};
+use crate::ops::rerender::PROOF;
 
 /// The trailers of a commit.
 pub(super) fn of(draft: &Draft<'_>) -> Vec<(String, String)> {
@@ -19,6 +20,9 @@ pub(super) fn of(draft: &Draft<'_>) -> Vec<(String, String)> {
     if !draft.units.is_empty() {
         let units: Vec<&str> = draft.units.iter().map(String::as_str).collect();
         found.push(("Gitops-Components", units.join(" ")));
+    }
+    if let Some(proof) = draft.proof {
+        found.push((PROOF, proof.to_owned()));
     }
     if let Some(reason) = draft.reason {
         found.push(("Gitops-Reason", reason.to_owned()));

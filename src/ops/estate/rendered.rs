@@ -2,10 +2,48 @@
 //! rendered once are not rendered again only to see what they come to.
 
 use super::{EnvironmentState, Estate};
-use crate::ops::rerender::{KnownRendering, rendered_product};
+use crate::ops::rerender::{Before, KnownRendering, PROOF, proof, rendered_product};
 use crate::template::{RenderError, RenderedIndex, Renderer, sources_digest};
 
 impl Estate {
+    /// What an environment's sources render to, for who is going to change them. Nothing is
+    /// rendered where its commit proves that what is committed is just that.
+    ///
+    /// # Errors
+    /// The sources can't be rendered.
+    pub fn rendered_before(&self, state: &EnvironmentState) -> Result<Option<Before>, RenderError> {
+        if self.is_proven(state) {
+            return Ok(Some(Before::Committed));
+        }
+        Ok(self.rendered(state)?.map(Before::Index))
+    }
+
+    /// Whether the environment's commit, or one that it merged, says with its digest that
+    /// what is committed is what the sources render to.
+    fn is_proven(&self, state: &EnvironmentState) -> bool {
+        let repository = self.repository();
+        let Some(product) = rendered_product(repository, state) else {
+            return false;
+        };
+        let Ok(tip) = self.git.commit(&state.commit) else {
+            return false;
+        };
+        // In a shallow clone the merged ones are not here.
+        let merged = match tip.parents.as_slice() {
+            [_, merged @ ..] => merged
+                .iter()
+                .filter_map(|id| self.git.commit(id).ok())
+                .collect(),
+            [] => Vec::new(),
+        };
+        let said: Vec<&str> = std::iter::once(&tip)
+            .chain(&merged)
+            .flat_map(|commit| commit.message.trailers_named(PROOF))
+            .collect();
+        let proof = || proof(repository, &state.entry, product, &state.snapshot);
+        !said.is_empty() && proof().is_some_and(|proof| said.contains(&proof.as_str()))
+    }
+
     /// What an environment's sources render to; `None` without a product manifest,
     /// or where `gitops.yaml` commits no rendering.
     ///

@@ -13,13 +13,13 @@ use super::reverted::reverted;
 use crate::git::GitError;
 use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::rerender::Before;
 use crate::product::pins::Pin;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentName, ProductTree, Record, Refused, Repository, UnitError, UnitId,
     Units,
 };
 use crate::repo::{CommitId, Edit, RepoPath};
-use crate::template::RenderedIndex;
 
 /// One environment as the plan sees it.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Facts {
     /// Whether there may be one beyond the end of a shallow clone's history.
     pub history_cut: bool,
     /// What the target as it is renders to, where it commits that.
-    pub rendering: Option<RenderedIndex>,
+    pub rendering: Option<Before>,
     /// Why the target as it is can't be rendered.
     pub unrenderable: Option<String>,
     /// Rendered files of the target that are not what its sources render to.
@@ -152,13 +152,13 @@ pub fn gather(
     };
     let base = merge_base.as_mut().map(|(_, units)| units);
     align(&mut source.units, &mut target.units, &mut records, base);
-    let (rendering, unrenderable) = match estate.rendered(&target.state) {
+    let (rendering, unrenderable) = match estate.rendered_before(&target.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let stale = match &rendering {
-        Some(rendering) => stale_files(estate, &target.state, rendering, &records)?,
-        None => Vec::new(),
+        Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
+        Some(Before::Committed) | None => Vec::new(),
     };
     Ok(Facts {
         repository,

@@ -65,6 +65,7 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
         product: product_change(plan),
         source: Some((&plan.source.0, &plan.source.1)),
         plan: &plan.digest,
+        proof: plan.proof.as_deref(),
         components: component_changes(plan),
         units: changed_components(plan),
         only: &request.only,

@@ -208,6 +208,8 @@ pub struct Plan {
     pub rendering: Rendering,
     /// What the target renders to afterwards, to be remembered.
     pub known: Option<KnownRendering>,
+    /// The digest that the commit proves its rendering with.
+    pub proof: Option<String>,
     /// Rendered files on the target that are not what they should be.
     pub stale: Vec<StaleFile>,
     /// What deserves a look but stops nothing.

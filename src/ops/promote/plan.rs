@@ -93,6 +93,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         rendered: outcome.changes,
         rendering: outcome.rendering,
         known: outcome.known,
+        proof: outcome.proof,
         stale: facts.stale.clone(),
         items,
         refusals,

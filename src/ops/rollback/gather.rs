@@ -75,7 +75,7 @@ pub fn gather(
     }
     let after = promoted.as_mut().map(|side| &mut side.units);
     align(&mut then.units, &mut now.units, &mut kept, after);
-    let (rendering, unrenderable) = match estate.rendered(&now.state) {
+    let (rendering, unrenderable) = match estate.rendered_before(&now.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };

@@ -35,6 +35,7 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
         product: product_change(change),
         source: Some((&change.source.0, &change.source.1)),
         plan: &change.digest,
+        proof: change.proof.as_deref(),
         components: component_changes(change),
         units: changed_components(change),
         only: &request.only,

@@ -62,6 +62,7 @@ struct Outcome {
     product: Option<ProductTree>,
     rendering: Rendering,
     known: Option<KnownRendering>,
+    proof: Option<String>,
     warnings: Vec<String>,
     refused: Vec<UnitId>,
     later: Vec<String>,
@@ -94,6 +95,7 @@ fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
             rendered: outcome.changes,
             rendering: outcome.rendering,
             known: outcome.known,
+            proof: outcome.proof,
             images: Vec::new(),
             stale: Vec::new(),
             warnings: outcome.warnings,
@@ -207,6 +209,7 @@ fn rendered(
             outcome.product = again.product;
             outcome.rendering = again.rendering;
             outcome.known = again.known;
+            outcome.proof = again.proof.filter(|_| !verbatim);
         }
         Err(error) if verbatim => outcome.warnings.push(format!(
             "the restored state can't be rendered today, so its files come back as they were: {error}"
