@@ -154,7 +154,7 @@ fn plan_and_commit(bencher: Bencher<'_, '_>, history: usize) {
     bencher.bench_local(|| promote(&estate));
 }
 
-/// The same in a fresh clone, where the target has to be rendered once.
+/// The same in a fresh clone.
 #[divan::bench(sample_count = 20)]
 fn in_a_fresh_clone(bencher: Bencher<'_, '_>) {
     let dir = repository(1000, 0);

@@ -6,6 +6,7 @@
     reason = "programs are what is measured here"
 )]
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,15 +17,36 @@ use super::promoting::{commit, git, repository};
 
 const HISTORY: usize = 1_000;
 
+const ADA: [(&str, &str); 6] = [
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_AUTHOR_NAME", "Ada"),
+    ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+    ("GIT_COMMITTER_NAME", "Ada"),
+    ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+];
+
+/// Who made the newest commit of the target.
+enum Newest {
+    /// This tool, and it proves what is rendered.
+    Ours,
+    /// A person, so that everything has to be rendered to see what was edited.
+    Persons,
+}
+
 struct Remote {
     top: TempDir,
     /// A clone in which the promotion was made and not pushed.
     ready: PathBuf,
     before: [String; 2],
+    /// How many cache folders there were.
+    caches: Cell<u32>,
 }
 
 impl Remote {
-    fn new() -> Self {
+    /// One whose staging was promoted to before; the newest commit is that promotion, or
+    /// some person's.
+    fn new(newest: Newest) -> Self {
         let top = TempDir::new().expect("a folder");
         let work = repository(1000, HISTORY);
         let origin = top.path().join("origin.git");
@@ -34,6 +56,18 @@ impl Remote {
         // All environments have a branch: for one without, every run asks again.
         let staging = "refs/heads/env/staging";
         git(&origin, &["branch", "env/prod", staging], b"");
+        if let Newest::Persons = newest {
+            let words = [
+                "commit-tree",
+                "-m",
+                "mine",
+                "-p",
+                staging,
+                "env/staging^{tree}",
+            ];
+            let commit = said(&origin, &words);
+            git(&origin, &["update-ref", staging, &commit], b"");
+        }
         let ready = top.path().join("ready");
         let url = format!("file://{to}");
         git(
@@ -45,6 +79,7 @@ impl Remote {
             before: ["env/dev", "env/staging"].map(|name| said(&origin, &["rev-parse", name])),
             ready,
             top,
+            caches: Cell::new(0),
         };
         let made = remote
             .program(&remote.ready)
@@ -63,7 +98,13 @@ impl Remote {
     }
 
     fn cache(&self) -> PathBuf {
-        self.top.path().join("cache")
+        self.top.path().join(format!("cache-{}", self.caches.get()))
+    }
+
+    /// As on another machine. What was there stays: removing it would keep the file
+    /// system busy while the next run is timed.
+    fn forget(&self) {
+        self.caches.set(self.caches.get() + 1);
     }
 
     fn program(&self, dir: &Path) -> Command {
@@ -71,12 +112,7 @@ impl Remote {
         command
             .current_dir(dir)
             .env("KUBECTL_GITOPS_CACHE_DIR", self.cache())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_AUTHOR_NAME", "Ada")
-            .env("GIT_AUTHOR_EMAIL", "ada@example.com")
-            .env("GIT_COMMITTER_NAME", "Ada")
-            .env("GIT_COMMITTER_EMAIL", "ada@example.com")
+            .envs(ADA)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
@@ -129,15 +165,17 @@ impl Remote {
 }
 
 fn said(dir: &Path, words: &[&str]) -> String {
-    let output = Command::new("git").args(words).current_dir(dir).output();
+    let mut command = Command::new("git");
+    command.args(words).current_dir(dir).envs(ADA);
+    let output = command.output();
     let text = output.expect("git").stdout;
     String::from_utf8(text).expect("text").trim().to_owned()
 }
 
 /// What there is to beat: both tips at depth 1 into an empty repository, and the push.
-#[divan::bench(sample_count = 10, sample_size = 1)]
+#[divan::bench(sample_count = 20, sample_size = 1)]
 fn git_alone(bencher: Bencher<'_, '_>) {
-    let remote = Remote::new();
+    let remote = Remote::new(Newest::Ours);
     bencher
         .with_inputs(|| {
             remote.again();
@@ -152,21 +190,31 @@ fn git_alone(bencher: Bencher<'_, '_>) {
 }
 
 /// The first time, with nothing in the cache folder.
-#[divan::bench(sample_count = 10, sample_size = 1)]
+#[divan::bench(sample_count = 20, sample_size = 1)]
 fn promote_cold(bencher: Bencher<'_, '_>) {
-    let remote = Remote::new();
+    cold(bencher, Newest::Ours);
+}
+
+/// The same where somebody else committed to the target last.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn promote_cold_unproven(bencher: Bencher<'_, '_>) {
+    cold(bencher, Newest::Persons);
+}
+
+fn cold(bencher: Bencher<'_, '_>, newest: Newest) {
+    let remote = Remote::new(newest);
     bencher
         .with_inputs(|| {
             remote.again();
-            std::fs::remove_dir_all(remote.cache()).unwrap_or_default();
+            remote.forget();
         })
         .bench_local_values(|()| remote.promote());
 }
 
 /// Every other time.
-#[divan::bench(sample_count = 10, sample_size = 1)]
+#[divan::bench(sample_count = 20, sample_size = 1)]
 fn promote_warm(bencher: Bencher<'_, '_>) {
-    let remote = Remote::new();
+    let remote = Remote::new(Newest::Ours);
     remote.promote();
     bencher
         .with_inputs(|| remote.again())
