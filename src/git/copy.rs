@@ -311,7 +311,7 @@ fn create(url: &RepositoryUrl, place: &Path, number: u64) -> Result<(), GitError
         fs::remove_dir_all(&new).map_err(failed)?;
     }
     let config = configuration(url, place.join("sha256").exists());
-    // A whole repository costs as much time as fetching into it; this is one, too.
+    // The least that is a repository; Git makes the rest when it is needed.
     let made = fs::create_dir_all(notes(&new))
         .and_then(|()| fs::create_dir(new.join("objects")))
         .and_then(|()| fs::create_dir(new.join("refs")))
@@ -436,4 +436,31 @@ fn private_folder(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_reads_back_from_the_configuration_as_it_was() {
+        for address in [
+            "https://git.example.com/shop.git",
+            "file:///tmp/it's \"quoted\" # not a note; here.git",
+            "file:///tmp/back\\slash and = sign.git",
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let url = RepositoryUrl::read(address).unwrap().unwrap();
+            for sha256 in [false, true] {
+                let file = dir.path().join("config");
+                fs::write(&file, configuration(&url, sha256)).unwrap();
+                let config = git2::Config::open(&file).unwrap();
+                assert_eq!(config.get_string("remote.origin.url").unwrap(), url.shown());
+                assert_eq!(config.get_bool("core.bare"), Ok(true));
+                let format = config.get_string("extensions.objectFormat");
+                assert_eq!(format.is_ok(), sha256);
+            }
+        }
+    }
 }

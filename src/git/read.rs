@@ -73,12 +73,17 @@ struct Walk<'a> {
 impl Git {
     /// The files of a commit.
     pub fn snapshot(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
-        self.snapshot_of(commit, selection)
-            .map_err(|error| match self.find_commit(commit) {
-                // Where the commit is, everything of it should be.
-                Ok(_) => self.judged(error),
-                Err(_) => error,
-            })
+        let snapshot = self.snapshot_of(commit, selection);
+        snapshot.map_err(|error| self.judged_at(commit, error))
+    }
+
+    /// What it means that a commit's files could not be read.
+    fn judged_at(&self, commit: &CommitId, error: GitError) -> GitError {
+        match self.find_commit(commit) {
+            // Where the commit is, everything of it should be.
+            Ok(_) => self.judged(error),
+            Err(_) => error,
+        }
     }
 
     fn snapshot_of(&self, commit: &CommitId, selection: &Selection) -> Result<Snapshot, GitError> {
@@ -118,9 +123,21 @@ impl Git {
                 && !self.is_partial()
                 && !known.not_loaded().any(|path| (selection.load)(path))
         });
-        let Some(other) = other else {
-            return self.snapshot(commit, selection);
-        };
+        match other {
+            Some(other) => {
+                let snapshot = self.snapshot_differing((other, commit), selection, known);
+                snapshot.map_err(|error| self.judged_at(commit, error))
+            }
+            None => self.snapshot(commit, selection),
+        }
+    }
+
+    fn snapshot_differing(
+        &self,
+        (other, commit): (&CommitId, &CommitId),
+        selection: &Selection,
+        known: &Snapshot,
+    ) -> Result<Snapshot, GitError> {
         let tree = |id: &CommitId| Ok::<_, GitError>(self.find_commit(id)?.tree()?);
         let mut walk = self.start_walk(commit, selection, false)?;
         let mut gone = Vec::new();

@@ -63,17 +63,17 @@ impl Git {
             match edit {
                 // Deleting twice is no error; the library would make it one.
                 Edit::Delete if found.is_some() => {
-                    changes.remove(path);
+                    changes.remove(path)?;
                 }
                 Edit::Delete => {}
                 Edit::Write { bytes, executable } => {
                     writable(path, found)?;
-                    changes.put(path, mode(*executable), repo.blob(bytes)?);
+                    changes.put(path, mode(*executable), repo.blob(bytes)?)?;
                 }
                 Edit::Reuse { id, executable } => {
                     writable(path, found)?;
                     let blob = object_id(id.as_str())?;
-                    changes.put(path, mode(*executable), blob);
+                    changes.put(path, mode(*executable), blob)?;
                 }
             }
         }

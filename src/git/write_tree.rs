@@ -35,31 +35,43 @@ struct Entry<'t> {
 
 impl Folder {
     /// Takes a file away; a folder, with everything in it.
-    pub(super) fn remove(&mut self, path: &RepoPath) {
-        self.change(path, Change::Gone);
+    ///
+    /// # Errors
+    /// [`GitError::Blocked`]: another change stands in the way.
+    pub(super) fn remove(&mut self, path: &RepoPath) -> Result<(), GitError> {
+        self.change(path, Change::Gone)
     }
 
     /// Puts a file there.
-    pub(super) fn put(&mut self, path: &RepoPath, mode: FileMode, id: Oid) {
-        self.change(path, Change::File(mode, id));
+    ///
+    /// # Errors
+    /// [`GitError::Blocked`]: another change stands in the way.
+    pub(super) fn put(&mut self, path: &RepoPath, mode: FileMode, id: Oid) -> Result<(), GitError> {
+        self.change(path, Change::File(mode, id))
     }
 
-    fn change(&mut self, path: &RepoPath, change: Change) {
+    fn change(&mut self, path: &RepoPath, change: Change) -> Result<(), GitError> {
+        let blocked = |reason: &str| GitError::Blocked {
+            path: path.clone(),
+            reason: reason.to_owned(),
+        };
         let mut folder = self;
         let mut names = path.segments().peekable();
         while let Some(name) = names.next() {
             if names.peek().is_none() {
-                folder.changes.insert(name.to_owned(), change);
-                return;
+                return match folder.changes.insert(name.to_owned(), change) {
+                    Some(Change::Below(_)) => Err(blocked("something below it changes as well")),
+                    _ => Ok(()),
+                };
             }
             let entry = folder.changes.entry(name.to_owned());
             let below = entry.or_insert_with(|| Change::Below(Self::default()));
             let Change::Below(next) = below else {
-                // Nothing stands below a file; whoever asked for both was refused.
-                return;
+                return Err(blocked("a file on the way to it changes as well"));
             };
             folder = next;
         }
+        Ok(())
     }
 
     /// Writes the folder that comes of `base` with the changes made; `None`: nothing is left
@@ -185,6 +197,18 @@ mod tests {
         prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
     }
 
+    #[test]
+    fn a_file_and_one_below_it_are_refused_together() {
+        let id = Oid::from_str("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391").unwrap();
+        for paths in [["a", "a/b"], ["a/b", "a"], ["a/b/c", "a/b"]] {
+            let mut folder = Folder::default();
+            let [one, other] = paths.map(|path| path.parse::<RepoPath>().unwrap());
+            folder.put(&one, FileMode::Blob, id).unwrap();
+            let error = folder.put(&other, FileMode::Blob, id).unwrap_err();
+            assert!(matches!(error, GitError::Blocked { path, .. } if path == other));
+        }
+    }
+
     proptest! {
         #[test]
         fn the_tree_is_the_one_that_the_library_writes(
@@ -222,12 +246,12 @@ mod tests {
                 match (puts, there.is_some()) {
                     (true, _) => {
                         update.upsert(path.as_str(), blob("after"), FileMode::BlobExecutable);
-                        folder.put(&parsed, FileMode::BlobExecutable, blob("after"));
+                        folder.put(&parsed, FileMode::BlobExecutable, blob("after")).unwrap();
                         written.push(path);
                     }
                     (false, true) => {
                         update.remove(path.as_str());
-                        folder.remove(&parsed);
+                        folder.remove(&parsed).unwrap();
                     }
                     (false, false) => {}
                 }
