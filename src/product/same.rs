@@ -26,7 +26,7 @@ impl<'a> Same<'a> {
         let entries = document.root()?.at(&components)?.entries().iter();
         let block = |entry: &'a Entry| {
             let [key, value] = [&entry.key, &entry.value].map(|it| document.position(it.start()));
-            let text = &document.text()[entry.value.span.range()];
+            let text = &document.text()[entry.value.start()..entry.value.end()];
             Some((entry.name()?, (key, value, text)))
         };
         let blocks = entries.filter_map(block).collect();
@@ -42,7 +42,8 @@ impl<'a> Same<'a> {
         name: &str,
         field: &Field<'_>,
     ) -> Option<&'a Arc<ComponentNode>> {
-        let text = &stream.text()[field.span().range()];
+        let node = field.node();
+        let text = &stream.text()[node.start()..node.end()];
         let same = self.blocks.get(name)? == &(field.key_position(), field.position(), text);
         if !same
             || text.contains(['*', '&', '!'])
@@ -168,6 +169,15 @@ mod tests {
         let tuned = anchored.replace("cart:1.0.0", "cart:1.0.1");
         assert_eq!(shared(&anchored, &anchored), 2, "the same manifest");
         assert_eq!(shared(&anchored, &tuned), 0);
+        // The tag stands before what is compared.
+        let tagged = format!("{SPEC}    cart: !!map {{image: 'a/cart:1.0.0'}}\n");
+        for other in ["!!set", "!!seq"] {
+            assert_eq!(
+                shared(&tagged, &tagged.replace("!!map", other)),
+                0,
+                "{other}"
+            );
+        }
         let merged =
             format!("{SPEC}    cart: {{image: &i a/cart:1.0.0}}\n    web:\n      image: *i\n");
         assert_eq!(shared(&merged, &merged.replace("1.0.0", "1.0.1")), 0);
