@@ -12,6 +12,7 @@ mod error;
 pub mod files;
 mod listed;
 mod load;
+mod load_templates;
 mod manifest;
 mod manifest_decode;
 mod name;

@@ -13,7 +13,7 @@ use super::reverted::reverted;
 use crate::git::GitError;
 use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
-use crate::ops::rerender::Before;
+use crate::ops::rerender::{Before, Rerendered, rerender};
 use crate::product::pins::Pin;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentName, ProductTree, Record, Refused, Repository, UnitError, UnitId,
@@ -71,6 +71,16 @@ impl Facts {
         all.sort();
         all.dedup();
         all
+    }
+
+    /// The target with these edits, rendered.
+    pub(super) fn rerender(
+        &self,
+        edits: &BTreeMap<RepoPath, Edit>,
+    ) -> Result<Rerendered, PlanError> {
+        let (target, source) = (&self.target.state, &self.source.state);
+        let before = self.rendering.as_ref();
+        rerender(&self.repository, target, before, edits, Some(source)).map_err(PlanError::Result)
     }
 }
 

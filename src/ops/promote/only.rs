@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::Scope;
 use super::{Facts, Item, PlanError, Refusal, bytes, plan};
-use crate::ops::rerender::{Rerendered, rerender};
+use crate::ops::rerender::Rerendered;
 use crate::product::{ComponentName, UnitId};
 use crate::repo::{Edit, RepoPath};
 
@@ -102,14 +102,7 @@ fn render(
     chosen: &BTreeSet<UnitId>,
 ) -> Result<Rerendered, PlanError> {
     let edits = bytes::result(facts, items, Scope::Units(chosen))?;
-    rerender(
-        &facts.repository,
-        &facts.target.state,
-        facts.rendering.as_ref(),
-        &edits,
-        Some(&facts.source.state),
-    )
-    .map_err(PlanError::Result)
+    facts.rerender(&edits)
 }
 
 /// Components with a rendered file that differs between two renderings.

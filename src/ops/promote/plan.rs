@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::bytes::Scope;
 use super::records::record_edits;
@@ -15,7 +14,8 @@ use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
     images, only, pins, rename, warnings,
 };
-use crate::ops::rerender::{Rerendered, describe, rerender};
+use crate::image::Digest;
+use crate::ops::rerender::{Rerendered, describe};
 use crate::ops::together;
 use crate::product::{
     Base, Class, ComponentName, ProductTree, UnitId, canonical, compare, content_digest,
@@ -47,17 +47,9 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
             let records = record_edits(request, facts, &items, chosen.as_ref());
             (records, warnings::of(facts, &items, everything))
         },
-        || {
-            rerender(
-                &facts.repository,
-                &facts.target.state,
-                facts.rendering.as_ref(),
-                &result,
-                Some(&facts.source.state),
-            )
-        },
+        || facts.rerender(&result),
     );
-    let outcome = outcome.map_err(PlanError::Result)?;
+    let outcome = outcome?;
     let records = records?;
     let mut edits = result;
     edits.extend(outcome.edits.clone());
@@ -405,9 +397,5 @@ pub(crate) fn digest(items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> Str
         }
     }
     describe(rendered, &mut text);
-    let hex: String = Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    Digest::sha256(text.as_bytes()).to_string()
 }
