@@ -4,11 +4,13 @@
 //! adapters ([`git`], [`registry`], [`cluster`], [`schema`]), plans on pure
 //! domain values ([`repo`], [`yaml`], [`image`], [`product`], [`resource`],
 //! [`template`], [`check`], [`config`]) and leaves through one writer,
-//! `ops::publish`. [`report`] turns values into bytes.
+//! `ops::publish`. [`report`] turns values into bytes. What no output may show is
+//! recognised in [`confidential`], by whichever room needs it.
 
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod confidential;
 pub mod config;
 pub mod git;
 pub mod image;

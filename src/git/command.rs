@@ -7,9 +7,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::masking::presentable;
 use super::url::Login;
 use super::{Git, GitError};
+use crate::confidential::presentable;
 
 /// Variables that would point the program at another repository than ours,
 /// set when we are called from a hook.

@@ -224,7 +224,7 @@ fn existing_remotes(existing: &[String]) -> String {
 
 impl From<git2::Error> for GitError {
     fn from(error: git2::Error) -> Self {
-        let message = super::masking::presentable(error.message());
+        let message = crate::confidential::presentable(error.message());
         if error.class() == git2::ErrorClass::Odb && error.code() == git2::ErrorCode::NotFound {
             let id = message
                 .split(|c: char| !c.is_ascii_hexdigit())

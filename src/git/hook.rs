@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Git;
 use super::command::Output;
-use super::masking::presentable;
+use crate::confidential::presentable;
 
 /// The variable that names the trace's file.
 pub(super) const VARIABLE: &str = "GIT_TRACE2_EVENT";

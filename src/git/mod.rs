@@ -19,7 +19,6 @@ mod hook;
 mod identity;
 mod kept;
 mod local;
-mod masking;
 mod notice;
 mod open;
 mod porcelain;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::copy::Copied;
 use super::deepen::Reach;
-use super::masking::presentable;
 use super::{GitError, Notice};
+use crate::confidential::presentable;
 use crate::repo::{BranchName, CommitId, ObjectFormat};
 
 /// One repository.

@@ -32,7 +32,7 @@ pub(super) fn read_porcelain(text: &str, moves: &[RefMove]) -> Verdict {
         };
         seen += 1;
         if flag != "!" {
-            landed.push(super::masking::presentable(to));
+            landed.push(crate::confidential::presentable(to));
             continue;
         }
         let name = step.name.clone();
@@ -42,7 +42,7 @@ pub(super) fn read_porcelain(text: &str, moves: &[RefMove]) -> Verdict {
             let reason = summary
                 .split_once('(')
                 .map_or(summary, |(_, reason)| reason.trim_end_matches(')'));
-            rejected = Some((name, super::masking::presentable(reason)));
+            rejected = Some((name, crate::confidential::presentable(reason)));
         } else if rejected.is_none() && summary.contains("[remote failure]") {
             return Verdict::Silent;
         }

@@ -3,9 +3,9 @@
 
 use git2::ErrorCode;
 
-use super::masking::mask;
 use super::open::{branch_name, commit_id};
 use super::{Git, GitError, Head};
+use crate::confidential::mask;
 use crate::repo::{BranchName, CommitId, WebAddress};
 
 /// A repository elsewhere that this one fetches from and pushes to.
@@ -232,7 +232,7 @@ impl Git {
 
 fn unknown(rev: &str) -> GitError {
     GitError::UnknownRevision {
-        rev: super::masking::presentable(rev),
+        rev: crate::confidential::presentable(rev),
     }
 }
 
@@ -247,7 +247,7 @@ pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId,
             Err(error) => match error.code() {
                 ErrorCode::NotFound | ErrorCode::InvalidSpec => Err(unknown()),
                 ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision {
-                    rev: super::masking::presentable(rev),
+                    rev: crate::confidential::presentable(rev),
                 }),
                 _ => Err(error.into()),
             },

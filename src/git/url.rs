@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::masking::{clean, mask};
+use crate::confidential::{clean, mask};
 
 /// The address of a repository elsewhere.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Text from outside, made fit for a person's terminal: credentials masked,
-//! control characters gone. Every message that leaves this room passes here.
+//! Text from outside, made fit for a person's terminal: credentials in addresses
+//! masked, control characters removed.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ static QUERY: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Hides what stands before the `@` of a URL, and tokens in its query. An SSH
 /// user without a password is no secret and stays.
-pub(super) fn mask(text: &str) -> String {
+pub fn mask(text: &str) -> String {
     if !text.contains(['@', '=']) {
         return text.to_owned();
     }
@@ -39,7 +39,7 @@ pub(super) fn mask(text: &str) -> String {
 
 /// Removes terminal escapes, other control characters and the marks that turn
 /// the reading direction. Line breaks stay.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let text = console::strip_ansi_codes(text);
     text.replace('\r', "\n")
         .chars()
@@ -50,7 +50,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Cleaned, masked, and without blank lines.
-pub(super) fn presentable(text: &str) -> String {
+pub fn presentable(text: &str) -> String {
     let text = mask(&clean(text));
     let lines: Vec<&str> = text
         .lines()

@@ -1,0 +1,172 @@
+//! Secrets that were sent to another program, and every form in which they may come back.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands in the place of a secret.
+const MASK: &str = "***";
+
+/// Secrets shorter than this occur in ordinary words, so the text around one is not
+/// shown at all. In bytes.
+const SHORT: usize = 4;
+
+/// The texts that were sent as passwords, tokens or keys, with their encoded forms.
+#[derive(Clone, Default)]
+pub struct Sent {
+    /// Longest first, so that no form is cut by a shorter one within it.
+    forms: Vec<String>,
+}
+
+impl std::fmt::Debug for Sent {
+    /// It holds secrets.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Sent({} forms)", self.forms.len())
+    }
+}
+
+impl Sent {
+    /// Adds a secret as such, in its base64, percent, form and JSON encodings. An empty
+    /// text adds nothing.
+    pub fn add(&mut self, secret: &str) {
+        for text in [secret, secret.trim()] {
+            self.add_forms(text);
+        }
+        self.forms
+            .sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.forms.dedup();
+    }
+
+    /// Adds a password and what HTTP's Basic scheme makes of it. The user's name is not
+    /// a secret.
+    pub fn add_login(&mut self, user: &str, password: &str) {
+        if password.is_empty() {
+            return;
+        }
+        self.add(password);
+        self.add(&format!("{user}:{password}"));
+    }
+
+    fn add_forms(&mut self, secret: &str) {
+        if secret.is_empty() {
+            return;
+        }
+        let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let lower = lower_escapes(&percent);
+        let form: String = form_urlencode(secret);
+        let json = serde_json::Value::from(secret).to_string();
+        let mut forms = vec![
+            secret.to_owned(),
+            lower_escapes(&form),
+            form,
+            lower,
+            percent,
+            json.trim_matches('"').to_owned(),
+        ];
+        for engine in [&STANDARD, &URL_SAFE, &STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let encoded = engine.encode(secret);
+            forms.push(utf8_percent_encode(&encoded, NON_ALPHANUMERIC).to_string());
+            forms.push(encoded);
+        }
+        self.forms
+            .extend(forms.into_iter().filter(|form| !form.is_empty()));
+    }
+
+    /// Whether nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// A text in which no form of any of the secrets occurs. A text that holds a secret
+    /// of less than four bytes is replaced as a whole.
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for form in &self.forms {
+            if !masked.contains(form.as_str()) {
+                continue;
+            }
+            if form.len() < SHORT {
+                return MASK.to_owned();
+            }
+            masked = masked.replace(form.as_str(), MASK);
+        }
+        masked
+    }
+}
+
+/// As browsers write forms: a space is a plus, some signs stay.
+fn form_urlencode(text: &str) -> String {
+    let kept = NON_ALPHANUMERIC
+        .remove(b'*')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b' ');
+    utf8_percent_encode(text, &kept)
+        .to_string()
+        .replace(' ', "+")
+}
+
+/// The same with `%2f` for `%2F`.
+fn lower_escapes(text: &str) -> String {
+    let mut escape = 0;
+    let lower = |c: char| {
+        escape = if c == '%' {
+            2
+        } else {
+            i32::max(escape - 1, -1)
+        };
+        match escape >= 0 && c != '%' {
+            true => c.to_ascii_lowercase(),
+            false => c,
+        }
+    };
+    text.chars().map(lower).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_in_every_encoding() {
+        let mut sent = Sent::default();
+        sent.add_login("me", "pa/ss w\u{f6}rd\"+1");
+        let encode = |text: &str| STANDARD.encode(text);
+        for text in [
+            "pa/ss w\u{f6}rd\"+1".to_owned(),
+            encode("pa/ss w\u{f6}rd\"+1"),
+            encode("me:pa/ss w\u{f6}rd\"+1"),
+            "pa%2Fss%20w%C3%B6rd%22%2B1".to_owned(),
+            "pa%2fss%20w%c3%b6rd%22%2b1".to_owned(),
+            "pa%2Fss+w%C3%B6rd%22%2B1".to_owned(),
+            "pa/ss w\u{f6}rd\\\"+1".to_owned(),
+        ] {
+            assert_eq!(sent.mask(&format!("no {text}, no")), "no ***, no", "{text}");
+        }
+        assert_eq!(sent.mask("me and nothing else"), "me and nothing else");
+        assert!(!format!("{sent:?}").contains("pa/ss"));
+    }
+
+    #[test]
+    fn a_line_break_at_the_end_hides_no_secret() {
+        let mut sent = Sent::default();
+        sent.add("t0ken-of-mine\n");
+        assert_eq!(
+            sent.mask("Bearer t0ken-of-mine, refused"),
+            "Bearer ***, refused"
+        );
+    }
+
+    #[test]
+    fn a_text_with_a_short_secret_is_not_shown() {
+        let mut sent = Sent::default();
+        sent.add("ab");
+        assert_eq!(sent.mask("not with ab"), "***");
+        assert_eq!(sent.mask("not here"), "not here");
+        sent.add("");
+        assert_eq!(sent.mask("not here"), "not here");
+        assert!(Sent::default().is_empty() && !sent.is_empty());
+    }
+}
