@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";
@@ -96,13 +96,13 @@ impl Sent {
 
 /// As browsers write forms: a space is a plus, some signs stay.
 fn form_urlencode(text: &str) -> String {
-    let kept = NON_ALPHANUMERIC
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'*')
         .remove(b'-')
         .remove(b'.')
         .remove(b'_')
         .remove(b' ');
-    utf8_percent_encode(text, &kept)
+    utf8_percent_encode(text, KEPT)
         .to_string()
         .replace(' ', "+")
 }
