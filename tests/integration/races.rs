@@ -4,6 +4,9 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::support::images::{KUSTOMIZATION, pinned};
 use crate::support::repo::Fixture;
 use crate::support::shop;
 
@@ -93,6 +96,57 @@ fn sixteen_writers_at_once_all_land_and_none_is_lost() {
         .code(0);
     let left: serde_json::Value = serde_json::from_str(&left.stdout).unwrap();
     assert_eq!(left["changes"], serde_json::json!([]), "{left}");
+}
+
+#[test]
+fn bumps_of_different_components_in_one_file_all_land() {
+    let names: Vec<String> = (0..WRITERS).map(|at| format!("service-{at:02}")).collect();
+    let image = |name: &str| format!("registry.example.com/shop/{name}");
+    let pins: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), image(name), "v1.0.0", "semver: ^1"))
+        .collect();
+    let fixture = pinned(&pins);
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let tags = json!({"tags": {"v1.0.0": {"digest": digest}, "v1.1.0": {"digest": digest}}});
+    let repositories: serde_json::Map<String, serde_json::Value> = names
+        .iter()
+        .map(|name| (image(name), tags.clone()))
+        .collect();
+    let document = json!({
+        "apiVersion": "kubectl-gitops/v1alpha1",
+        "kind": "RegistryTags",
+        "asOf": "2026-03-10T00:00:00Z",
+        "repositories": repositories,
+    });
+    std::fs::write(fixture.env.join("tags.json"), document.to_string()).unwrap();
+    let before = fixture.commits_on("main");
+    let running: Vec<Child> = names
+        .iter()
+        .map(|name| {
+            let clone = fixture.clone_again(name, &[]);
+            let mut command = fixture.env.gitops_command(&clone);
+            command.args(["bump-image", name, "--env", "dev", "--yes"]);
+            command
+                .arg("--tags-from")
+                .arg(fixture.env.join("tags.json"));
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}\n{said}", output.status);
+    }
+    assert_eq!(fixture.commits_on("main"), before + WRITERS);
+    let kustomization = fixture.file_at("main", KUSTOMIZATION).unwrap();
+    assert_eq!(
+        kustomization.matches("v1.1.0").count(),
+        WRITERS,
+        "{kustomization}"
+    );
+    fixture.fsck();
 }
 
 /// How often a writer is killed; `make soak` asks for more.

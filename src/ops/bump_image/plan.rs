@@ -12,7 +12,7 @@ use crate::image::Digest;
 use crate::ops::rerender::{Before, KnownRendering, RenderedChange, rerender};
 use crate::ops::validate::{Change, one_line};
 use crate::product::pins::{Pin, Target, write};
-use crate::repo::{Edit, RepoPath, blob_id, blob_id_in};
+use crate::repo::{Edit, RepoPath, Snapshot, blob_id, blob_id_in};
 use crate::template::Rendering;
 
 /// Makes the plan for `request` from what stands in the environment and what the
@@ -51,16 +51,19 @@ pub fn plan(request: &Request, scene: &Scene, answers: &Answers) -> Result<Plan,
         Some(wanted) if !edits.is_empty() => Some(release::set(wanted, scene, &rows, &mut edits)?),
         _ => None,
     };
+    let sources: Vec<RepoPath> = edits.keys().cloned().collect();
     let rendered = render(scene, &mut edits, &mut refusals)?;
     let tree = scene.state.product.as_ref();
     let version_before =
         tree.and_then(|tree| tree.product.version.as_ref().map(|it| it.value.clone()));
     let version = released.or_else(|| version_before.clone());
+    let versions = (version_before.as_deref(), version.as_deref());
+    let digest = digest(&rows, versions, &sources, &edits, &scene.state.snapshot);
     Ok(Plan {
         product: tree.map(|tree| (tree.product.name.to_string(), version)),
         version_before,
         environment: (scene.state.entry.name.clone(), scene.state.commit.clone()),
-        digest: digest(&rows, &edits),
+        digest,
         rows,
         rendered: rendered.changes,
         known: rendered.known,
@@ -145,9 +148,16 @@ fn invalid(
     Ok((!errors.is_empty()).then_some(Refusal::Validation { errors }))
 }
 
-/// What was decided and which bytes follow, and nothing else: not the tip, so that the
-/// same plan on a moved branch keeps its digest.
-fn digest(rows: &[Row], edits: &BTreeMap<RepoPath, Edit>) -> String {
+/// What was decided, the files that it is written to, and the lines of rendered files that
+/// follow. Neither the tip nor the rest of a file is in it: a plan that the bump of another
+/// component overtook, in the same file, is the same plan on the new tip.
+fn digest(
+    rows: &[Row],
+    (before, after): (Option<&str>, Option<&str>),
+    sources: &[RepoPath],
+    edits: &BTreeMap<RepoPath, Edit>,
+    snapshot: &Snapshot,
+) -> String {
     let mut text = String::new();
     for row in rows.iter().filter(|row| row.decision.is_change()) {
         let to = row.to.as_deref().unwrap_or_default();
@@ -159,13 +169,77 @@ fn digest(rows: &[Row], edits: &BTreeMap<RepoPath, Edit>) -> String {
             row.from.join(",")
         );
     }
+    if before != after {
+        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+        let _ = writeln!(text, "version\t{before}\t{after}");
+    }
     for (path, edit) in edits {
-        let id = match edit {
-            Edit::Write { bytes, .. } => blob_id(bytes).to_string(),
-            Edit::Reuse { id, .. } => id.to_string(),
-            Edit::Delete => String::new(),
-        };
-        let _ = writeln!(text, "{path}\t{id}");
+        let _ = writeln!(text, "{path}");
+        if sources.contains(path) {
+            continue;
+        }
+        match edit {
+            Edit::Write { bytes, .. } => {
+                let old = snapshot.bytes(path).ok().flatten().unwrap_or_default();
+                for (sign, line) in changed_lines(old, bytes) {
+                    let line = blob_id(line);
+                    let _ = writeln!(text, "{sign}{line}");
+                }
+            }
+            Edit::Reuse { id, .. } => {
+                let _ = writeln!(text, "={id}");
+            }
+            Edit::Delete => text.push_str("-\n"),
+        }
     }
     Digest::sha256(text.as_bytes()).to_string()
+}
+
+/// The lines that go (`-`) and come (`+`). Lines between them that stay the same are left
+/// out where a text keeps its number of lines, as it does where tags alone change.
+fn changed_lines<'t>(old: &'t [u8], new: &'t [u8]) -> Vec<(char, &'t [u8])> {
+    let lines = |text: &'t [u8]| text.split(|byte| *byte == b'\n').collect::<Vec<_>>();
+    let (old, new) = (lines(old), lines(new));
+    let same = |(one, other): &(&&[u8], &&[u8])| one == other;
+    let start = old.iter().zip(&new).take_while(same).count();
+    let (old, new) = (&old[start..], &new[start..]);
+    let tail = old.iter().rev().zip(new.iter().rev());
+    let end = tail.take_while(same).count();
+    let (old, new) = (&old[..old.len() - end], &new[..new.len() - end]);
+    if old.len() == new.len() {
+        let pairs = old.iter().zip(new).filter(|(one, other)| one != other);
+        return pairs
+            .flat_map(|(one, other)| [('-', *one), ('+', *other)])
+            .collect();
+    }
+    let gone = old.iter().map(|line| ('-', *line));
+    gone.chain(new.iter().map(|line| ('+', *line))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changed_lines;
+
+    fn changes(old: &str, new: &str) -> String {
+        let lines = changed_lines(old.as_bytes(), new.as_bytes()).into_iter();
+        let words = lines.map(|(sign, line)| format!("{sign}{}", String::from_utf8_lossy(line)));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn lines_between_two_changes_do_not_count() {
+        let one = changes("a: 1\nb: 1\nc: 1\n", "a: 2\nb: 1\nc: 2\n");
+        assert_eq!(one, "-a: 1 +a: 2 -c: 1 +c: 2");
+        let overtaken = changes("a: 1\nb: 9\nc: 1\n", "a: 2\nb: 9\nc: 2\n");
+        assert_eq!(overtaken, one);
+    }
+
+    #[test]
+    fn lines_that_come_and_go_are_told_from_their_neighbours() {
+        assert_eq!(changes("a\nb\n", "a\nx\nb\n"), "+x");
+        assert_eq!(changes("a\nx\nb\n", "a\nb\n"), "-x");
+        assert_eq!(changes("a\na\n", "a\n"), "-a");
+        assert_eq!(changes("", "a\n"), "+a");
+        assert_eq!(changes("a\n", "a\n"), "");
+    }
 }
