@@ -1,5 +1,5 @@
 //! Tag lists over all their pages. A list that cannot be read to its end is an
-//! error, never a shorter list.
+//! error, never a shorter list; so is one that is too long for any repository.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -8,14 +8,18 @@ use http::header::{HeaderMap, LINK};
 use reqwest::{Method, Url};
 
 use super::error::RegistryError;
-use super::host::{Ask, Host};
+use super::host::{Ask, Host, Target};
+use super::origin;
 use crate::image::Tag;
 
 /// Tags asked for at once, and after a registry refused that many.
 const PAGES: (usize, usize) = (1000, 100);
 
-/// Largest page that is read.
+/// Largest page that is read, in bytes; a page of a thousand tags has some ten thousand.
 const PAGE_BYTES: usize = 16 << 20;
+
+/// Largest list over all its pages, in bytes: half a million tags of 60 characters.
+const LIST_BYTES: usize = 32 << 20;
 
 #[derive(serde::Deserialize)]
 struct Page {
@@ -23,120 +27,155 @@ struct Page {
     tags: Option<Vec<String>>,
 }
 
-/// All tags of a repository. Names that are no tags are left out: nothing can be
+/// All tags of a repository. Names that are not tags are left out: nothing can be
 /// pulled by them.
 pub(super) async fn list(host: &Host, path: &str) -> Result<Vec<Tag>, RegistryError> {
-    let malformed = |reason: String| RegistryError::Malformed {
+    let time = host.settings().list_time;
+    let late = |_| {
+        let seconds = time.as_secs_f32();
+        let reason = format!("the list has not come to its end within {seconds} s");
+        malformed(host, path, reason)
+    };
+    let list = tokio::time::timeout(time, pages(host, path)).await;
+    list.map_err(late)?
+}
+
+fn malformed(host: &Host, path: &str, reason: String) -> RegistryError {
+    RegistryError::Malformed {
         registry: host.name().to_owned(),
         what: format!("the tags of {path}"),
         reason,
-    };
+    }
+}
+
+async fn pages(host: &Host, path: &str) -> Result<Vec<Tag>, RegistryError> {
+    let malformed = |reason: String| malformed(host, path, reason);
+    let most = host.settings().page_limit;
     let mut tags = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut below = first_page(host, path);
+    let mut bytes = 0;
+    let mut target = first_page(host);
     loop {
-        if !seen.insert(below.clone()) {
-            return Err(malformed("a page names itself as the next one".to_owned()));
+        if seen.len() >= most {
+            return Err(malformed(format!("the list has more than {most} pages")));
         }
-        if seen.len() > host.page_limit() {
-            let reason = format!("the list has more than {} pages", host.page_limit());
-            return Err(malformed(reason));
-        }
+        let first = seen.is_empty();
         let ask = Ask {
             method: Method::GET,
             path,
-            below: below.clone(),
+            target,
             what: path.to_owned(),
             accept: Some("application/json"),
             limit: PAGE_BYTES,
         };
         let reply = host.ask(&ask).await?;
         let refused = matches!(reply.answer.status.as_u16(), 400 | 405 | 413 | 416);
-        if refused && seen.len() == 1 && !host.wants_small_pages() {
+        if refused && first && !host.wants_small_pages() {
             host.small_pages.store(true, Ordering::Relaxed);
-            seen.clear();
-            below = first_page(host, path);
+            target = first_page(host);
             continue;
         }
-        let url = reply.url.clone();
         let answer = reply.success()?;
-        let page: Page = serde_json::from_slice(&answer.body)
-            .map_err(|error| malformed(format!("no tag list: {error}")))?;
+        bytes += answer.body.len();
+        if bytes > LIST_BYTES {
+            return Err(malformed(format!(
+                "the list is larger than {LIST_BYTES} bytes"
+            )));
+        }
+        // Without the words of the error, which quote the text.
+        let page: Page = serde_json::from_slice(&answer.body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            malformed(format!("not a tag list at line {line}, column {column}"))
+        })?;
         tags.extend(
             page.tags
                 .into_iter()
                 .flatten()
                 .filter_map(|tag| tag.parse::<Tag>().ok()),
         );
-        match next(&answer.headers, &url).map_err(malformed)? {
-            Some(next) => below = next,
+        let next = next(&answer.headers, &answer.url);
+        let next = next.map_err(|reason| malformed(host.words().shown(&reason)))?;
+        seen.insert(answer.url);
+        match next {
+            Some(next) if seen.contains(&next) => {
+                return Err(malformed("a page names itself as the next one".to_owned()));
+            }
+            Some(next) => target = Target::Whole(next),
             None => return Ok(tags.into_iter().collect()),
         }
     }
 }
 
-/// As a whole path, so that a page that names the first one is recognised.
-fn first_page(host: &Host, path: &str) -> String {
-    let size = if host.wants_small_pages() {
-        PAGES.1
-    } else {
-        PAGES.0
+fn first_page(host: &Host) -> Target {
+    let size = match host.wants_small_pages() {
+        true => PAGES.1,
+        false => PAGES.0,
     };
-    format!("/v2/{path}/tags/list?n={size}")
+    Target::Below(format!("tags/list?n={size}"))
 }
 
-/// Path and query of the next page. Only the page's own scheme and host may be named:
-/// the request carries credentials.
-fn next(headers: &HeaderMap, page: &Url) -> Result<Option<String>, String> {
+/// The address of the next page. It has to be at the origin of its page: the request may
+/// carry a login. The error is a sentence.
+fn next(headers: &HeaderMap, page: &Url) -> Result<Option<Url>, String> {
     for value in headers.get_all(LINK) {
-        let text = value
-            .to_str()
-            .map_err(|_| "its Link header is no text".to_owned())?;
+        let text = value.to_str();
+        let text = text.map_err(|_| "its Link header is not text".to_owned())?;
         let Some(target) = next_target(text) else {
             continue;
         };
-        let url = page
-            .join(target)
-            .map_err(|_| "its Link header names no URL".to_owned())?;
-        // Some servers drop their port; the request goes to the port it came from anyway.
-        let same_port = url.port().is_none() || url.port() == page.port();
-        if url.scheme() != page.scheme() || url.host_str() != page.host_str() || !same_port {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            return Err(format!(
-                "its Link header leads to another place, {}://{host}",
-                url.scheme()
-            ));
+        let named = page.join(target);
+        let named = named.map_err(|_| "its Link header is not an address".to_owned())?;
+        // Some servers leave their port out, or do not know that TLS ends in front of
+        // them: the request goes where the page came from anyway, but never out of TLS.
+        let same_port = named.port().is_none() || named.port() == page.port();
+        let same_scheme = named.scheme() == page.scheme() || named.scheme() == "https";
+        if !same_scheme || named.host_str() != page.host_str() || !same_port {
+            let place = origin::shown(&named);
+            return Err(format!("its Link header leads to another place, {place}"));
         }
-        return Ok(Some(match url.query() {
-            Some(query) => format!("{}?{query}", url.path()),
-            None => url.path().to_owned(),
-        }));
+        // Behind a proxy, a registry may not know the path that it is asked by.
+        if !named.path().ends_with("/tags/list") {
+            let path = named.path();
+            return Err(format!("its Link header leads to another path, {path}"));
+        }
+        let mut next = page.clone();
+        next.set_query(named.query());
+        return Ok(Some(next));
     }
     Ok(None)
 }
 
-/// The target of `<…>; rel="next"` among the links of a header.
+/// The target of `<…>; rel="next"` among the links of a header. A single link without the
+/// brackets is read as well.
 fn next_target(text: &str) -> Option<&str> {
+    if !text.contains('<') {
+        let (target, parameters) = text.split_once(';')?;
+        return is_next(parameters).then_some(target.trim());
+    }
     let mut rest = text;
     while let Some(start) = rest.find('<') {
         let after = &rest[start + 1..];
         let (target, parameters) = after.split_once('>')?;
         let end = parameters.find('<').unwrap_or(parameters.len());
-        let is_next = parameters[..end].split([';', ',']).any(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            name.trim().eq_ignore_ascii_case("rel")
-                && value
-                    .trim()
-                    .trim_matches('"')
-                    .split_whitespace()
-                    .any(|relation| relation.eq_ignore_ascii_case("next"))
-        });
-        if is_next {
+        if is_next(&parameters[..end]) {
             return Some(target);
         }
         rest = &parameters[end..];
     }
     None
+}
+
+/// Whether the parameters of a link have `rel=next`.
+fn is_next(parameters: &str) -> bool {
+    parameters.split([';', ',']).any(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        name.trim().eq_ignore_ascii_case("rel")
+            && value
+                .trim()
+                .trim_matches('"')
+                .split_whitespace()
+                .any(|relation| relation.eq_ignore_ascii_case("next"))
+    })
 }
 
 #[cfg(test)]
@@ -145,38 +184,47 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn follow(link: &str) -> Result<Option<String>, String> {
+    fn follow_from(page: &str, link: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
         headers.insert(LINK, HeaderValue::from_str(link).unwrap());
-        let page = Url::parse("https://example.com:5000/v2/a/tags/list?n=1000").unwrap();
-        next(&headers, &page)
+        let next = next(&headers, &Url::parse(page).unwrap())?;
+        Ok(next.map(|url| url.to_string()))
+    }
+
+    fn follow(link: &str) -> Result<Option<String>, String> {
+        follow_from("https://example.com:5000/v2/a/tags/list?n=1000", link)
     }
 
     #[test]
     fn links_are_followed_in_all_their_spellings() {
-        for (link, wanted) in [
+        for (link, query) in [
+            (r#"</v2/a/tags/list?last=x&n=2>; rel="next""#, "last=x&n=2"),
             (
-                r#"</v2/a/tags/list?last=x&n=2>; rel="next""#,
-                "/v2/a/tags/list?last=x&n=2",
-            ),
-            (
-                r#"<https://example.com:5000/v2/a/tags/list?c=%2F%3D>;rel=next"#,
-                "/v2/a/tags/list?c=%2F%3D",
+                r"<https://example.com:5000/v2/a/tags/list?c=%2F%3D>;rel=next",
+                "c=%2F%3D",
             ),
             (
                 r#"<https://example.com/v2/a/tags/list?c=1>; rel="next""#,
-                "/v2/a/tags/list?c=1",
+                "c=1",
             ),
-            (
-                r#"<?c=2>; title="x"; rel="prev next""#,
-                "/v2/a/tags/list?c=2",
-            ),
-            (r#"</p>; rel="prev", </n>; rel="next""#, "/n"),
+            (r#"<?c=2>; title="x"; rel="prev next""#, "c=2"),
+            (r#"</p>; rel="prev", <?c=3>; rel="next""#, "c=3"),
+            (r#"/v2/a/tags/list?c=4; rel="next""#, "c=4"),
+            // Another name of the same list, as a proxy's registry knows it.
+            (r#"</repository/x/v2/a/tags/list?c=5>; rel="next""#, "c=5"),
         ] {
-            assert_eq!(follow(link).unwrap().as_deref(), Some(wanted), "{link}");
+            let wanted = format!("https://example.com:5000/v2/a/tags/list?{query}");
+            assert_eq!(follow(link).unwrap(), Some(wanted), "{link}");
         }
-        assert_eq!(follow(r#"</p>; rel="prev""#), Ok(None));
-        assert_eq!(follow("nonsense"), Ok(None));
+        for none in [r#"</p>; rel="prev""#, "nonsense", "/p; rel=prev"] {
+            assert_eq!(follow(none), Ok(None), "{none}");
+        }
+        let behind = follow_from(
+            "http://example.com:5000/v2/a/tags/list?n=1",
+            "<https://example.com:5000/v2/a/tags/list?c=1>; rel=next",
+        );
+        let wanted = "http://example.com:5000/v2/a/tags/list?c=1";
+        assert_eq!(behind.unwrap().as_deref(), Some(wanted));
     }
 
     #[test]
@@ -185,12 +233,12 @@ mod tests {
             "<https://evil.example.org/v2/a/tags/list>; rel=next",
             "<http://example.com:5000/v2/a/tags/list>; rel=next",
             "<https://example.com:5001/v2/a/tags/list>; rel=next",
-            "<//evil.example.org/x>; rel=next",
+            "<//evil.example.org/v2/a/tags/list>; rel=next",
+            "<https://example.com:5000@evil.example.org/v2/a/tags/list>; rel=next",
+            "</v2/a/manifests/v1>; rel=next",
         ] {
-            assert!(
-                follow(link).unwrap_err().contains("another place"),
-                "{link}"
-            );
+            let error = follow(link).unwrap_err();
+            assert!(error.contains("leads to another p"), "{link}: {error}");
         }
     }
 }
