@@ -11,7 +11,6 @@ use super::cluster::{connect_options, pull_secrets_failure};
 use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use super::opening::estate_failure;
-use crate::confidential::mask;
 use crate::image::Reference;
 use crate::ops::estate::{EnvironmentState, Estate};
 use crate::ops::registries::{PullSecretsError, local_settings, pull_secrets};
@@ -42,7 +41,7 @@ pub(super) struct RegistryArgs {
     /// Ask this registry or token service over plain HTTP and send its login that way; may
     /// be repeated. KUBECTL_GITOPS_INSECURE_REGISTRIES names hosts for all runs
     #[arg(long, value_name = "HOST[:PORT]")]
-    insecure_registry: Vec<InsecureHost>,
+    insecure_registry: Vec<String>,
 }
 
 impl RegistryArgs {
@@ -90,19 +89,21 @@ impl RegistryArgs {
 
     /// The hosts that get a login over plain HTTP: this machine says so, no repository.
     fn insecure(&self, context: &Context) -> Result<BTreeSet<InsecureHost>, Failure> {
-        let mut hosts: BTreeSet<InsecureHost> = self.insecure_registry.iter().cloned().collect();
         let variable = context.variable(INSECURE).unwrap_or_default();
-        let text = variable.to_string_lossy();
-        let words = text.split(|c: char| c == ',' || c.is_whitespace());
-        for word in words.filter(|word| !word.is_empty()) {
-            let host = word.parse().map_err(|error: InsecureHostError| {
+        let variable = variable.to_string_lossy();
+        let words = variable.split(|c: char| c == ',' || c.is_whitespace());
+        let words = words.filter(|word| !word.is_empty());
+        let flags = self.insecure_registry.iter().map(String::as_str);
+        let named = flags.map(|word| ("--insecure-registry", word));
+        let named = named.chain(words.map(|word| (INSECURE, word)));
+        let host = |(place, word): (&str, &str)| {
+            word.parse().map_err(|error: InsecureHostError| {
                 // An address may hold a password.
-                let shown = mask(word);
-                Failure::usage(format!("{INSECURE} has {shown:?}: {error}"))
-            })?;
-            hosts.insert(host);
-        }
-        Ok(hosts)
+                let shown = if word.contains('@') { "***" } else { word };
+                Failure::usage(format!("{place} has {shown:?}: {error}"))
+            })
+        };
+        named.map(host).collect()
     }
 }
 

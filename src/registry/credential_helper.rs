@@ -21,8 +21,12 @@ const ANSWER_BYTES: u64 = 1 << 20;
 /// listened to for long.
 const CHUNKS: usize = 4096;
 
-/// How often it is looked whether a helper has ended.
-const LOOK: Duration = Duration::from_millis(10);
+/// How soon it is looked whether a helper has ended; later less often, up to
+/// [`LATEST_LOOK`], so that sleeping longer than asked does not add up.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The longest pause between two looks.
+const LATEST_LOOK: Duration = Duration::from_millis(200);
 
 /// How long the output of a helper that has ended is waited for: what it started, such as
 /// an agent, may keep it open for ever.
@@ -130,7 +134,7 @@ fn talk(child: &mut Child, server: &str) -> Receiver<Vec<u8>> {
 
 /// The status of a helper that ends in time.
 fn wait(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let mut waited = Duration::ZERO;
+    let (mut waited, mut pause) = (Duration::ZERO, LOOK);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -138,8 +142,10 @@ fn wait(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStat
         if waited >= timeout {
             return Ok(None);
         }
-        std::thread::sleep(LOOK);
-        waited += LOOK;
+        let rest = timeout.saturating_sub(waited);
+        std::thread::sleep(pause.min(rest));
+        waited += pause.min(rest);
+        pause = (waited / 8).clamp(LOOK, LATEST_LOOK);
     }
 }
 
@@ -169,7 +175,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;

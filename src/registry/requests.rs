@@ -110,7 +110,7 @@ fn announced(
     for value in headers.get_all(DIGEST) {
         let text = String::from_utf8_lossy(value.as_bytes());
         let digest = text.trim().parse();
-        let digest = digest.map_err(|error| malformed(format!("has {text:?}: {error}")))?;
+        let digest = digest.map_err(|error| malformed(format!("is not one: {error}")))?;
         if found.as_ref().is_some_and(|other| *other != digest) {
             return Err(malformed("has two different digests".to_owned()));
         }

@@ -37,7 +37,8 @@ impl Words {
         // Before and after: removing a character can put the halves of a secret together.
         let masked = self.sent().mask(text);
         let clean = presentable(&masked).replace('\n', " ");
-        self.sent().mask(&clean).chars().take(SHOWN).collect()
+        let masked = self.sent().mask(clean.trim());
+        masked.chars().take(SHOWN).collect()
     }
 
     /// What the body of a refusal says: the messages of the distribution specification's
