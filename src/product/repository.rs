@@ -343,7 +343,7 @@ pub enum RegistryEntry {
     /// An OCI image layout folder plays the registry; relative to the
     /// repository's root.
     Layout(String),
-    /// Over plain HTTP.
+    /// Over plain HTTP, and without a login: to allow that is up to the machine.
     PlainHttp,
 }
 

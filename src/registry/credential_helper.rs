@@ -182,6 +182,10 @@ mod tests {
     use std::time::Instant;
 
     /// Runs a script as a helper, with this patience.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the time that it takes is tested"
+    )]
     fn helper(script: &str, patience: Duration) -> (Result<(bool, Vec<u8>), String>, Duration) {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();

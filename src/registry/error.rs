@@ -152,9 +152,8 @@ impl std::fmt::Display for Refusal {
             credentials,
             ..
         } = self;
-        match &self.elsewhere {
-            Some(place) => write!(formatter, " redirected to {place}, which")?,
-            None => {}
+        if let Some(place) = &self.elsewhere {
+            write!(formatter, " redirected to {place}, which")?;
         }
         write!(formatter, " answered {status} for {what}, {credentials}")?;
         match &self.message {

@@ -500,6 +500,37 @@ fn a_refusal_that_repeats_the_login_is_printed_without_it() {
 }
 
 #[test]
+fn who_is_redirected_to_is_named_and_gets_no_login() {
+    let other = Scripted::start_on("127.0.0.2", Duration::ZERO, |_| {
+        Say::new(401, "").header("WWW-Authenticate", "Basic realm=\"x\"")
+    });
+    let there = other.host();
+    let registry = Scripted::start(Duration::ZERO, move |heard| match heard.target.as_str() {
+        "/v2/" => Say::new(200, "{}"),
+        target => Say::new(302, "").header("Location", format!("http://{there}{target}")),
+    });
+    let fixture = shop(&registry.host());
+    log_in(&fixture.env, &registry.host(), PASSWORD);
+    let failed = run(&fixture, &[], &[]).code(5);
+    says(
+        &failed,
+        &[
+            &format!(
+                "{} redirected to http://{}, which answered 401 for shop/cart, without credentials",
+                registry.host(),
+                other.host()
+            ),
+            &format!(
+                "no login of {} is sent to http://{}",
+                registry.host(),
+                other.host()
+            ),
+        ],
+    );
+    assert!(other.heard().iter().all(|it| it.authorization.is_none()));
+}
+
+#[test]
 fn a_misspelt_proxy_is_an_error_and_not_the_direct_way() {
     let proxy = (
         "http_proxy",
