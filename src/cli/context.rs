@@ -2,6 +2,7 @@
 //! environment, the folder, the clock. Everything below is handed what it
 //! needs from here.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Instant;
 use super::args::GlobalArgs;
 use super::failure::{Failure, FailureKind};
 use super::ui::Ui;
-use crate::git::RepositoryUrl;
+use crate::git::{CopyWatch, GitError, RepositoryUrl};
 use crate::ops::estate::CopyOf;
 
 /// One run of one command.
@@ -21,6 +22,8 @@ pub(super) struct Context {
     pub(super) ui: Ui,
     name: OsString,
     started: Instant,
+    /// The copy that this run works in, where `--repo` named an address.
+    copy: RefCell<Option<CopyWatch>>,
 }
 
 impl Context {
@@ -36,7 +39,18 @@ impl Context {
             ui,
             name,
             started: instant(),
+            copy: RefCell::default(),
         }
+    }
+
+    /// Remembers the copy that this run works in.
+    pub(super) fn watch_copy(&self, watch: Option<CopyWatch>) {
+        *self.copy.borrow_mut() = watch;
+    }
+
+    /// The error that the copy which this run works in was deleted, if it was.
+    pub(super) fn lost_copy(&self) -> Option<GitError> {
+        self.copy.borrow().as_ref().and_then(CopyWatch::loss)
     }
 
     /// The folder to work in: the one that `-C` names, or the current one.

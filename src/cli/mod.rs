@@ -18,6 +18,7 @@ mod diff;
 mod failure;
 mod history;
 mod init;
+mod interrupt;
 mod opening;
 mod pins;
 mod program;
@@ -124,7 +125,9 @@ fn start(argv: Vec<OsString>) -> u8 {
         Err(error) => return ui.usage(&error),
     };
     let context = Context::new(global, ui, name);
+    interrupt::end_with_children();
     let outcome = command.run(&context);
+    let outcome = outcome.map_err(|failure| opening::judged(&context, failure));
     context.ui.detail(1, || {
         format!("took {:.1} ms", context.elapsed().as_secs_f64() * 1000.0)
     });

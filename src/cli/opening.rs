@@ -1,6 +1,8 @@
 //! Opening a repository for a command, and the failures of Git and of the
 //! repository's description with what helps against each.
 
+use std::io::ErrorKind;
+
 use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use crate::config::Origin;
@@ -45,6 +47,7 @@ pub(super) fn try_open(
         meanwhile: writing.then_some(get_ready as fn()),
         config: context.global.config.clone(),
         interactive: context.ui.is_interactive(),
+        request_timeout: context.global.kube.request_timeout,
     };
     let estate = Estate::open(&options);
     drop(waiting);
@@ -52,6 +55,7 @@ pub(super) fn try_open(
         Ok(estate) => estate,
         Err(error) => return Ok(Err(error)),
     };
+    context.watch_copy(estate.git.watch_copy());
     if let Some(stale) = &estate.stale {
         let since = stale.since.map_or_else(
             || "at an unknown time".to_owned(),
@@ -96,10 +100,23 @@ fn listener(context: &Context) -> Listener {
         )),
         Notice::CopyMadeAnew { of } => {
             tell(&format!(
-                "the local copy of {of} was damaged: making a new one"
+                "the local copy of {of} was damaged or deleted: making a new one"
             ));
         }
     })
+}
+
+/// What it means that a command failed while it worked in a copy that is gone: what it
+/// did not find may well exist.
+pub(super) fn judged(context: &Context, failure: Failure) -> Failure {
+    let own = matches!(
+        failure.kind,
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::Bug
+    );
+    match context.lost_copy().filter(|_| !own) {
+        Some(lost) => git_failure(lost),
+        None => failure,
+    }
 }
 
 /// The name of an environment, as typed.
@@ -154,10 +171,39 @@ pub(super) fn git_failure(error: GitError) -> Failure {
             FailureKind::Unreachable,
             "nothing was written; look at what was last fetched with --offline",
         ),
-        GitError::DamagedCopy { .. } => (
+        GitError::DamagedCopy { .. } | GitError::LostCopy { .. } => (
             FailureKind::Unreachable,
             "run it again: another copy is made",
         ),
+        GitError::Stalled { of: Some(_), .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; wait longer with --request-timeout DURATION, or look at what was last fetched with --offline",
+        ),
+        GitError::Stalled { of: None, .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; see what it waits for by running git yourself",
+        ),
+        GitError::PushStalled { .. } => (
+            FailureKind::Unreachable,
+            "the remote may still be busy with it: look there, then run the same command again, or wait longer with --request-timeout DURATION",
+        ),
+        GitError::RemoteFailed { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; this is for whoever runs the remote to repair: its disk, its permissions, or a lock that was left behind",
+        ),
+        GitError::NotStored { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; make room on that disk, or let this user write there",
+        ),
+        GitError::NoPlaceForCopy { source, .. } => (
+            match source.kind() {
+                // The variable names what cannot be a folder.
+                ErrorKind::NotADirectory | ErrorKind::AlreadyExists => FailureKind::Usage,
+                _ => FailureKind::Unreachable,
+            },
+            "make room there, or name another folder: KUBECTL_GITOPS_CACHE_DIR=/path",
+        ),
+        GitError::TooMuch { .. } => return Failure::new(FailureKind::Unreachable, error),
         GitError::HistoryCut => (
             FailureKind::Usage,
             "use a clone that has all of it: git fetch --unshallow",

@@ -7,14 +7,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Once;
 
 use clap::ColorChoice;
 use dialoguer::theme::SimpleTheme;
 use serde::Serialize;
 
 use super::context::{now, variable};
-use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
+use super::failure::{Exit, Failure, FailureKind};
+use super::interrupt;
 use super::program::Program;
 use super::waiting::{self, Waiting};
 use crate::registry::Observer;
@@ -264,8 +264,7 @@ impl Ui {
             .map_err(unanswered)
     }
 
-    /// Prepares for questions to a person: fails without a terminal, and makes
-    /// Ctrl-C give the cursor back that a prompt hides.
+    /// Prepares for questions to a person: fails without a terminal.
     pub(super) fn require_person(&self, question: &str) -> Result<(), Failure> {
         if !self.interactive {
             return Err(Failure::usage(format!(
@@ -274,7 +273,6 @@ impl Ui {
             ))
             .hint("answer beforehand with --yes, or look at the plan with --dry-run"));
         }
-        tidy_up_on_interrupt();
         Ok(())
     }
 
@@ -284,7 +282,6 @@ impl Ui {
         if !self.shows_progress {
             return Waiting::silent();
         }
-        tidy_up_on_interrupt();
         Waiting::for_what(&report::clean(what))
     }
 
@@ -356,51 +353,11 @@ fn answered<T>(answer: Option<T>) -> dialoguer::Result<T> {
 pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == io::ErrorKind::Interrupted {
-        tidy_up();
+        interrupt::tidy_up();
         return Failure::new(FailureKind::Interrupted, error);
     }
     let error = anyhow::Error::new(error).context("the question got no answer");
     Failure::new(FailureKind::Usage, error)
-}
-
-/// Prompts hide the cursor and the terminal library raises SIGINT on Ctrl-C,
-/// which by default would end the process with the cursor still hidden, and with half
-/// a line of progress left behind.
-fn tidy_up_on_interrupt() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // A failure to prepare leaves things as they are without this.
-        let _ = std::thread::Builder::new()
-            .name("interrupt".to_owned())
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_io()
-                    .build()?;
-                runtime.block_on(tokio::signal::ctrl_c())?;
-                tidy_up();
-                end_interrupted()
-            });
-    });
-}
-
-/// Ctrl-C reaches the prompt and the signal's own thread; whichever is first
-/// says so.
-fn tidy_up() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let half_a_line = if waiting::clear() { "" } else { "\n" };
-        let _ = console::Term::stderr().show_cursor();
-        let _ = writeln!(io::stderr(), "{half_a_line}interrupted");
-    });
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::exit,
-    reason = "a signal ends the process, whatever its other threads wait for"
-)]
-fn end_interrupted() -> io::Result<()> {
-    std::process::exit(INTERRUPTED.into())
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 //! there, and hands back cleaned text.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use super::running::{self, Answer, End, Heard};
 use super::url::Login;
-use super::{Git, GitError};
+use super::{Git, GitError, Remote};
 use crate::confidential::presentable;
 
 /// Variables that would point the program at another repository than ours,
@@ -50,20 +51,56 @@ pub(super) struct Call {
     command: Command,
     name: String,
     input: Option<Vec<u8>>,
+    answer: Answer,
+    /// The remote whose answer is waited for.
+    of: Option<String>,
+    /// How long it may be silent.
+    patience: Option<Duration>,
 }
 
 /// A call that was started.
-pub(super) struct Running(Child);
+pub(super) struct Running {
+    running: running::Running,
+    name: String,
+    of: Option<String>,
+}
 
 impl Running {
     /// Waits for its end, whatever the end is.
     pub(super) fn finish(self) -> Result<Output, GitError> {
-        let output = self.0.wait_with_output().map_err(GitError::NoProgram)?;
-        Ok(Output {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: presentable(&String::from_utf8_lossy(&output.stderr)),
-        })
+        let (name, of) = (self.name, self.of);
+        let heard = self.running.finish().map_err(GitError::NoProgram)?;
+        heard_out(heard, name, of).map(|(output, _)| output)
+    }
+}
+
+/// What was heard, for those who read it, and the answer as it came.
+fn heard_out(
+    heard: Heard,
+    command: String,
+    of: Option<String>,
+) -> Result<(Output, Vec<u8>), GitError> {
+    let stderr = presentable(&String::from_utf8_lossy(&heard.messages));
+    match heard.end {
+        End::Silent(waited) => Err(GitError::Stalled {
+            command,
+            of,
+            waited,
+            said: stderr,
+        }),
+        End::TooMuch => Err(GitError::TooMuch {
+            command,
+            limit: running::LONGEST_ANSWER,
+        }),
+        End::Own => {
+            running::let_signals_pass(heard.code);
+            let output = Output {
+                code: heard.code,
+                stdout: String::from_utf8_lossy(&heard.answer).into_owned(),
+                stderr,
+            };
+            Ok((output, heard.answer))
+        }
     }
 }
 
@@ -87,6 +124,19 @@ impl Call {
         self
     }
 
+    /// Of an answer that is too long, the beginning and the end are as good as all of it.
+    pub(super) fn ends_are_enough(mut self) -> Self {
+        self.answer = Answer::Ends;
+        self
+    }
+
+    /// It waits for this remote, which may be silent for so long.
+    fn waits_for(mut self, remote: &Remote, patience: Option<Duration>) -> Self {
+        self.of = Some(remote.shown().to_owned());
+        self.patience = patience;
+        self
+    }
+
     /// Runs it to its end, whatever the end is.
     pub(super) fn run(self) -> Result<Output, GitError> {
         self.start()?.finish()
@@ -98,33 +148,78 @@ impl Call {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
         };
-        let mut child = self
-            .command
+        self.command
             .stdin(stdin)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(GitError::NoProgram)?;
-        if let (Some(bytes), Some(mut pipe)) = (self.input.take(), child.stdin.take()) {
-            // A program that ends early closes the pipe; its exit code tells.
-            let _ = pipe.write_all(&bytes);
+            .stderr(Stdio::piped());
+        let started = running::start(|| {
+            let child = self.command.spawn()?;
+            let id = child.id();
+            Ok((child, id))
+        });
+        let how = (self.patience, self.answer);
+        let running = started.and_then(|child| running::Running::new(child, self.input, how));
+        match running {
+            Ok(running) => Ok(Running {
+                running,
+                name: self.name,
+                of: self.of,
+            }),
+            Err(source) => Err(not_started(self.command.get_current_dir(), source)),
         }
-        Ok(Running(child))
     }
 
     /// Runs it; anything but success is an error with its messages.
     pub(super) fn success(self) -> Result<String, GitError> {
+        let bytes = self.answer()?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The same with the answer as it came.
+    pub(super) fn answer(self) -> Result<Vec<u8>, GitError> {
         let command = self.name.clone();
-        let output = self.run()?;
-        if output.ok() {
-            Ok(output.stdout)
-        } else {
-            Err(GitError::Program {
+        let started = self.start()?;
+        let (name, of) = (started.name, started.of);
+        let heard = started.running.finish().map_err(GitError::NoProgram)?;
+        let (output, answer) = heard_out(heard, name, of)?;
+        match output.ok() {
+            true => Ok(answer),
+            false => Err(GitError::Program {
                 command,
                 message: output.stderr,
-            })
+            }),
         }
     }
+}
+
+/// Why the program could not be started: the folder that it would work in is gone, say.
+fn not_started(folder: Option<&Path>, source: std::io::Error) -> GitError {
+    match folder {
+        Some(folder) if !folder.is_dir() => GitError::Io {
+            path: folder.to_owned(),
+            source,
+        },
+        _ => GitError::NoProgram(source),
+    }
+}
+
+/// The processes of this machine, each with the one that started it.
+#[cfg(all(unix, not(target_os = "linux")))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only a program of the system tells; it is asked when another one is ended"
+)]
+pub(super) fn parents() -> Vec<(u32, u32)> {
+    let asked = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
+    let list = asked.map(|output| output.stdout).unwrap_or_default();
+    let pair = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    String::from_utf8_lossy(&list)
+        .lines()
+        .filter_map(pair)
+        .collect()
 }
 
 impl Git {
@@ -152,12 +247,63 @@ impl Git {
         self.call_at(self.git_dir(), self.work_tree(), settings, name)
     }
 
-    /// A call as a person in the work tree makes it: hooks that it runs see no more of
+    /// A call that asks a remote what it has.
+    pub(super) fn call_to(&self, remote: &Remote, settings: &[&str], name: &str) -> Call {
+        let patience = self.patience_with(remote, running::LONGEST_SILENCE);
+        let speed = self.least_speed(remote, running::LONGEST_SILENCE);
+        let settings: Vec<&str> = settings
+            .iter()
+            .copied()
+            .chain(speed.iter().map(String::as_str))
+            .collect();
+        self.call_with(&settings, name).waits_for(remote, patience)
+    }
+
+    /// A push as a person in the work tree makes it: hooks that it runs see no more of
     /// Git's variables than they usually do.
-    pub(super) fn call_in_place(&self, name: &str) -> Call {
-        match self.work_tree() {
-            Some(folder) if folder.join(".git").exists() => self.started(folder, &[], name),
-            _ => self.call(name),
+    pub(super) fn call_push(&self, remote: &Remote) -> Call {
+        let patience = self.patience_with(remote, running::LONGEST_SILENCE_OF_A_PUSH);
+        let speed = self.least_speed(remote, running::LONGEST_SILENCE_OF_A_PUSH);
+        let speed: Vec<&str> = speed.iter().map(String::as_str).collect();
+        let call = match self.work_tree() {
+            Some(folder) if folder.join(".git").exists() => {
+                self.started(folder, &in_options(&speed), "push")
+            }
+            _ => self.call_with(&speed, "push"),
+        };
+        call.waits_for(remote, patience)
+    }
+
+    /// How long a remote may be silent. Git may be waiting for the person, whom it asks
+    /// for a password past us, so nobody is hurried who is there.
+    fn patience_with(&self, remote: &Remote, usual: Duration) -> Option<Duration> {
+        match self.request_timeout() {
+            Some(given) => Some(given).filter(|it| !it.is_zero()),
+            None if self.interactive() && remote.may_ask() => None,
+            None => Some(usual),
+        }
+    }
+
+    /// Lets Git itself give up a web server that sends nothing, where we wait for the
+    /// person. What the user's settings say counts instead.
+    fn least_speed(&self, remote: &Remote, usual: Duration) -> Vec<String> {
+        let waits = self.patience_with(remote, usual).is_none() && self.request_timeout().is_none();
+        let config = self
+            .libgit2()
+            .config()
+            .ok()
+            .filter(|_| waits && remote.is_web());
+        let own = |config: &git2::Config| {
+            ["http.lowspeedlimit", "http.lowspeedtime"]
+                .iter()
+                .any(|name| config.get_entry(name).is_ok())
+        };
+        match config {
+            Some(config) if !own(&config) => vec![
+                "http.lowSpeedLimit=1".to_owned(),
+                format!("http.lowSpeedTime={}", usual.as_secs()),
+            ],
+            _ => Vec::new(),
         }
     }
 
@@ -173,9 +319,7 @@ impl Git {
         if let Some(work_tree) = work_tree {
             options.extend([OsStr::new("--work-tree"), work_tree.as_os_str()]);
         }
-        for setting in settings {
-            options.extend([OsStr::new("-c"), OsStr::new(setting)]);
-        }
+        options.extend(in_options(settings));
         self.started(work_tree.unwrap_or(git_dir), &options, name)
     }
 
@@ -200,6 +344,16 @@ impl Git {
             command,
             name: name.to_owned(),
             input: None,
+            answer: Answer::Whole,
+            of: None,
+            // A person who is there touches keys and answers questions.
+            patience: (!self.interactive()).then_some(running::LONGEST_SILENCE_HERE),
         }
     }
+}
+
+/// Settings as options of the program.
+fn in_options<'s>(settings: &[&'s str]) -> Vec<&'s OsStr> {
+    let pair = |setting: &&'s str| [OsStr::new("-c"), OsStr::new(*setting)];
+    settings.iter().flat_map(pair).collect()
 }

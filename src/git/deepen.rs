@@ -180,7 +180,7 @@ impl Git {
                 return Ok(Some(parent));
             }
             if !self.deepen(&[tip])? {
-                return Ok(None);
+                return self.check_copy().map(|()| None);
             }
         }
     }

@@ -2,8 +2,9 @@
 //! from outside are cleaned and masked before they get in here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::repo::{BranchName, RepoPath};
+use crate::repo::{BranchName, RefName, RepoPath};
 
 /// Why Git could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +149,78 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
+    /// The program said nothing for too long and was ended.
+    #[error("{}{}", stalled(.command, .of.as_deref(), *.waited), below(.said))]
+    Stalled {
+        /// The subcommand.
+        command: String,
+        /// The remote that it waited for; `None`: for this machine.
+        of: Option<String>,
+        /// How long it was silent.
+        waited: Duration,
+        /// What it had said before.
+        said: String,
+    },
+    /// The program answered more than is kept, and was ended.
+    #[error("git {command} answered more than {} MiB", .limit >> 20)]
+    TooMuch {
+        /// The subcommand.
+        command: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A push was ended because nothing was heard of it, and nothing has moved so far.
+    #[error(
+        "{remote} did not answer a push for {}; nothing has moved there so far{}",
+        seconds(*.waited), below(.said)
+    )]
+    PushStalled {
+        /// The remote.
+        remote: String,
+        /// How long it was silent.
+        waited: Duration,
+        /// What it had said before.
+        said: String,
+    },
+    /// The remote took a push and could not store it.
+    #[error("{remote} could not store what was pushed to {name}: {reason}{}", below(.said))]
+    RemoteFailed {
+        /// The remote.
+        remote: String,
+        /// The first reference that it could not move.
+        name: RefName,
+        /// Its reason, as Git reports it.
+        reason: String,
+        /// What the server printed.
+        said: String,
+    },
+    /// What a remote sent could not be stored on this machine.
+    #[error("what {remote} sent could not be stored in {}: {message}", .dir.display())]
+    NotStored {
+        /// The remote.
+        remote: String,
+        /// The repository on this machine.
+        dir: PathBuf,
+        /// What the program said.
+        message: String,
+    },
+    /// The copy of a repository that was named by its URL cannot be kept.
+    #[error("no copy of {url} can be kept in {}", .path.display())]
+    NoPlaceForCopy {
+        /// The repository.
+        url: String,
+        /// The folder or file that cannot be written.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The copy of a repository that was named by its URL was deleted meanwhile.
+    #[error("the local copy of {url} was deleted while it was in use")]
+    LostCopy {
+        /// The repository.
+        url: String,
+    },
     /// The copy of a repository that was named by its URL was never fetched.
     #[error("nothing of {url} was fetched yet")]
     NeverFetched {
@@ -235,6 +308,19 @@ impl From<git2::Error> for GitError {
         }
         Self::Library { message }
     }
+}
+
+fn stalled(command: &str, of: Option<&str>, waited: Duration) -> String {
+    let waited = seconds(waited);
+    match of {
+        Some(remote) => format!("{remote} did not answer git {command} for {waited}"),
+        None => format!("git {command} did not end and said nothing for {waited}"),
+    }
+}
+
+/// A time for people: `60 s`, `0.5 s`.
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
 }
 
 fn below(said: &str) -> String {

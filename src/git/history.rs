@@ -164,7 +164,7 @@ impl Git {
         match commit.parent(0) {
             // The library may know the boundary as it was before a fetch.
             Err(error) if error.code() == git2::ErrorCode::NotFound && self.is_shallow() => {
-                Ok(None)
+                self.check_copy().map(|()| None)
             }
             parent => Ok(Some(parent?)),
         }
@@ -226,7 +226,9 @@ impl Git {
         }
         let (new, old) = (object_id(new.as_str())?, object_id(old.as_str())?);
         match self.fresh()?.graph_descendant_of(new, old) {
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                self.check_copy().map(|()| false)
+            }
             result => Ok(result?),
         }
     }

@@ -4,6 +4,7 @@
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::copy::Copied;
 use super::deepen::Reach;
@@ -17,6 +18,7 @@ pub struct Git {
     git_dir: PathBuf,
     work_tree: Option<PathBuf>,
     interactive: bool,
+    request_timeout: Option<Duration>,
     /// It was when it was opened, or may have become so since.
     was_shallow: bool,
     pub(super) copied: Option<Arc<Copied>>,
@@ -101,6 +103,7 @@ impl Git {
             was_shallow: repo.is_shallow(),
             repo,
             interactive: false,
+            request_timeout: None,
             copied: None,
             reach: None,
             signs: OnceCell::new(),
@@ -117,6 +120,7 @@ impl Git {
             git_dir: self.git_dir.clone(),
             work_tree: self.work_tree.clone(),
             interactive: self.interactive,
+            request_timeout: self.request_timeout,
             was_shallow: self.was_shallow,
             copied: self.copied.clone(),
             reach: self.reach.clone(),
@@ -166,6 +170,15 @@ impl Git {
 
     pub(super) fn interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// Says how long a remote may be silent, instead of the usual time; zero: for ever.
+    pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {
+        self.request_timeout = timeout;
+    }
+
+    pub(super) fn request_timeout(&self) -> Option<Duration> {
+        self.request_timeout
     }
 
     pub(super) fn libgit2(&self) -> &git2::Repository {

@@ -15,6 +15,8 @@ pub struct Remote {
     url: String,
     shown: String,
     web: Option<WebAddress>,
+    may_ask: bool,
+    is_web: bool,
 }
 
 impl Remote {
@@ -38,6 +40,16 @@ impl Remote {
         self.web.as_ref()
     }
 
+    /// Whether Git may have to ask a person for a password on the way there.
+    pub(super) fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+
+    /// Whether it is reached by HTTP.
+    pub(super) fn is_web(&self) -> bool {
+        self.is_web
+    }
+
     /// The tracking reference of one of its branches.
     pub(super) fn tracking(&self, branch: &BranchName) -> String {
         format!("refs/remotes/{}/{branch}", self.name)
@@ -50,10 +62,9 @@ impl Git {
     pub fn remote(&self, wanted: Option<&str>) -> Result<Option<Remote>, GitError> {
         let names = self.libgit2().remotes()?;
         let mut existing = Vec::new();
-        for name in &names {
-            if let Some(name) = name? {
-                existing.push(name.to_owned());
-            }
+        // One whose name is not UTF-8 cannot be asked for by its name.
+        for name in names.iter().flatten().flatten() {
+            existing.push(name.to_owned());
         }
         let name = match wanted {
             Some(name) if existing.iter().any(|known| known == name) => name.to_owned(),
@@ -73,12 +84,19 @@ impl Git {
         let found = self.libgit2().find_remote(&name)?;
         let url = found.url().unwrap_or_default();
         let pushed = found.pushurl().ok().flatten().unwrap_or(url);
+        let begins = |with: &[&str]| {
+            let is = |url: &str| with.iter().any(|it| url.starts_with(it));
+            is(url) && is(pushed)
+        };
         let shown = match self.copy_of() {
             Some(url) => url.shown().to_owned(),
             None => name.clone(),
         };
         Ok(Some(Remote {
             web: self.web_address(&name, pushed),
+            // Neither a folder nor Git's own protocol knows logins.
+            may_ask: !begins(&["file://", "git://", "/", "./", "../"]),
+            is_web: begins(&["http://", "https://"]),
             url: mask(url),
             name,
             shown,
@@ -166,7 +184,7 @@ impl Git {
     pub fn remote_head(&self) -> Result<Option<CommitId>, GitError> {
         match self.libgit2().find_reference(super::fetch::REMOTE_HEAD) {
             Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) if error.code() == ErrorCode::NotFound => self.check_copy().map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
@@ -191,7 +209,7 @@ impl Git {
         };
         match self.libgit2().find_reference(&name) {
             Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) if error.code() == ErrorCode::NotFound => self.check_copy().map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
@@ -212,6 +230,7 @@ impl Git {
                 branches.push(name);
             }
         }
+        self.check_copy()?;
         branches.sort();
         Ok(branches)
     }

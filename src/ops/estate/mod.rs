@@ -12,6 +12,7 @@ mod opening;
 mod rendered;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::EstateError;
 use opening::Opening;
@@ -47,6 +48,8 @@ pub struct OpenOptions {
     pub config: Option<String>,
     /// A person is there to answer Git's questions for credentials.
     pub interactive: bool,
+    /// How long the remote may be silent, instead of the usual time; zero: for ever.
+    pub request_timeout: Option<Duration>,
 }
 
 /// A repository that is named by its address.
@@ -139,49 +142,66 @@ impl EnvironmentState {
 impl Estate {
     /// Opens a repository and brings its environments' branches up to date.
     pub fn open(options: &OpenOptions) -> Result<Self, EstateError> {
-        let mut again = true;
+        let mut again = options.copy_of.is_some();
         loop {
             let mut git = match &options.copy_of {
                 Some(CopyOf { url, cache }) => Git::open_copy(url, cache, options.offline)?,
                 None => Git::discover(&options.dir)?,
             };
             git.set_interactive(options.interactive);
+            git.set_request_timeout(options.request_timeout);
             git.set_listener(options.listener.clone());
             git.set_meanwhile(options.meanwhile);
-            let remote = git.remote(options.remote.as_deref())?;
-            if let (Some(remote), false) = (&remote, options.offline) {
-                git.may_deepen(remote);
-            }
-            let asked = git.ask_identity();
-            let mut opening = Opening {
-                options,
-                git: &git,
-                remote: remote.as_ref(),
-                stale: None,
-            };
-            let config = match (opening.config(), &remote) {
-                (Err(EstateError::Git(error)), Some(remote))
-                    if again && git.give_up_copy(remote, &error) =>
-                {
+            match Self::open_in(options, git) {
+                Err((git, EstateError::Git(error))) if again && git.give_up_copy(&error) => {
                     again = false;
-                    continue;
                 }
-                (config, _) => config?,
-            };
-            let stale = opening.stale;
-            let (author, committer) = match asked.answer(&git) {
-                Ok(both) => both,
-                Err(error) if options.writing => return Err(error.into()),
-                Err(_) => (nobody(), nobody()),
-            };
-            return Ok(Self {
+                Err((git, error)) => {
+                    let lost = git.watch_copy().and_then(|watch| watch.loss());
+                    return Err(lost.map_or(error, EstateError::Git));
+                }
+                Ok(estate) => return Ok(estate),
+            }
+        }
+    }
+
+    /// Opens what is in a repository; it is handed back where that fails.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a repository goes back to the caller"
+    )]
+    fn open_in(options: &OpenOptions, mut git: Git) -> Result<Self, (Git, EstateError)> {
+        let remote = match git.remote(options.remote.as_deref()) {
+            Ok(remote) => remote,
+            Err(error) => return Err((git, error.into())),
+        };
+        if let (Some(remote), false) = (&remote, options.offline) {
+            git.may_deepen(remote);
+        }
+        let asked = git.ask_identity();
+        let mut opening = Opening {
+            options,
+            git: &git,
+            remote: remote.as_ref(),
+            stale: None,
+        };
+        let config = opening.config();
+        let stale = opening.stale;
+        let (author, committer) = match asked.answer(&git) {
+            Ok(both) => both,
+            Err(error) if options.writing && config.is_ok() => return Err((git, error.into())),
+            Err(_) => (nobody(), nobody()),
+        };
+        match config {
+            Ok(config) => Ok(Self {
                 git,
                 remote,
                 config,
                 author,
                 committer,
                 stale,
-            });
+            }),
+            Err(error) => Err((git, error)),
         }
     }
 

@@ -107,6 +107,12 @@ impl Opening<'_> {
                 self.be_stale(message);
                 Ok(())
             }
+            error @ GitError::Stalled { of: Some(_), .. }
+                if !self.options.writing && self.options.copy_of.is_none() =>
+            {
+                self.be_stale(error.to_string());
+                Ok(())
+            }
             error => Err(error.into()),
         }
     }
@@ -129,8 +135,13 @@ impl Opening<'_> {
         match self.git.default_branch(self.remote) {
             Ok(branch) => Ok(Some(branch)),
             Err(GitError::NoDefaultBranch { .. }) => Ok(None),
-            Err(GitError::Unreachable { message, .. }) if !self.options.writing => {
-                self.be_stale(message);
+            Err(error @ (GitError::Unreachable { .. } | GitError::Stalled { .. }))
+                if !self.options.writing =>
+            {
+                self.be_stale(match error {
+                    GitError::Unreachable { message, .. } => message,
+                    error => error.to_string(),
+                });
                 self.remote
                     .map_or(Ok(None), |remote| self.likely_default_branch(remote))
             }
@@ -144,7 +155,8 @@ impl Opening<'_> {
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
-        if let Head::Branch { name, .. } = self.git.head()? {
+        // A branch whose name cannot be said is nobody's default.
+        if let Ok(Head::Branch { name, .. }) = self.git.head() {
             names.push(name);
         }
         for name in names {

@@ -1,0 +1,515 @@
+//! Programs that were started, until they end: heard out, given up when they fall
+//! silent, and ended together with all that they started. Refuses to wait without end
+//! where nobody is there who would notice.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write as _};
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use super::words::{Messages, Words};
+
+/// How long a program may answer nothing that asks a remote what it has: fetch and
+/// ls-remote. In seconds of silence, not of work: while something arrives, Git says how
+/// far it is at least once a second.
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// How long a push may be silent: hooks of the remote that build or scan what was pushed
+/// say nothing for minutes, and a push whose verdict nobody heard has to be asked after.
+pub(super) const LONGEST_SILENCE_OF_A_PUSH: Duration = Duration::from_secs(5 * 60);
+
+/// How long a program may be silent that asks no remote: what signs a commit waits for a
+/// key to be touched, and a large work tree on a slow disk takes its time.
+pub(super) const LONGEST_SILENCE_HERE: Duration = Duration::from_secs(5 * 60);
+
+/// How much a program may answer, in bytes: the references of a remote with half a
+/// million of them.
+pub(super) const LONGEST_ANSWER: usize = 32 << 20;
+
+/// How much of an answer is kept that may be mixed with the words of hooks, in bytes:
+/// the verdict on a thousand references comes last.
+pub(super) const VERDICT: usize = 256 << 10;
+
+/// How long a program's children may keep its streams open once it has ended: what goes
+/// on in the background, as the shared connection of ssh, is not waited for.
+const LEFT_OPEN: Duration = Duration::from_millis(500);
+
+/// How long a program that was told to end may tidy up, locks of a repository for one,
+/// before it is killed.
+const TIDYING_UP: Duration = Duration::from_secs(2);
+
+/// How often is looked whether a program has ended.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// How long a program's end by a signal waits for the same signal to end this one.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
+
+/// How many bytes are read at once.
+const AT_ONCE: usize = 64 << 10;
+
+/// A program that was started.
+pub(super) struct Running {
+    child: Child,
+    signs: Receiver<Sign>,
+    answer: Arc<Mutex<Option<Words>>>,
+    messages: Arc<Mutex<Option<Messages>>>,
+    /// How long it may be silent.
+    patience: Option<Duration>,
+    is_over: bool,
+}
+
+/// What a program left behind, as it came.
+pub(super) struct Heard {
+    /// The exit code; `None` when a signal ended it.
+    pub(super) code: Option<i32>,
+    pub(super) answer: Vec<u8>,
+    pub(super) messages: Vec<u8>,
+    pub(super) end: End,
+}
+
+/// How a program came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself.
+    Own,
+    /// It was ended: it said nothing for so long.
+    Silent(Duration),
+    /// It was ended: it said more than is kept.
+    TooMuch,
+}
+
+enum Sign {
+    /// Something was said.
+    Word,
+    TooMuch,
+}
+
+/// Which of its two ends counts in an answer that is too long to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// All of it or nothing.
+    Whole,
+    /// The beginning and the end.
+    Ends,
+}
+
+impl Running {
+    /// Goes on with a program that was just started, with all streams piped.
+    pub(super) fn new(
+        mut child: Child,
+        input: Option<Vec<u8>>,
+        (patience, answer): (Option<Duration>, Answer),
+    ) -> std::io::Result<Self> {
+        if let (Some(bytes), Some(mut pipe)) = (input, child.stdin.take()) {
+            // A program that ends early closes the pipe; its exit code tells. One that
+            // reads nothing must not keep us from hearing it.
+            spawn(move || {
+                let _ = pipe.write_all(&bytes);
+            })?;
+        }
+        let (sender, signs) = mpsc::sync_channel(1);
+        let most = match answer {
+            Answer::Whole => (LONGEST_ANSWER, 0),
+            Answer::Ends => (VERDICT, VERDICT),
+        };
+        let running = Self {
+            answer: Arc::new(Mutex::new(Some(Words::keeping(most.0, most.1)))),
+            messages: Arc::new(Mutex::new(Some(Messages::new()))),
+            signs,
+            patience,
+            is_over: false,
+            child,
+        };
+        running.listen(sender, answer)
+    }
+
+    fn listen(mut self, sender: SyncSender<Sign>, answer: Answer) -> std::io::Result<Self> {
+        if let Some(pipe) = self.child.stdout.take() {
+            let kept = Arc::clone(&self.answer);
+            hear(pipe, sender.clone(), move |bytes| {
+                let mut kept = lock(&kept);
+                let Some(words) = kept.as_mut() else {
+                    return Heed::Enough;
+                };
+                words.push(bytes);
+                match answer == Answer::Whole && !words.is_whole() {
+                    true => Heed::TooMuch,
+                    false => Heed::More,
+                }
+            })?;
+        }
+        if let Some(pipe) = self.child.stderr.take() {
+            let kept = Arc::clone(&self.messages);
+            hear(pipe, sender, move |bytes| match lock(&kept).as_mut() {
+                Some(messages) => {
+                    messages.push(bytes);
+                    Heed::More
+                }
+                None => Heed::Enough,
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Waits for its end, and brings it about where it would not come.
+    pub(super) fn finish(mut self) -> std::io::Result<Heard> {
+        let (end, status) = match self.wait()? {
+            Ok(status) => (End::Own, status),
+            Err(end) => (end, self.end()?),
+        };
+        self.be_over();
+        let answer = lock(&self.answer).take();
+        let messages = lock(&self.messages).take();
+        Ok(Heard {
+            code: status.code(),
+            answer: answer.map(Words::into_bytes).unwrap_or_default(),
+            messages: messages.map(Messages::into_bytes).unwrap_or_default(),
+            end,
+        })
+    }
+
+    /// Waits until it has ended and its streams are closed. `Err`: it has to be ended.
+    fn wait(&mut self) -> std::io::Result<Result<ExitStatus, End>> {
+        let (mut silent, mut open, mut words) = (Duration::ZERO, Duration::ZERO, 0_u32);
+        let (mut pause, mut closed) = (Duration::ZERO, false);
+        loop {
+            match self.signs.recv_timeout(GLANCE) {
+                Ok(Sign::TooMuch) => return Ok(Err(End::TooMuch)),
+                Ok(Sign::Word) => {
+                    silent = Duration::ZERO;
+                    words = words.wrapping_add(1);
+                    // Whatever talks on in the background is looked after as well.
+                    if !words.is_multiple_of(64) {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => silent += GLANCE,
+                Err(RecvTimeoutError::Disconnected) => {
+                    closed = true;
+                    thread::sleep(pause);
+                    silent += pause;
+                    pause = GLANCE.min(pause * 2 + Duration::from_micros(100));
+                }
+            }
+            match self.child.try_wait()? {
+                Some(status) if closed || open >= LEFT_OPEN => return Ok(Ok(status)),
+                Some(_) => open += GLANCE,
+                None => {
+                    if let Some(patience) = self.patience.filter(|it| silent >= *it) {
+                        return Ok(Err(End::Silent(patience)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends it with all that it started, and waits for it.
+    fn end(&mut self) -> std::io::Result<ExitStatus> {
+        let family = Family::of(&[self.child.id()]);
+        family.ask_to_end();
+        let mut waited = Duration::ZERO;
+        let mut status = self.child.try_wait()?;
+        while status.is_none() && waited < TIDYING_UP {
+            thread::sleep(GLANCE);
+            waited += GLANCE;
+            status = self.child.try_wait()?;
+        }
+        family.kill();
+        match status {
+            Some(status) => Ok(status),
+            None => {
+                let _ = self.child.kill();
+                self.child.wait()
+            }
+        }
+    }
+
+    fn be_over(&mut self) {
+        self.is_over = true;
+        forget(self.child.id());
+    }
+}
+
+impl Drop for Running {
+    /// Nobody waits for it any more.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let _ = self.end();
+            self.be_over();
+        }
+    }
+}
+
+/// What becomes of a stream after some of it was heard.
+#[derive(PartialEq, Eq)]
+enum Heed {
+    More,
+    Enough,
+    TooMuch,
+}
+
+/// Hears a stream to its end, on a thread of its own.
+fn hear(
+    mut pipe: impl Read + Send + 'static,
+    sender: SyncSender<Sign>,
+    mut take: impl FnMut(&[u8]) -> Heed + Send + 'static,
+) -> std::io::Result<()> {
+    spawn(move || {
+        let mut buffer = vec![0; AT_ONCE];
+        loop {
+            let length = match pipe.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => return,
+            };
+            match take(&buffer[..length]) {
+                // One sign that waits to be seen is as good as two.
+                Heed::More => drop(sender.try_send(Sign::Word)),
+                Heed::Enough => return,
+                Heed::TooMuch => {
+                    let _ = sender.send(Sign::TooMuch);
+                    return;
+                }
+            }
+        }
+    })
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new().spawn(work).map(drop)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The programs that run now. The process has one set of children, whatever holds them.
+static RUNNING: Mutex<BTreeMap<u32, ()>> = Mutex::new(BTreeMap::new());
+
+/// Whether all of them are being ended, so that none is started any more.
+static ENDING: RwLock<bool> = RwLock::new(false);
+
+/// Starts a program; not while all are being ended.
+pub(super) fn start<T>(spawn: impl FnOnce() -> std::io::Result<(T, u32)>) -> std::io::Result<T> {
+    let ending = ENDING.read().unwrap_or_else(PoisonError::into_inner);
+    if *ending {
+        drop(ending);
+        stand_still();
+    }
+    let (started, id) = spawn()?;
+    lock(&RUNNING).insert(id, ());
+    Ok(started)
+}
+
+/// One of them has ended, and was waited for.
+fn forget(id: u32) {
+    lock(&RUNNING).remove(&id);
+    if *ENDING.read().unwrap_or_else(PoisonError::into_inner) {
+        stand_still();
+    }
+}
+
+/// Whether a signal may be about to end this process, which ended a program of ours: a
+/// terminal sends it to all that run on it.
+pub(super) fn let_signals_pass(code: Option<i32>) {
+    if code.is_none() {
+        thread::sleep(SAME_SIGNAL);
+    }
+}
+
+/// The process is about to end: there is nothing left to do, or to say.
+fn stand_still() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+/// Ends every program that this process has started through Git, with all that those
+/// have started, and waits for them. Afterwards none is started any more: this is for a
+/// process that is about to end.
+pub fn end_programs() {
+    *ENDING.write().unwrap_or_else(PoisonError::into_inner) = true;
+    let running = || lock(&RUNNING).keys().copied().collect::<Vec<u32>>();
+    let family = Family::of(&running());
+    family.ask_to_end();
+    // Those who started them wait for them.
+    let wait = |longest: Duration| {
+        let mut waited = Duration::ZERO;
+        while !running().is_empty() && waited < longest {
+            thread::sleep(GLANCE);
+            waited += GLANCE;
+        }
+    };
+    wait(TIDYING_UP);
+    family.kill();
+    Family::of(&running()).kill();
+    wait(TIDYING_UP);
+}
+
+/// Programs with all that they started and that is still theirs. What went into the
+/// background by itself belongs to nobody, and stays: a cache of passwords, say.
+struct Family {
+    ids: Vec<u32>,
+}
+
+impl Family {
+    fn of(heads: &[u32]) -> Self {
+        let mut ids = heads.to_vec();
+        if heads.is_empty() {
+            return Self { ids };
+        }
+        let parents = parents();
+        let mut at = 0;
+        while let Some(parent) = ids.get(at).copied() {
+            at += 1;
+            let children = parents.iter().filter(|(_, its)| *its == parent);
+            for (child, _) in children {
+                if !ids.contains(child) {
+                    ids.push(*child);
+                }
+            }
+        }
+        Self { ids }
+    }
+
+    #[cfg(unix)]
+    fn send(&self, signal: rustix::process::Signal) {
+        for id in &self.ids {
+            let id = i32::try_from(*id).ok();
+            if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+                // One that has ended needs no signal.
+                let _ = rustix::process::kill_process(id, signal);
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn ask_to_end(&self) {
+        self.send(rustix::process::Signal::TERM);
+    }
+
+    #[cfg(unix)]
+    fn kill(&self) {
+        self.send(rustix::process::Signal::KILL);
+    }
+
+    /// There is no such signal: who starts it kills it, and its children find their
+    /// streams closed.
+    #[cfg(not(unix))]
+    fn ask_to_end(&self) {
+        debug_assert!(self.ids.len() < usize::MAX);
+    }
+
+    #[cfg(not(unix))]
+    fn kill(&self) {}
+}
+
+/// The processes of this machine, each with the one that started it.
+#[cfg(target_os = "linux")]
+fn parents() -> Vec<(u32, u32)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read(entry.path().join("stat")).ok()?;
+            // `id (name) state parent …`; a name may hold anything, brackets as well.
+            let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
+            let mut fields = std::str::from_utf8(&stat[behind..])
+                .ok()?
+                .split_ascii_whitespace();
+            Some((id, fields.nth(1)?.parse().ok()?))
+        })
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn parents() -> Vec<(u32, u32)> {
+    super::command::parents()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn shell(script: &str, patience: Option<Duration>, answer: Answer) -> Running {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        Running::new(child, Some(b"input\n".to_vec()), (patience, answer)).unwrap()
+    }
+
+    const SHORT: Option<Duration> = Some(Duration::from_millis(400));
+
+    #[test]
+    fn words_of_a_program_are_kept_and_its_code() {
+        let heard = shell("cat; echo no >&2; exit 3", SHORT, Answer::Whole);
+        let heard = heard.finish().unwrap();
+        assert_eq!((heard.code, heard.end), (Some(3), End::Own));
+        assert_eq!(heard.answer, b"input\n");
+        assert_eq!(heard.messages, b"no\n");
+    }
+
+    #[test]
+    fn a_silent_program_is_ended_with_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("id");
+        // The child is deaf to a kind word.
+        let script = format!(
+            "echo begin >&2; sh -c 'trap \"\" TERM; echo $$ >{0}.new; mv {0}.new {0}; sleep 600'; true",
+            file.display()
+        );
+        let heard = shell(&script, SHORT, Answer::Whole).finish().unwrap();
+        assert_eq!(heard.end, End::Silent(Duration::from_millis(400)));
+        assert_eq!(heard.messages, b"begin\n");
+        let id: u32 = std::fs::read_to_string(&file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        for _ in 0..200 {
+            let alive = Command::new("kill").args(["-0", &id.to_string()]).output();
+            if !alive.unwrap().status.success() {
+                return;
+            }
+            thread::sleep(GLANCE);
+        }
+        panic!("{id} lives on");
+    }
+
+    #[test]
+    fn a_program_that_talks_is_waited_for() {
+        let script = "for i in 1 2 3 4 5 6; do echo $i >&2; sleep 0.2; done";
+        let heard = shell(script, SHORT, Answer::Whole).finish().unwrap();
+        assert_eq!((heard.code, heard.end), (Some(0), End::Own));
+    }
+
+    #[test]
+    fn an_answer_has_a_bound() {
+        let heard = shell("yes", None, Answer::Whole).finish().unwrap();
+        assert_eq!(heard.end, End::TooMuch);
+        let heard = shell(
+            "echo first; yes | head -c 2000000; echo last",
+            None,
+            Answer::Ends,
+        );
+        let heard = heard.finish().unwrap();
+        assert_eq!((heard.code, heard.end), (Some(0), End::Own));
+        assert!(heard.answer.starts_with(b"first\n") && heard.answer.ends_with(b"last\n"));
+        assert!(heard.answer.len() < 3 * VERDICT);
+    }
+
+    #[test]
+    fn what_stays_in_the_background_is_not_waited_for() {
+        let heard = shell("echo done; (sleep 5) & exit 0", None, Answer::Whole);
+        let heard = heard.finish().unwrap();
+        assert_eq!((heard.code, heard.end), (Some(0), End::Own));
+        assert_eq!(heard.answer, b"done\n");
+    }
+}
