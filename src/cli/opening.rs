@@ -106,6 +106,45 @@ fn listener(context: &Context) -> Listener {
     })
 }
 
+/// Failures of the remote and of this machine: too slow, full, or not to be written to.
+fn outside(error: &GitError) -> Option<(FailureKind, &'static str)> {
+    Some(match error {
+        GitError::Stalled { of: Some(_), .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; wait longer with --request-timeout DURATION, or look at what was last fetched with --offline",
+        ),
+        GitError::Stalled { of: None, .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; see what it waits for by running git yourself",
+        ),
+        GitError::PushStalled { .. } => (
+            FailureKind::Unreachable,
+            "the remote may still be busy with it: look there, then run the same command again, or wait longer with --request-timeout DURATION",
+        ),
+        GitError::RemoteFailed { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; this is for whoever runs the remote to repair: its disk, its permissions, or a lock that was left behind",
+        ),
+        GitError::NotStored { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; make room on that disk, or let this user write there",
+        ),
+        GitError::NoPlaceForCopy { source, .. } => (
+            match source.kind() {
+                // The variable names what cannot be a folder.
+                ErrorKind::NotADirectory | ErrorKind::AlreadyExists => FailureKind::Usage,
+                _ => FailureKind::Unreachable,
+            },
+            "make room there, or name another folder: KUBECTL_GITOPS_CACHE_DIR=/path",
+        ),
+        GitError::TooMuch { .. } => (
+            FailureKind::Unreachable,
+            "nothing was written; see what it says by running git yourself",
+        ),
+        _ => return None,
+    })
+}
+
 /// What it means that a command failed while it worked in a copy that is gone: what it
 /// did not find may well exist.
 pub(super) fn judged(context: &Context, failure: Failure) -> Failure {
@@ -149,6 +188,9 @@ pub(super) fn estate_failure(error: EstateError) -> Failure {
 
 /// A failure of Git.
 pub(super) fn git_failure(error: GitError) -> Failure {
+    if let Some((kind, hint)) = outside(&error) {
+        return Failure::new(kind, error).hint(hint);
+    }
     let (kind, hint) = match &error {
         GitError::NotARepository { .. } => (
             FailureKind::Usage,
@@ -175,35 +217,6 @@ pub(super) fn git_failure(error: GitError) -> Failure {
             FailureKind::Unreachable,
             "run it again: another copy is made",
         ),
-        GitError::Stalled { of: Some(_), .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; wait longer with --request-timeout DURATION, or look at what was last fetched with --offline",
-        ),
-        GitError::Stalled { of: None, .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; see what it waits for by running git yourself",
-        ),
-        GitError::PushStalled { .. } => (
-            FailureKind::Unreachable,
-            "the remote may still be busy with it: look there, then run the same command again, or wait longer with --request-timeout DURATION",
-        ),
-        GitError::RemoteFailed { .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; this is for whoever runs the remote to repair: its disk, its permissions, or a lock that was left behind",
-        ),
-        GitError::NotStored { .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; make room on that disk, or let this user write there",
-        ),
-        GitError::NoPlaceForCopy { source, .. } => (
-            match source.kind() {
-                // The variable names what cannot be a folder.
-                ErrorKind::NotADirectory | ErrorKind::AlreadyExists => FailureKind::Usage,
-                _ => FailureKind::Unreachable,
-            },
-            "make room there, or name another folder: KUBECTL_GITOPS_CACHE_DIR=/path",
-        ),
-        GitError::TooMuch { .. } => return Failure::new(FailureKind::Unreachable, error),
         GitError::HistoryCut => (
             FailureKind::Usage,
             "use a clone that has all of it: git fetch --unshallow",

@@ -149,6 +149,7 @@ impl Call {
             None => Stdio::null(),
         };
         self.command
+            .env(running::MARK, running::mark())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -73,10 +73,18 @@ pub enum GitError {
         /// What was asked for.
         rev: String,
     },
-    /// A name in a tree could lead out of it.
+    /// A commit holds more files than are listed.
+    #[error("{commit} has more than {limit} files and folders; it is not read")]
+    TooManyFiles {
+        /// The commit.
+        commit: String,
+        /// How many are listed.
+        limit: usize,
+    },
+    /// An entry of a tree is not what the tree says it is.
     #[error("the tree of {commit} holds the name {path:?}: {reason}")]
     HostilePath {
-        /// The commit, or «the work tree».
+        /// The commit.
         commit: String,
         /// The path.
         path: String,

@@ -6,7 +6,7 @@ use git2::ErrorCode;
 use super::open::{branch_name, commit_id};
 use super::{Git, GitError, Head};
 use crate::confidential::mask;
-use crate::repo::{BranchName, CommitId, WebAddress};
+use crate::repo::{BranchName, CommitId, SHOWN_OF_A_NAME, WebAddress, shortened};
 
 /// A repository elsewhere that this one fetches from and pushes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Git {
             Some(name) if existing.iter().any(|known| known == name) => name.to_owned(),
             Some(name) => {
                 return Err(GitError::NoSuchRemote {
-                    name: name.to_owned(),
+                    name: shortened(name, SHOWN_OF_A_NAME).into_owned(),
                     existing,
                 });
             }
@@ -249,15 +249,25 @@ impl Git {
     }
 }
 
+/// The longest revision that is looked up, in bytes: more than any name of a branch, and
+/// little enough for a program's arguments.
+pub(super) const LONGEST_REVISION: usize = 4096;
+
 fn unknown(rev: &str) -> GitError {
-    GitError::UnknownRevision {
-        rev: crate::confidential::presentable(rev),
-    }
+    GitError::UnknownRevision { rev: said(rev) }
+}
+
+fn said(rev: &str) -> String {
+    let rev = crate::confidential::presentable(rev);
+    shortened(&rev, SHOWN_OF_A_NAME).into_owned()
 }
 
 pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId, GitError> {
     {
         let unknown = || unknown(rev);
+        if rev.len() > LONGEST_REVISION {
+            return Err(unknown());
+        }
         match repo.revparse_single(rev) {
             Ok(object) => match object.peel_to_commit() {
                 Ok(commit) => commit_id(commit.id()),
@@ -265,9 +275,7 @@ pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId,
             },
             Err(error) => match error.code() {
                 ErrorCode::NotFound | ErrorCode::InvalidSpec => Err(unknown()),
-                ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision {
-                    rev: crate::confidential::presentable(rev),
-                }),
+                ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision { rev: said(rev) }),
                 _ => Err(error.into()),
             },
         }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
+use super::push::chance;
 use super::words::{Messages, Words};
 
 /// How long a program may answer nothing that asks a remote what it has: fetch and
@@ -40,6 +41,11 @@ const LEFT_OPEN: Duration = Duration::from_millis(500);
 /// How long a program that was told to end may tidy up, locks of a repository for one,
 /// before it is killed.
 const TIDYING_UP: Duration = Duration::from_secs(2);
+
+/// How much Git must have read for that to be a sign of life, in bytes, in half of the
+/// time that it may be silent: it says nothing while it receives one large file, and a
+/// server that only waits for its hook sends five bytes every five seconds.
+const A_LITTLE: u64 = 4 << 10;
 
 /// How often is looked whether a program has ended.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -175,11 +181,12 @@ impl Running {
     fn wait(&mut self) -> std::io::Result<Result<ExitStatus, End>> {
         let (mut silent, mut open, mut words) = (Duration::ZERO, Duration::ZERO, 0_u32);
         let (mut pause, mut closed) = (Duration::ZERO, false);
+        let mut read = None;
         loop {
             match self.signs.recv_timeout(GLANCE) {
                 Ok(Sign::TooMuch) => return Ok(Err(End::TooMuch)),
                 Ok(Sign::Word) => {
-                    silent = Duration::ZERO;
+                    (silent, read) = (Duration::ZERO, None);
                     words = words.wrapping_add(1);
                     // Whatever talks on in the background is looked after as well.
                     if !words.is_multiple_of(64) {
@@ -198,9 +205,22 @@ impl Running {
                 Some(status) if closed || open >= LEFT_OPEN => return Ok(Ok(status)),
                 Some(_) => open += GLANCE,
                 None => {
-                    if let Some(patience) = self.patience.filter(|it| silent >= *it) {
+                    let Some(patience) = self.patience else {
+                        continue;
+                    };
+                    let half = patience / 2;
+                    if silent >= half && read.is_none() {
+                        read = Some(bytes_read(self.child.id()));
+                    }
+                    if silent < patience {
+                        continue;
+                    }
+                    let now = bytes_read(self.child.id());
+                    // What its children read goes with them when they end.
+                    if now.abs_diff(read.unwrap_or(now)) < A_LITTLE {
                         return Ok(Err(End::Silent(patience)));
                     }
+                    (silent, read) = (half, Some(now));
                 }
             }
         }
@@ -313,6 +333,16 @@ fn forget(id: u32) {
     }
 }
 
+/// The variable by which a program is known to be one that this process has started, or
+/// that such a one has.
+pub(super) const MARK: &str = "KUBECTL_GITOPS_RUN";
+
+/// Its value, which no other process has.
+pub(super) fn mark() -> &'static str {
+    static OWN: OnceLock<String> = OnceLock::new();
+    OWN.get_or_init(|| format!("{}.{:x}", std::process::id(), chance()))
+}
+
 /// Whether a signal may be about to end this process, which ended a program of ours: a
 /// terminal sends it to all that run on it.
 pub(super) fn let_signals_pass(code: Option<i32>) {
@@ -334,7 +364,11 @@ fn stand_still() -> ! {
 pub fn end_programs() {
     *ENDING.write().unwrap_or_else(PoisonError::into_inner) = true;
     let running = || lock(&RUNNING).keys().copied().collect::<Vec<u32>>();
-    let family = Family::of(&running());
+    let mut heads = running();
+    // A terminal has told all of them to end. One that ended at once left behind those
+    // that did not.
+    heads.extend(marked());
+    let family = Family::of(&heads);
     family.ask_to_end();
     // Those who started them wait for them.
     let wait = |longest: Duration| {
@@ -411,24 +445,81 @@ impl Family {
 /// The processes of this machine, each with the one that started it.
 #[cfg(target_os = "linux")]
 fn parents() -> Vec<(u32, u32)> {
+    let parent = |id: u32| Some((id, stat(&id.to_string())?.0));
+    processes().filter_map(parent).collect()
+}
+
+/// How much a program and those of its children have read that are Git as well.
+#[cfg(target_os = "linux")]
+fn bytes_read(id: u32) -> u64 {
+    let read = |id: u32| {
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
+        let counts = std::fs::read_to_string(format!("/proc/{id}/io")).ok()?;
+        let read = counts
+            .lines()
+            .find_map(|line| line.strip_prefix("rchar: "))?;
+        name.starts_with("git").then(|| read.parse().unwrap_or(0))
+    };
+    Family::of(&[id])
+        .ids
+        .into_iter()
+        .filter_map(read)
+        .sum::<u64>()
+}
+
+/// Elsewhere only what it says tells that it is alive.
+#[cfg(not(target_os = "linux"))]
+fn bytes_read(_id: u32) -> u64 {
+    0
+}
+
+/// The programs that this process and its children have started, and that did not begin a
+/// session of their own: who does that is meant to go on.
+#[cfg(target_os = "linux")]
+fn marked() -> Vec<u32> {
+    let wanted = format!("{MARK}={}", mark());
+    let Some((_, session)) = stat("self") else {
+        return Vec::new();
+    };
+    let is_ours = |id: &u32| {
+        let variables = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        let mut variables = variables.split(|byte| *byte == 0);
+        variables.any(|it| it == wanted.as_bytes())
+            && stat(&id.to_string()).is_some_and(|(_, its)| its == session)
+    };
+    processes().filter(is_ours).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn processes() -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read(entry.path().join("stat")).ok()?;
-            // `id (name) state parent …`; a name may hold anything, brackets as well.
-            let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
-            let mut fields = std::str::from_utf8(&stat[behind..])
-                .ok()?
-                .split_ascii_whitespace();
-            Some((id, fields.nth(1)?.parse().ok()?))
-        })
-        .collect()
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The parent and the session of a process.
+#[cfg(target_os = "linux")]
+fn stat(id: &str) -> Option<(u32, i32)> {
+    let stat = std::fs::read(format!("/proc/{id}/stat")).ok()?;
+    // `id (name) state parent group session …`; a name may hold anything, brackets too.
+    let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    let fields = std::str::from_utf8(&stat[behind..]).ok()?;
+    let fields: Vec<&str> = fields.split_ascii_whitespace().take(4).collect();
+    Some((fields.get(1)?.parse().ok()?, fields.get(3)?.parse().ok()?))
 }
 
 #[cfg(not(target_os = "linux"))]
+fn marked() -> Vec<u32> {
+    Vec::new()
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
 fn parents() -> Vec<(u32, u32)> {
     super::command::parents()
+}
+
+#[cfg(not(unix))]
+fn parents() -> Vec<(u32, u32)> {
+    Vec::new()
 }
 
 #[cfg(test)]

@@ -194,13 +194,13 @@ fn is_progress(line: &[u8]) -> bool {
         _ => return false,
     };
     let step = line.strip_prefix("remote: ").unwrap_or(line);
-    let counts = |head: &&str| {
-        let rest = step.strip_prefix(*head);
+    let counts = |head: &str| {
+        let rest = step.strip_prefix(head);
         rest.is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit()))
     };
     let sums_up = step.starts_with("Delta compression using ")
         || step.starts_with("Total ") && step.contains(" (delta ");
-    if PROGRESS.iter().any(|head| counts(&head)) || sums_up {
+    if PROGRESS.iter().any(|head| counts(head)) || sums_up {
         return true;
     }
     // ` * [new branch]  a -> b`; one that failed has an exclamation mark.

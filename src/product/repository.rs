@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::image::Reference;
-use crate::repo::{BlobId, BranchName, Location, RepoPath};
+use crate::repo::{BlobId, BranchName, Location, OddEntry, RepoPath};
 use crate::yaml;
 
 use super::commit::CommitEntry;
@@ -79,6 +79,15 @@ impl EnvironmentEntry {
             Some(pattern) => {
                 FilePattern::parse(&pattern).is_ok_and(|pattern| pattern.matches(&self.path, file))
             }
+        }
+    }
+
+    /// The same for a file whose name cannot be said.
+    pub fn holds_odd(&self, odd: &OddEntry) -> bool {
+        match self.files_pattern() {
+            None => odd.below(&self.path).is_some(),
+            Some(pattern) => FilePattern::parse(&pattern)
+                .is_ok_and(|pattern| pattern.matches_odd(&self.path, odd)),
         }
     }
 
@@ -195,6 +204,18 @@ impl FilePattern {
             false => path.below(folder),
         };
         relative.is_some_and(|it| it.starts_with(&self.start) && self.glob.is_match(it))
+    }
+}
+
+impl FilePattern {
+    /// The same for a file whose name cannot be said.
+    pub fn matches_odd(&self, folder: &RepoPath, odd: &OddEntry) -> bool {
+        let relative = match self.from_branch_root {
+            true => Some(odd.path()),
+            false => odd.below(folder),
+        };
+        let candidate = relative.map(globset::Candidate::from_bytes);
+        candidate.is_some_and(|it| self.glob.is_match_candidate(&it))
     }
 }
 

@@ -166,10 +166,6 @@ impl Estate {
     }
 
     /// Opens what is in a repository; it is handed back where that fails.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a repository goes back to the caller"
-    )]
     fn open_in(options: &OpenOptions, mut git: Git) -> Result<Self, (Git, EstateError)> {
         let remote = match git.remote(options.remote.as_deref()) {
             Ok(remote) => remote,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Facts, Item, pins};
+use crate::ops::left_out::sentence;
 use crate::ops::rerender;
 use crate::product::{ComponentName, UnitId, shown};
 use crate::template::{RenderedIndex, render_components};
@@ -36,6 +37,9 @@ pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
     for path in facts.left.iter().filter(|_| all) {
         let unit = UnitId::File(path.clone());
         warnings.push(format!("{unit} is encrypted and stays in {source}"));
+    }
+    if all {
+        warnings.extend(sentence(&facts.left_out, "promoted"));
     }
     for item in items.iter().filter(|item| item.decision.takes()) {
         let Some(value) = &item.difference.theirs else {

@@ -188,6 +188,7 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
         }
     }
     let mut comparison = Comparison {
+        left_out: facts.left_out.clone(),
         edited_files: facts
             .stale
             .iter()

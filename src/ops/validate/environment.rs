@@ -6,11 +6,13 @@ use super::folder::is_manifest;
 use super::objects::{Checked, Setup, check_texts, line_of};
 use super::trace::Tracer;
 use crate::check::{DANGLING_OVERRIDE, FOREIGN_FILE, Finding, RENDERED_STALE, RuleId, Severity};
-use crate::product::{EnvironmentEntry, ModelError, ModelWarning, ProductTree, Repository};
-use crate::repo::{Location, RepoPath, Snapshot, SnapshotError, blob_id_in};
+use crate::product::{
+    EnvironmentEntry, ModelError, ModelWarning, PRODUCT_FILE, ProductTree, Repository,
+};
+use crate::repo::{Location, OddEntry, RepoPath, Snapshot, SnapshotError, blob_id_in};
 use crate::template::{FILES_FOLDER, RenderError, Rendering, render};
 
-/// How many stale files a finding names.
+/// How many files a finding names.
 const NAMED: usize = 5;
 
 /// Checks an environment with or without a product.
@@ -30,8 +32,51 @@ pub(super) fn check(
             checked
         }
     };
+    checked
+        .findings
+        .extend(odd_files(snapshot, (repository, entry)));
     add_excerpts(snapshot, &mut checked.findings);
     checked
+}
+
+/// The manifests of an environment that cannot be read because of their names: what is
+/// applied there is not only what was checked.
+fn odd_files(
+    snapshot: &Snapshot,
+    (repository, entry): (&Repository, &EnvironmentEntry),
+) -> Option<Finding> {
+    let product = entry.path.join(PRODUCT_FILE);
+    let is_product = product.is_ok_and(|file| snapshot.entry(&file).is_some());
+    let folders = match is_product {
+        true => rendered_folders(repository, entry),
+        false => vec![entry.path.clone()],
+    };
+    let odd: Vec<&OddEntry> = snapshot
+        .odd_under(&entry.path)
+        .filter(|odd| entry.holds_odd(odd) && odd.is_manifest())
+        .filter(|odd| folders.iter().any(|folder| odd.below(folder).is_some()))
+        .collect();
+    not_checked(&odd)
+}
+
+/// One finding for all files that are not checked because of their names.
+pub(super) fn not_checked(odd: &[&OddEntry]) -> Option<Finding> {
+    let first = odd.first()?;
+    let message = match odd.len() {
+        1 => "1 file is not checked because of its name".to_owned(),
+        many => format!("{many} files are not checked because of their names"),
+    };
+    let place = Location::new(first.place(), 1, 1);
+    let mut finding = Finding::new(RuleId::UNREADABLE, Severity::Warning, place, message);
+    for odd in odd.iter().take(NAMED) {
+        finding.notes.push(format!("{odd}: {}", odd.reason()));
+    }
+    if odd.len() > NAMED {
+        finding
+            .notes
+            .push(format!("and {} more", odd.len() - NAMED));
+    }
+    Some(finding)
 }
 
 /// Checks every object in the YAML and JSON files below a folder.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::repo::{RepoPath, Snapshot};
+use crate::repo::{OddEntry, RepoPath, Snapshot};
 
 /// A file that is larger is not read.
 pub(super) const LARGEST: u64 = 16 << 20;
@@ -31,6 +31,8 @@ pub(super) struct Folder {
     pub(super) snapshot: Snapshot,
     /// Files that were left out, and why.
     pub(super) refused: Vec<(RepoPath, String)>,
+    /// Files that were left out because of their names.
+    pub(super) odd: Vec<OddEntry>,
 }
 
 /// Reads a file, or a folder's YAML and JSON files at any depth.
@@ -41,7 +43,7 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
     };
     let real_base = base.canonicalize().map_err(fail(base))?;
     let mut files = Vec::new();
-    let mut refused = Vec::new();
+    let (mut refused, mut odd) = (Vec::new(), Vec::new());
     let mut waiting = vec![path.to_path_buf()];
     while let Some(path) = waiting.pop() {
         let kind = fs::metadata(&path).map_err(fail(&path))?;
@@ -56,12 +58,16 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
             waiting.extend(entries);
             continue;
         }
-        let Some(name) = path
-            .strip_prefix(base)
-            .ok()
-            .and_then(|relative| relative.to_str()?.parse::<RepoPath>().ok())
-        else {
-            continue;
+        let relative = path.strip_prefix(base).unwrap_or(&path);
+        let name = match relative.to_str().map(str::parse::<RepoPath>) {
+            Some(Ok(name)) => name,
+            broken => {
+                let reason = broken.and_then(Result::err).map(|error| error.reason);
+                let reason = reason.unwrap_or("it is not UTF-8");
+                let bytes = relative.as_os_str().as_encoded_bytes();
+                odd.push(OddEntry::new(bytes, None, reason));
+                continue;
+            }
         };
         match readable(&path, &real_base, kind.len()) {
             Ok(()) => files.push((name, fs::read(&path).map_err(fail(&path))?)),
@@ -71,6 +77,7 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
     Ok(Folder {
         snapshot: Snapshot::from_files(None, files),
         refused,
+        odd,
     })
 }
 
@@ -86,10 +93,9 @@ fn readable(path: &Path, base: &Path, size: u64) -> Result<(), String> {
 }
 
 fn wanted(entry: &fs::DirEntry) -> bool {
+    // One that is not UTF-8 is wanted all the same, and counted.
     let name = entry.file_name();
-    let Some(name) = name.to_str() else {
-        return false;
-    };
+    let name = name.to_string_lossy();
     if name.starts_with('.') {
         return false;
     }
@@ -97,7 +103,7 @@ fn wanted(entry: &fs::DirEntry) -> bool {
         Ok(kind) if kind.is_dir() => true,
         // A link to a folder is not entered: it may lead in a circle.
         Ok(kind) if kind.is_symlink() && entry.path().is_dir() => false,
-        Ok(_) => is_manifest(name),
+        Ok(_) => is_manifest(&name),
         Err(_) => false,
     }
 }
