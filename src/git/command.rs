@@ -90,7 +90,11 @@ fn heard_out(
         }),
         End::TooMuch => Err(GitError::TooMuch {
             command,
-            limit: running::LONGEST_ANSWER,
+            limit: running::LONGEST_ANSWER as u64,
+        }),
+        End::Unheard => Err(GitError::TooMuch {
+            command,
+            limit: running::MOST_UNHEARD,
         }),
         End::Own => {
             running::let_signals_pass(heard.code);

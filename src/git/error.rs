@@ -169,13 +169,13 @@ pub enum GitError {
         /// What it had said before.
         said: String,
     },
-    /// The program answered more than is kept, and was ended.
-    #[error("git {command} answered more than {} MiB", .limit >> 20)]
+    /// The program was answered, or answers, more than is kept, and was ended.
+    #[error("git {command} got more than {} MiB of answer and was ended", .limit >> 20)]
     TooMuch {
         /// The subcommand.
         command: String,
         /// The limit in bytes.
-        limit: usize,
+        limit: u64,
     },
     /// A push was ended because nothing was heard of it, and nothing has moved so far.
     #[error(

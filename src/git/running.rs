@@ -47,6 +47,14 @@ const TIDYING_UP: Duration = Duration::from_secs(2);
 /// server that only waits for its hook sends five bytes every five seconds.
 const A_LITTLE: u64 = 4 << 10;
 
+/// How much Git may read while it says nothing, in bytes, each byte counted as often as it
+/// is handed on: a file of some forty megabytes. References without an end would fill
+/// the memory.
+pub(super) const MOST_UNHEARD: u64 = 128 << 20;
+
+/// How often is looked what a silent program reads.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How often is looked whether a program has ended.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -85,6 +93,8 @@ pub(super) enum End {
     Silent(Duration),
     /// It was ended: it said more than is kept.
     TooMuch,
+    /// It was ended: it read more than it may while it says nothing.
+    Unheard,
 }
 
 enum Sign {
@@ -179,25 +189,25 @@ impl Running {
 
     /// Waits until it has ended and its streams are closed. `Err`: it has to be ended.
     fn wait(&mut self) -> std::io::Result<Result<ExitStatus, End>> {
-        let (mut silent, mut open, mut words) = (Duration::ZERO, Duration::ZERO, 0_u32);
+        let (mut open, mut words) = (Duration::ZERO, 0_u32);
         let (mut pause, mut closed) = (Duration::ZERO, false);
-        let mut read = None;
+        let mut silence = Silence::of(self.child.id(), self.patience);
         loop {
             match self.signs.recv_timeout(GLANCE) {
                 Ok(Sign::TooMuch) => return Ok(Err(End::TooMuch)),
                 Ok(Sign::Word) => {
-                    (silent, read) = (Duration::ZERO, None);
+                    silence.end();
                     words = words.wrapping_add(1);
                     // Whatever talks on in the background is looked after as well.
                     if !words.is_multiple_of(64) {
                         continue;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => silent += GLANCE,
+                Err(RecvTimeoutError::Timeout) => silence.goes_on(GLANCE),
                 Err(RecvTimeoutError::Disconnected) => {
                     closed = true;
                     thread::sleep(pause);
-                    silent += pause;
+                    silence.goes_on(pause);
                     pause = GLANCE.min(pause * 2 + Duration::from_micros(100));
                 }
             }
@@ -205,22 +215,9 @@ impl Running {
                 Some(status) if closed || open >= LEFT_OPEN => return Ok(Ok(status)),
                 Some(_) => open += GLANCE,
                 None => {
-                    let Some(patience) = self.patience else {
-                        continue;
-                    };
-                    let half = patience / 2;
-                    if silent >= half && read.is_none() {
-                        read = Some(bytes_read(self.child.id()));
+                    if let Some(end) = silence.judged() {
+                        return Ok(Err(end));
                     }
-                    if silent < patience {
-                        continue;
-                    }
-                    let now = bytes_read(self.child.id());
-                    // What its children read goes with them when they end.
-                    if now.abs_diff(read.unwrap_or(now)) < A_LITTLE {
-                        return Ok(Err(End::Silent(patience)));
-                    }
-                    (silent, read) = (half, Some(now));
                 }
             }
         }
@@ -260,6 +257,71 @@ impl Drop for Running {
             let _ = self.end();
             self.be_over();
         }
+    }
+}
+
+/// The silence of a program, and what it reads meanwhile.
+struct Silence {
+    id: u32,
+    patience: Option<Duration>,
+    /// For how long it has said nothing, and read next to nothing.
+    quiet: Duration,
+    /// Since when nobody looked what it read.
+    unseen: Duration,
+    /// What it had read when it was looked at first, in this silence.
+    first: Option<u64>,
+    /// The same when half of the patience was over.
+    half: Option<u64>,
+}
+
+impl Silence {
+    fn of(id: u32, patience: Option<Duration>) -> Self {
+        Self {
+            id,
+            patience,
+            quiet: Duration::ZERO,
+            unseen: Duration::ZERO,
+            first: None,
+            half: None,
+        }
+    }
+
+    fn end(&mut self) {
+        *self = Self::of(self.id, self.patience);
+    }
+
+    fn goes_on(&mut self, time: Duration) {
+        self.quiet += time;
+        self.unseen += time;
+    }
+
+    /// Whether the program has to be ended.
+    fn judged(&mut self) -> Option<End> {
+        let half = self.patience.map(|patience| patience / 2);
+        if self.unseen < LOOK.min(half.unwrap_or(LOOK)) {
+            return None;
+        }
+        self.unseen = Duration::ZERO;
+        let read = bytes_read(self.id);
+        if read.saturating_sub(*self.first.get_or_insert(read)) > MOST_UNHEARD {
+            return Some(End::Unheard);
+        }
+        let (patience, half) = self.patience.zip(half)?;
+        if self.quiet >= half {
+            self.half.get_or_insert(read);
+        }
+        if self.quiet < patience {
+            return None;
+        }
+        // What its children read goes with them when they end.
+        let moved = self
+            .half
+            .is_some_and(|before| read.abs_diff(before) >= A_LITTLE);
+        if !moved {
+            return Some(End::Silent(patience));
+        }
+        (self.quiet, self.half) = (half, Some(read));
+        None
     }
 }
 
