@@ -59,6 +59,20 @@ pub(super) fn read_porcelain(text: &str, moves: &[RefMove]) -> Verdict {
     }
 }
 
+/// A push without a verdict, where the server says that a hook of its own has stopped it:
+/// one that hears of every change of a reference ends the program that would tell.
+pub(super) fn or_aborted(verdict: Verdict, stderr: &str, moves: &[RefMove]) -> Verdict {
+    match (verdict, moves.first()) {
+        (Verdict::Silent, Some(step)) if stderr.contains(ABORTED) => {
+            Verdict::Rejected(step.name.clone(), ABORTED.to_owned())
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// What Git says when a `reference-transaction` hook refuses.
+const ABORTED: &str = "ref updates aborted by hook";
+
 /// The move that a line is about, and the name that the server gave it: what
 /// is pushed for review comes back under another name.
 fn meant<'m, 't>(refs: &'t str, moves: &'m [RefMove]) -> Option<(&'m RefMove, &'t str)> {
@@ -108,7 +122,7 @@ pub(super) fn failure(reason: &str, stderr: &str) -> Option<String> {
     const RULES: [&str; 3] = [
         "pack exceeds maximum allowed size",
         "fsck error in pack",
-        "ref updates aborted by hook",
+        ABORTED,
     ];
     let small = reason.to_ascii_lowercase();
     if !SIGNS.iter().any(|sign| small.contains(sign))

@@ -102,7 +102,8 @@ impl Git {
                 });
             }
             let said = server_lines(&output.stderr);
-            match read_porcelain(&output.stdout, moves) {
+            let verdict = read_porcelain(&output.stdout, moves);
+            match porcelain::or_aborted(verdict, &output.stderr, moves) {
                 Verdict::Done(landed) if output.ok() => {
                     return Ok(PushAnswer {
                         outcome: PushOutcome::Pushed,

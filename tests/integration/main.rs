@@ -40,6 +40,7 @@ mod invariants;
 mod krew;
 mod large_files;
 mod lost_connections;
+mod lost_copies;
 mod mixed_estate;
 mod object_formats;
 mod odd_names;
