@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::family;
 use super::running::{self, Answer, End, Heard};
 use super::url::Login;
 use super::{Git, GitError, Remote};
@@ -153,7 +154,7 @@ impl Call {
             None => Stdio::null(),
         };
         self.command
-            .env(running::MARK, running::mark())
+            .env(family::MARK, family::mark())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -13,6 +13,7 @@ mod copy;
 mod create;
 mod deepen;
 mod error;
+mod family;
 mod fetch;
 mod history;
 mod hook;
