@@ -7,4 +7,4 @@ mod sent;
 mod text;
 
 pub use sent::Sent;
-pub use text::{clean, mask, presentable};
+pub use text::{clean, mask, mask_address, presentable};

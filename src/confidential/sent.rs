@@ -32,9 +32,7 @@ impl Sent {
         for text in [secret, secret.trim()] {
             self.add_forms(text);
         }
-        self.forms
-            .sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        self.forms.dedup();
+        self.sort();
     }
 
     /// Adds a password and what HTTP's Basic scheme makes of it. The user's name is not
@@ -45,6 +43,19 @@ impl Sent {
         }
         self.add(password);
         self.add(&format!("{user}:{password}"));
+    }
+
+    /// Adds all that another one has.
+    pub fn add_all(&mut self, other: &Self) {
+        self.forms.extend_from_slice(&other.forms);
+        self.sort();
+    }
+
+    /// Longest first, so that no form is cut by a shorter one within it.
+    fn sort(&mut self) {
+        self.forms
+            .sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.forms.dedup();
     }
 
     fn add_forms(&mut self, secret: &str) {
