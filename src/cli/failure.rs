@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::confidential::mask;
 use crate::report::{Style, Tone, clean_lines};
 
 /// Exit code of a bug in this tool.
@@ -144,7 +145,7 @@ fn bug(message: &str, place: &str) -> String {
         "error: this is a bug in kubectl-gitops {}: {}{place}\n  \
          please report it together with the command that you ran\n",
         env!("CARGO_PKG_VERSION"),
-        clean_lines(message),
+        mask(&clean_lines(message)),
     )
 }
 

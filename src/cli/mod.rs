@@ -13,6 +13,7 @@ mod cluster;
 mod complete;
 mod completion;
 mod context;
+mod credential;
 mod demo;
 mod diff;
 mod failure;
@@ -97,6 +98,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn start(argv: Vec<OsString>) -> u8 {
+    if let Some(code) = credential::for_git(&argv) {
+        return code;
+    }
     let program = Program::of(argv.first());
     if program.answers_completion() {
         return complete::for_kubectl(&argv);

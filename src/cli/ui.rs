@@ -17,6 +17,7 @@ use super::context::{now, variable};
 use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
 use super::program::Program;
 use super::waiting::{self, Waiting};
+use crate::confidential::mask;
 use crate::registry::Observer;
 use crate::report::{self, Format, Style, Tone};
 
@@ -159,9 +160,9 @@ impl Ui {
     /// thread.
     pub(super) fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
         |text| {
-            let text = report::clean_lines(text).into_owned();
+            let text = mask(&report::clean_lines(text));
             waiting::beside(|| {
-                // Nobody can be told that standard error is gone.
+                // If standard error is gone, there is nowhere to say so.
                 let _ = writeln!(io::stderr().lock(), "{text}");
             });
         }
@@ -303,10 +304,12 @@ impl Ui {
         } else {
             self.out.color
         };
-        let text = if colored {
+        let plain = error.render().to_string();
+        let masked = mask(&plain);
+        let text = if colored && masked == plain {
             error.render().ansi().to_string()
         } else {
-            error.render().to_string()
+            masked
         };
         if error.use_stderr() {
             self.say(text.trim_end());
@@ -341,7 +344,9 @@ impl Ui {
     }
 
     fn say(&self, text: &str) {
-        // Nobody can be told that standard error is gone.
+        // A login may be in a word that was typed in the wrong place.
+        let text = mask(text);
+        // If standard error is gone, there is nowhere to say so.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }

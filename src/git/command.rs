@@ -1,15 +1,16 @@
 //! The only place that starts the `git` program. It runs on this repository
 //! whatever `GIT_DIR` says, never waits for a password unless a person is
-//! there, and hands back cleaned text.
+//! there, and hands back cleaned text, without the secrets that were sent.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::url::Login;
+use super::login::{AskGit, LOGIN_VARIABLE, LoginDesk};
+use super::secrets::Secrets;
+use super::version::{OLDEST_GIT, USAGE, version};
 use super::{Git, GitError};
-use crate::confidential::presentable;
 
 /// Variables that would point the program at another repository than ours,
 /// set when we are called from a hook.
@@ -25,8 +26,8 @@ const FOREIGN: [&str; 9] = [
     "GIT_QUARANTINE_PATH",
 ];
 
-/// The variable in which a login is handed over.
-const LOGIN: &str = "KUBECTL_GITOPS_LOGIN";
+/// The commands that meet the remote, and may be asked for a login there.
+const REMOTE: [&str; 3] = ["fetch", "ls-remote", "push"];
 
 /// What the program left behind.
 #[derive(Debug)]
@@ -50,20 +51,28 @@ pub(super) struct Call {
     command: Command,
     name: String,
     input: Option<Vec<u8>>,
+    secrets: Secrets,
 }
 
 /// A call that was started.
-pub(super) struct Running(Child);
+pub(super) struct Running {
+    child: Child,
+    name: String,
+    secrets: Secrets,
+}
 
 impl Running {
     /// Waits for its end, whatever the end is.
     pub(super) fn finish(self) -> Result<Output, GitError> {
-        let output = self.0.wait_with_output().map_err(GitError::NoProgram)?;
-        Ok(Output {
+        let output = self.child.wait_with_output().map_err(GitError::NoProgram)?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let output = Output {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: presentable(&String::from_utf8_lossy(&output.stderr)),
-        })
+            stderr: self.secrets.presentable(&stderr),
+        };
+        refuse_old_git(&self.name, &output)?;
+        Ok(output)
     }
 }
 
@@ -109,7 +118,11 @@ impl Call {
             // A program that ends early closes the pipe; its exit code tells.
             let _ = pipe.write_all(&bytes);
         }
-        Ok(Running(child))
+        Ok(Running {
+            child,
+            name: self.name,
+            secrets: self.secrets,
+        })
     }
 
     /// Runs it; anything but success is an error with its messages.
@@ -127,21 +140,98 @@ impl Call {
     }
 }
 
-impl Git {
-    /// Hands over the login that came with a copy's address: in the program's
-    /// environment, for that host only, and nowhere else.
-    fn log_in_with(&self, command: &mut Command) {
-        let Some(url) = self.copy_of() else { return };
-        let host = url.host();
-        let (setting, value) = match url.login() {
-            Some(Login::Header(header)) => (format!("http.{host}.extraHeader"), header),
-            Some(Login::User(user)) => (format!("credential.{host}.username"), user),
-            None => return,
-        };
-        command.env(LOGIN, value);
-        command.arg(format!("--config-env={setting}={LOGIN}"));
+/// A call of `git <name>` in a folder, on whatever repository Git finds there. With
+/// `follows` as the variables around us say, else by the folder alone.
+pub(super) fn call_in(folder: &Path, follows: bool, name: &str) -> Call {
+    let mut command = program(folder, false);
+    if !follows {
+        without_foreign(&mut command);
     }
+    command.arg(name);
+    Call {
+        command,
+        name: name.to_owned(),
+        input: None,
+        secrets: Secrets::default(),
+    }
+}
 
+/// `git credential VERB` with none of our settings: asks the person's own helpers and,
+/// where one is there, the person.
+pub(super) fn ask_git(git_dir: &Path, interactive: bool) -> Box<AskGit> {
+    let git_dir = git_dir.to_owned();
+    Box::new(move |verb, request| {
+        let mut command = program(&git_dir, interactive);
+        without_foreign(&mut command);
+        command.arg("--git-dir").arg(&git_dir);
+        command.args(["credential", verb]);
+        let call = Call {
+            command,
+            name: "credential".to_owned(),
+            input: Some(request.to_vec()),
+            secrets: Secrets::default(),
+        };
+        match call.run() {
+            Ok(output) if output.ok() => output.stdout.into_bytes(),
+            // Git says itself what it does not know.
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    })
+}
+
+/// Refuses what an old Git answers to an option that it does not know. A newer Git that
+/// ends like this has another reason, which is the caller's to judge.
+fn refuse_old_git(command: &str, output: &Output) -> Result<(), GitError> {
+    if output.code != Some(USAGE) {
+        return Ok(());
+    }
+    let said = call_in(Path::new("."), false, "version").run()?.stdout;
+    match version(&said) {
+        Some(found) if found < OLDEST_GIT => Err(GitError::OldGit {
+            command: command.to_owned(),
+            found: said.trim().to_owned(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where the git program is started"
+)]
+fn program(folder: &Path, interactive: bool) -> Command {
+    let mut command = Command::new("git");
+    // Only the language of messages: their text is shown, and some are recognised.
+    command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+    if !interactive {
+        command.env("GIT_TERMINAL_PROMPT", "0");
+    }
+    command.current_dir(folder);
+    command
+}
+
+fn without_foreign(command: &mut Command) {
+    for variable in FOREIGN {
+        command.env_remove(variable);
+    }
+}
+
+/// Tells the program whom to ask for the login of an address. It asks nobody else: the
+/// desk itself asks Git's other helpers, or the person, where it has to.
+fn log_in_through(desk: &LoginDesk, moved: Option<(&str, String)>, command: &mut Command) {
+    command
+        .env(LOGIN_VARIABLE, desk.variable())
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_ASKPASS", "");
+    for setting in desk.settings() {
+        command.args(["-c", &setting]);
+    }
+    if let Some((from, to)) = moved {
+        command.args(["-c", &format!("url.{to}.insteadOf={from}")]);
+    }
+}
+
+impl Git {
     /// A call of `git <name>` on this repository.
     pub(super) fn call(&self, name: &str) -> Call {
         self.call_with(&[], name)
@@ -156,7 +246,9 @@ impl Git {
     /// Git's variables than they usually do.
     pub(super) fn call_in_place(&self, name: &str) -> Call {
         match self.work_tree() {
-            Some(folder) if folder.join(".git").exists() => self.started(folder, &[], name),
+            Some(folder) if folder.join(".git").exists() && !self.is_elsewhere() => {
+                self.started(folder, &[], name)
+            }
             _ => self.call(name),
         }
     }
@@ -179,27 +271,20 @@ impl Git {
         self.started(work_tree.unwrap_or(git_dir), &options, name)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where the git program is started"
-    )]
     fn started(&self, folder: &Path, options: &[&OsStr], name: &str) -> Call {
-        let mut command = Command::new("git");
-        for variable in FOREIGN {
-            command.env_remove(variable);
+        let mut command = program(folder, self.interactive());
+        without_foreign(&mut command);
+        command.args(options);
+        if let Some(desk) = self.login_desk().filter(|_| REMOTE.contains(&name)) {
+            let from = self.copy_of().map(|url| url.shown());
+            log_in_through(desk, from.zip(desk.moved()), &mut command);
         }
-        // Only the language of messages: their text is shown, never parsed.
-        command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
-        if !self.interactive() {
-            command.env("GIT_TERMINAL_PROMPT", "0");
-        }
-        command.current_dir(folder).args(options);
-        self.log_in_with(&mut command);
         command.arg(name);
         Call {
             command,
             name: name.to_owned(),
             input: None,
+            secrets: self.secrets(),
         }
     }
 }

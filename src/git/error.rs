@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::version::OLDEST_GIT;
 use crate::repo::{BranchName, RepoPath};
 
 /// Why Git could not do what it was asked.
@@ -15,12 +16,28 @@ pub enum GitError {
         /// Where the search began.
         dir: PathBuf,
     },
-    /// The repository belongs to somebody else and is not marked as safe.
-    #[error("the repository at {} belongs to another user ({message})", .dir.display())]
+    /// The repository belongs to another user and is not marked as safe.
+    #[error("the repository at {} belongs to another user: {message}", .dir.display())]
     ForeignOwner {
+        /// Where the search began.
+        dir: PathBuf,
+        /// What Git said.
+        message: String,
+    },
+    /// A bare repository was found, and `safe.bareRepository` allows none that is not named.
+    #[error("Git does not use the bare repository at {}: {message}", .dir.display())]
+    BareNotAllowed {
+        /// Where the search began.
+        dir: PathBuf,
+        /// What Git said.
+        message: String,
+    },
+    /// Something of the repository cannot be read.
+    #[error("the repository at {} is damaged: {message}", .dir.display())]
+    Damaged {
         /// The repository.
         dir: PathBuf,
-        /// What the library said.
+        /// What Git said.
         message: String,
     },
     /// The repository keeps its references in a format that cannot be read.
@@ -118,6 +135,20 @@ pub enum GitError {
     /// The `git` program could not be started.
     #[error("the git program could not be started")]
     NoProgram(#[source] std::io::Error),
+    /// The `git` program does not know an option that is needed.
+    #[error(
+        "git {command} does not know an option that is needed: this is {found}, and Git \
+         {}.{} or newer is required", OLDEST_GIT.0, OLDEST_GIT.1
+    )]
+    OldGit {
+        /// The subcommand.
+        command: String,
+        /// What the program says it is.
+        found: String,
+    },
+    /// The login of an address could not be made ready for the `git` program.
+    #[error("the login of the repository's address could not be handed to git")]
+    Login(#[source] std::io::Error),
     /// Git does not know who the user is.
     #[error("Git does not know who you are: {message}")]
     NoIdentity {
@@ -147,6 +178,14 @@ pub enum GitError {
         remote: String,
         /// What the program said.
         message: String,
+    },
+    /// The address has a login, and redirects to where that must not go.
+    #[error("{remote} redirects to {to}, and a login is not sent to another host")]
+    Redirected {
+        /// The remote.
+        remote: String,
+        /// Where it redirects to.
+        to: String,
     },
     /// The copy of a repository that was named by its URL was never fetched.
     #[error("nothing of {url} was fetched yet")]

@@ -177,8 +177,11 @@ impl Git {
             if output.ok() || nothing && !options.is_empty() {
                 break;
             }
+            if self.follow(remote, &output.stderr)? {
+                continue;
+            }
             // Another run may be pushing from here.
-            if turn == TRIES || !is_held_up(&output.stderr) {
+            if turn >= TRIES || !is_held_up(&output.stderr) {
                 return Err(unreachable(remote, output.stderr));
             }
             pause(PAUSE);
@@ -296,16 +299,19 @@ impl Git {
         options: &[&str],
         patterns: &[String],
     ) -> Result<String, GitError> {
-        let output = self
-            .call("ls-remote")
-            .args(options)
-            .args(["--", remote.name()])
-            .args(patterns)
-            .run()?;
-        if output.ok() {
-            Ok(output.stdout)
-        } else {
-            Err(unreachable(remote, output.stderr))
+        loop {
+            let output = self
+                .call("ls-remote")
+                .args(options)
+                .args(["--", remote.name()])
+                .args(patterns)
+                .run()?;
+            if output.ok() {
+                return Ok(output.stdout);
+            }
+            if !self.follow(remote, &output.stderr)? {
+                return Err(unreachable(remote, output.stderr));
+            }
         }
     }
 }

@@ -167,19 +167,26 @@ impl Git {
         Ok(output.ok())
     }
 
+    /// What `git worktree list` says, and what ends its lines: `-z` came with Git 2.36.
+    fn list_work_trees(&self) -> Result<(String, char), GitError> {
+        let list = || self.call("worktree").args(["list", "--porcelain"]);
+        let output = list().args(["-z"]).run()?;
+        match output.ok() {
+            true => Ok((output.stdout, '\0')),
+            false => Ok((list().success()?, '\n')),
+        }
+    }
+
     /// The work tree, this one or a linked one, that has the branch checked out.
     fn checked_out(&self, branch: &BranchName) -> Result<Option<CheckedOut>, GitError> {
-        let list = self
-            .call("worktree")
-            .args(["list", "--porcelain", "-z"])
-            .success()?;
+        let (list, end) = self.list_work_trees()?;
         let wanted = format!("branch {}", branch.reference());
-        for block in list.split("\0\0") {
-            let mut lines = block.split('\0');
+        for block in list.split(&format!("{end}{end}")) {
+            let mut lines = block.split(end);
             let Some(path) = lines.next().and_then(|line| line.strip_prefix("worktree ")) else {
                 continue;
             };
-            if !block.split('\0').any(|line| line == wanted) {
+            if !block.split(end).any(|line| line == wanted) {
                 continue;
             }
             // A work tree that was deleted by hand is still listed.

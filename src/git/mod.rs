@@ -8,10 +8,12 @@
 //! the user, decides nothing about products, and moves references only by
 //! compare-and-swap.
 
+mod access;
 mod command;
 mod copy;
 mod create;
 mod deepen;
+mod discover;
 mod error;
 mod fetch;
 mod history;
@@ -19,6 +21,8 @@ mod hook;
 mod identity;
 mod kept;
 mod local;
+mod login;
+mod loose;
 mod notice;
 mod open;
 mod porcelain;
@@ -26,8 +30,10 @@ mod pulls;
 mod push;
 mod read;
 mod refs;
+mod secrets;
 mod tags;
 mod url;
+mod version;
 mod work_tree;
 mod write;
 mod write_tree;
@@ -36,9 +42,11 @@ pub use error::GitError;
 pub use history::FileVersion;
 pub use identity::AskedIdentity;
 pub use local::LocalRef;
+pub use login::{LOGIN_VARIABLE, LOGIN_WORD, LoginHelper, ask_for_login};
 pub use notice::Notice;
 pub use open::{Git, Head, Listener};
 pub use push::{PushAnswer, PushOutcome, RefMove, pause};
 pub use read::{DEFAULT_MAX_BYTES, Selection};
 pub use refs::Remote;
 pub use url::{RepositoryUrl, RepositoryUrlError};
+pub use version::OLDEST_GIT;

@@ -85,12 +85,15 @@ impl Git {
             if !output.ok() && trace.is_some_and(|trace| trace.refused()) {
                 return Err(GitError::HookRefused {
                     remote: remote.name().to_owned(),
-                    said: hook::words(&output),
+                    said: self.secrets().presentable(&hook::words(&output)),
                 });
             }
             let said = server_lines(&output.stderr);
             match read_porcelain(&output.stdout, moves) {
                 Verdict::Done(landed) if output.ok() => {
+                    let secrets = self.secrets();
+                    let hide = |name: &String| secrets.presentable(name);
+                    let landed = landed.iter().map(hide).collect();
                     return Ok(PushAnswer {
                         outcome: PushOutcome::Pushed,
                         said,
@@ -101,6 +104,7 @@ impl Git {
                     return Ok(PushAnswer::of(PushOutcome::Stale(names), said));
                 }
                 Verdict::Rejected(name, reason) => {
+                    let reason = self.secrets().presentable(&reason);
                     let outcome = self.rejected(remote, moves, (name, reason, said.clone()));
                     return Ok(PushAnswer::of(outcome, said));
                 }

@@ -57,6 +57,7 @@ impl std::fmt::Debug for Selection {
 }
 
 struct Walk<'a> {
+    git: &'a Git,
     repo: &'a git2::Repository,
     odb: git2::Odb<'a>,
     commit: &'a CommitId,
@@ -138,12 +139,18 @@ impl Git {
         selection: &Selection,
         known: &Snapshot,
     ) -> Result<Snapshot, GitError> {
-        let tree = |id: &CommitId| Ok::<_, GitError>(self.find_commit(id)?.tree()?);
+        let tree = |id: &CommitId| {
+            let commit = self.find_commit(id)?;
+            self.check_loose(commit.tree_id())?;
+            Ok::<_, GitError>(commit.tree()?)
+        };
         let mut walk = self.start_walk(commit, selection, false)?;
         let mut gone = Vec::new();
         let root = RepoPath::root();
         walk.differing((&tree(other)?, &tree(commit)?), &root, known, &mut gone)?;
-        match walk.missing_trees.first() {
+        let file = walk.missing.first().map(|(_, _, id)| id);
+        match file.or(walk.missing_trees.first()) {
+            // A file that cannot be read is not a file that was removed.
             Some(id) => Err(GitError::MissingObject { id: id.to_string() }),
             None => Ok(known.replaced(gone, walk.builder)),
         }
@@ -175,6 +182,7 @@ impl Git {
         let repo = self.libgit2();
         Ok(Walk {
             repo,
+            git: self,
             odb: repo.odb()?,
             commit,
             selection,
@@ -277,12 +285,15 @@ impl Git {
                 limit: max_bytes,
             });
         }
+        self.check_loose(oid)?;
         Ok(odb.read(oid)?.data().to_vec())
     }
 
     pub(super) fn find_commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
+        let oid = object_id(id.as_str())?;
+        self.check_loose(oid)?;
         self.libgit2()
-            .find_commit(object_id(id.as_str())?)
+            .find_commit(oid)
             .map_err(|error| match error.code() {
                 git2::ErrorCode::NotFound => GitError::MissingObject { id: id.to_string() },
                 _ => error.into(),
@@ -351,6 +362,7 @@ impl<'a> Walk<'a> {
 
     /// A tree, if it is here; else it is noted.
     fn tree(&mut self, id: Oid) -> Result<Option<Tree<'a>>, GitError> {
+        self.git.check_loose(id)?;
         match self.repo.find_tree(id) {
             Ok(tree) => Ok(Some(tree)),
             Err(error) if error.code() == git2::ErrorCode::NotFound => {
@@ -414,6 +426,7 @@ impl<'a> Walk<'a> {
                 && is_folder(was)
                 && is_folder(now)
             {
+                self.git.check_loose(was.id())?;
                 let before = self.repo.find_tree(was.id())?;
                 if let Some(tree) = self.tree(now.id())? {
                     self.differing((&before, &tree), &child, known, gone)?;
@@ -483,6 +496,7 @@ impl<'a> Walk<'a> {
             content = if size as u64 > self.selection.max_bytes {
                 Content::TooLarge(self.selection.max_bytes)
             } else {
+                self.git.check_loose(id)?;
                 Content::Loaded(self.odb.read(id)?.data().into())
             };
         }

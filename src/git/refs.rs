@@ -1,7 +1,7 @@
 //! Remotes, branches and revisions: what names point at. Reads only; moving a
 //! reference is `push` and `local`.
 
-use git2::ErrorCode;
+use git2::{ErrorClass, ErrorCode};
 
 use super::open::{branch_name, commit_id};
 use super::{Git, GitError, Head};
@@ -23,7 +23,7 @@ impl Remote {
         &self.name
     }
 
-    /// What people call it: the name, or the address by which they named it.
+    /// What people call it: its name, or the address by which they named it.
     pub fn shown(&self) -> &str {
         &self.shown
     }
@@ -165,7 +165,10 @@ impl Git {
     /// What the remote's `HEAD` pointed at when this copy was last fetched into.
     pub fn remote_head(&self) -> Result<Option<CommitId>, GitError> {
         match self.libgit2().find_reference(super::fetch::REMOTE_HEAD) {
-            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
+            Ok(reference) => {
+                self.check_target(&reference)?;
+                commit_id(reference.peel_to_commit()?.id()).map(Some)
+            }
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -190,7 +193,10 @@ impl Git {
             None => branch.reference(),
         };
         match self.libgit2().find_reference(&name) {
-            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
+            Ok(reference) => {
+                self.check_target(&reference)?;
+                commit_id(reference.peel_to_commit()?.id()).map(Some)
+            }
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -219,6 +225,9 @@ impl Git {
     /// The commit that a revision names: an id, an abbreviation, a branch, a
     /// tag, `HEAD~2`.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        if let Ok(named) = self.libgit2().resolve_reference_from_short_name(rev) {
+            self.check_target(&named)?;
+        }
         match resolve_in(self.libgit2(), rev) {
             // A copy has no branches but those of the remote.
             Err(GitError::UnknownRevision { .. }) if self.copied().is_some() => {
@@ -236,15 +245,26 @@ fn unknown(rev: &str) -> GitError {
     }
 }
 
+/// Whether a revision is an object's id, or the beginning of one.
+fn is_id(rev: &str) -> bool {
+    let end = rev.find(['~', '^', ':', '@']).unwrap_or(rev.len());
+    end > 0 && rev[..end].bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId, GitError> {
     {
         let unknown = || unknown(rev);
         match repo.revparse_single(rev) {
             Ok(object) => match object.peel_to_commit() {
                 Ok(commit) => commit_id(commit.id()),
+                Err(error) if error.class() == ErrorClass::Odb => Err(error.into()),
                 Err(_) => Err(unknown()),
             },
             Err(error) => match error.code() {
+                // A name that is here, for an object that is not.
+                ErrorCode::NotFound if error.class() == ErrorClass::Odb && !is_id(rev) => {
+                    Err(error.into())
+                }
                 ErrorCode::NotFound | ErrorCode::InvalidSpec => Err(unknown()),
                 ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision {
                     rev: crate::confidential::presentable(rev),

@@ -17,7 +17,7 @@ pub use error::EstateError;
 use opening::Opening;
 
 use crate::config::Resolved;
-use crate::git::{Git, Listener, Remote, RepositoryUrl, Selection};
+use crate::git::{Git, Listener, LoginHelper, Remote, RepositoryUrl, Selection};
 use crate::product::pins::bases_beyond;
 use crate::product::{
     EnvironmentEntry, EnvironmentName, FilePattern, Known, PRODUCT_FILE, ProductTree, Repository,
@@ -30,6 +30,8 @@ use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
 pub struct OpenOptions {
     /// A folder inside it. With `copy_of`: the folder that paths are relative to.
     pub dir: PathBuf,
+    /// The folder was not named but is where the run was started, so that `GIT_DIR` counts.
+    pub here: bool,
     /// It is not a folder's, but the one at an address.
     pub copy_of: Option<CopyOf>,
     /// Hears what takes its time.
@@ -56,6 +58,8 @@ pub struct CopyOf {
     pub url: RepositoryUrl,
     /// The folder of this user's copies.
     pub cache: PathBuf,
+    /// How Git asks for the login of the address; `None`: it is not used.
+    pub login: Option<LoginHelper>,
 }
 
 /// Why the remote's branches are not those of now.
@@ -142,10 +146,14 @@ impl Estate {
         let mut again = true;
         loop {
             let mut git = match &options.copy_of {
-                Some(CopyOf { url, cache }) => Git::open_copy(url, cache, options.offline)?,
+                Some(copy) => Git::open_copy(&copy.url, &copy.cache, options.offline)?,
+                None if options.here => Git::discover_here(&options.dir)?,
                 None => Git::discover(&options.dir)?,
             };
             git.set_interactive(options.interactive);
+            if let Some(helper) = options.copy_of.as_ref().and_then(|it| it.login.as_ref()) {
+                git.hand_over_login(helper)?;
+            }
             git.set_listener(options.listener.clone());
             git.set_meanwhile(options.meanwhile);
             let remote = git.remote(options.remote.as_deref())?;

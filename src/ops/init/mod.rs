@@ -111,7 +111,10 @@ fn is_yaml(path: &RepoPath) -> bool {
 
 /// Looks at a repository and, unless told not to, at its remote.
 pub fn survey(options: &OpenOptions) -> Result<Ground, InitError> {
-    let mut git = Git::discover(&options.dir)?;
+    let mut git = match options.here {
+        true => Git::discover_here(&options.dir)?,
+        false => Git::discover(&options.dir)?,
+    };
     git.set_interactive(options.interactive);
     let remote = git.remote(options.remote.as_deref())?;
     let asked = remote.as_ref().filter(|_| !options.offline);

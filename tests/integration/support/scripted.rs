@@ -83,6 +83,11 @@ impl Scripted {
         self.server.address().to_string()
     }
 
+    /// The socket that it listens on.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
     /// Every request so far.
     pub fn heard(&self) -> Vec<Heard> {
         self.heard.lock().expect("log").clone()
