@@ -23,6 +23,7 @@ mod cli;
 mod cluster;
 mod commit_messages;
 mod components;
+mod damaged_clones;
 mod declared_pins;
 mod demo;
 mod diff;

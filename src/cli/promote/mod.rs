@@ -466,6 +466,15 @@ pub(super) fn failure(error: PlanError) -> Failure {
         }
         PlanError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
             .hint("name the files that are promoted, under spec.promotion.files in gitops.yaml"),
-        other => Failure::new(FailureKind::Usage, other),
+        PlanError::SameEnvironment(_)
+        | PlanError::Select(_)
+        | PlanError::Record(_)
+        | PlanError::Unit(_)
+        | PlanError::Pin(_)
+        | PlanError::Snapshot(_)
+        | PlanError::Edit { .. }
+        | PlanError::Result(_)
+        | PlanError::Validate(_)
+        | PlanError::Client(_) => Failure::new(FailureKind::Usage, error),
     }
 }
