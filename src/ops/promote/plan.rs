@@ -12,7 +12,7 @@ use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    images, only, pins, rename, warnings,
+    confidential, images, only, pins, rename, warnings,
 };
 use crate::image::Digest;
 use crate::ops::rerender::{Rerendered, describe};
@@ -142,6 +142,7 @@ fn items_of(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>, units: &[&UnitId])
         );
         items.extend(differences.into_iter().map(|difference| Item {
             unit: unit.clone(),
+            secrecy: confidential::of(facts, unit, &difference),
             difference,
             decision: Decision::Ask,
             changed_by: None,

@@ -137,6 +137,7 @@ fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
                 .filter(|difference| difference.class != Class::AlreadyThere)
                 .map(|difference| Item {
                     unit: unit.clone(),
+                    secrecy: promote::secrecy_of(&facts.change, unit, &difference),
                     difference,
                     decision: Decision::Take,
                     changed_by: None,
