@@ -133,8 +133,15 @@ impl Secrecy {
 
     /// A value as it may be shown at this place.
     pub fn shown(self, value: &Value) -> Value {
+        self.shown_beside(value, &[])
+    }
+
+    /// The same where other states of the place are shown or known, too: what is secret
+    /// in one of them is secret in all.
+    pub fn shown_beside(self, value: &Value, others: &[&Value]) -> Value {
         let mut shown = value.clone();
-        hide(&mut shown, value, self);
+        let states: Vec<&Value> = std::iter::once(value).chain(others.iter().copied()).collect();
+        hide(&mut shown, &states, self);
         shown
     }
 
@@ -166,28 +173,33 @@ impl Secrecy {
     }
 }
 
-/// Hides what must not be shown of `value`, of which `original` is the unchanged copy.
-/// Returns whether anything of it is still shown.
-fn hide(value: &mut Value, original: &Value, secrecy: Secrecy) -> bool {
+/// Hides what must not be shown of `value`; `states` are its unchanged copy and others of
+/// the same place. Returns whether anything of it is still shown.
+fn hide(value: &mut Value, states: &[&Value], secrecy: Secrecy) -> bool {
     let mut any_shown = false;
-    match value {
+    let is_empty = match value {
         Value::Object(map) => {
             for (key, child) in map.iter_mut() {
-                let below = secrecy.below(&[original], Step::Key(key));
-                any_shown |= hide(child, &original[key.as_str()], below);
+                let below = secrecy.below(states, Step::Key(key));
+                let states: Vec<&Value> = states.iter().filter_map(|it| it.get(key)).collect();
+                any_shown |= hide(child, &states, below);
             }
+            map.is_empty()
         }
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                let below = secrecy.below(&[original], Step::Index(index));
-                any_shown |= hide(item, &original[index], below);
+                let below = secrecy.below(states, Step::Index(index));
+                let states: Vec<&Value> = states.iter().filter_map(|it| it.get(index)).collect();
+                any_shown |= hide(item, &states, below);
             }
+            items.is_empty()
         }
-        _ if secrecy.hides(value) => *value = HIDDEN.into(),
+        _ if secrecy.hides(value) => {
+            *value = HIDDEN.into();
+            false
+        }
         _ => return true,
-    }
-    let is_empty = original.as_array().is_some_and(Vec::is_empty)
-        || original.as_object().is_some_and(Map::is_empty);
+    };
     // Keys and the number of items say something, too.
     if secrecy.is_hidden() && !any_shown && !is_empty {
         *value = HIDDEN.into();

@@ -97,7 +97,7 @@ mod tests {
     fn names_of_hidden_items_are_hidden() {
         assert_eq!(
             shown_path(&path("credentials[name=ann].user")),
-            "credentials[name=\"(hidden)\"].user"
+            "credentials[name=(hidden)].user"
         );
         assert_eq!(shown_path(&path("env[name=A].value")), "env[name=A].value");
         assert_eq!(shown_path(&path("a.ghp_0123456789")), "a.***");

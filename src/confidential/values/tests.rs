@@ -99,6 +99,9 @@ fn one_state_that_is_a_secret_is_enough() {
     let both = [&secret, &map];
     let data = Secrecy::default().below(&both, Step::Key("data"));
     assert!(data.is_hidden());
+    let list = |item: &Value| json!([item]);
+    let beside = Secrecy::default().shown_beside(&list(&map), &[&list(&secret)]);
+    assert_eq!(beside[0]["data"], json!(HIDDEN));
     let alone = Secrecy::default().below(&[&map], Step::Key("data"));
     assert!(!alone.is_hidden());
 }

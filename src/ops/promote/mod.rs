@@ -133,7 +133,10 @@ pub struct Item {
 impl Item {
     /// One of its values as it may be shown.
     pub fn shown(&self, value: &Value) -> Value {
-        self.secrecy.shown(value)
+        let difference = &self.difference;
+        let states = [&difference.base, &difference.ours, &difference.theirs];
+        let states: Vec<&Value> = states.into_iter().flatten().collect();
+        self.secrecy.shown_beside(value, &states)
     }
 
     /// Whether something of one of its values is not shown.
