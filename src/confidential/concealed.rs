@@ -139,7 +139,10 @@ mod tests {
             ("was old-applied", "was ***"),
         ] {
             assert_eq!(concealed.mask(said), shown);
-            assert!(concealed.is_in(said) && !concealed.is_in("cabin 15"), "{said}");
+            assert!(
+                concealed.is_in(said) && !concealed.is_in("cabin 15"),
+                "{said}"
+            );
         }
         assert!(!format!("{concealed:?}").contains("hunter2"));
     }

@@ -8,21 +8,23 @@ use super::names::is_secret_name;
 use super::shapes::{has_secret_object, has_secret_part, is_placeholder};
 use super::values::{is_naming_key, is_value_key};
 
-/// The lines of a text, and which of them may be shown.
+/// Where the lines of a text are, and which of them may be shown.
 #[derive(Debug)]
-pub struct Lines<'t> {
-    text: &'t str,
+pub struct Lines {
     lines: Vec<Range<usize>>,
     hidden: Vec<bool>,
 }
 
-impl<'t> Lines<'t> {
+impl Lines {
     /// Reads a text once. Of a document with a Kubernetes Secret in it no line is shown.
-    pub fn of(text: &'t str) -> Self {
+    pub fn of(text: &str) -> Self {
         let mut lines = Self::without_objects(text);
         let mut from = 0;
         for to in 0..=lines.lines.len() {
-            let ends = to == lines.lines.len() || lines.line(to).starts_with("---");
+            let ends = lines
+                .lines
+                .get(to)
+                .is_none_or(|line| text[line.clone()].starts_with("---"));
             if ends && to > from {
                 let document = lines.lines[from].start..lines.lines[to - 1].end;
                 if has_secret_object(&text[document]) {
@@ -35,33 +37,50 @@ impl<'t> Lines<'t> {
     }
 
     /// The same where objects are judged elsewhere: by names and shapes alone.
-    pub fn without_objects(text: &'t str) -> Self {
-        let lines: Vec<Range<usize>> = ranges(text);
-        let mut all = Self {
-            text,
-            hidden: vec![false; lines.len()],
-            lines,
-        };
-        all.hide_nested();
-        all.hide_beside_names();
-        all.hide_keys();
-        for at in 0..all.lines.len() {
-            all.hidden[at] = all.hidden[at] || is_secret_line(all.line(at));
+    pub fn without_objects(text: &str) -> Self {
+        let mut reading = Reading::of(text);
+        reading.hide_nested();
+        reading.hide_beside_names();
+        reading.hide_keys();
+        for at in 0..reading.lines.len() {
+            reading.hidden[at] = reading.hidden[at] || is_secret_line(reading.line(at));
         }
-        all
+        Self {
+            lines: reading.lines,
+            hidden: reading.hidden,
+        }
     }
 
-    /// A line by its number, from 1, without blanks at its end; `None`: there is no such
-    /// line, or it must not be shown.
-    pub fn shown(&self, number: u32) -> Option<&'t str> {
+    /// A line of that text by its number, from 1, without blanks at its end; `None`: there
+    /// is no such line, or it must not be shown.
+    pub fn shown<'t>(&self, text: &'t str, number: u32) -> Option<&'t str> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
         let hidden = *self.hidden.get(at)?;
-        (!hidden).then(|| self.line(at).trim_end())
+        let line = text.get(self.lines[at].clone()).filter(|_| !hidden)?;
+        Some(line.trim_end())
     }
 
     /// Whether a line must not be shown.
     pub(super) fn any_hidden(&self) -> bool {
         self.hidden.contains(&true)
+    }
+}
+
+/// A text while it is read.
+struct Reading<'t> {
+    text: &'t str,
+    lines: Vec<Range<usize>>,
+    hidden: Vec<bool>,
+}
+
+impl<'t> Reading<'t> {
+    fn of(text: &'t str) -> Self {
+        let lines = ranges(text);
+        Self {
+            text,
+            hidden: vec![false; lines.len()],
+            lines,
+        }
     }
 
     fn line(&self, at: usize) -> &'t str {
@@ -206,8 +225,8 @@ fn is_flag(content: &str) -> bool {
 /// A switch holds no secret, and nothing is below it.
 fn is_placeholder_value(value: &str) -> bool {
     let value = value.trim_end_matches(',');
-    matches!(value, "true" | "false" | "null" | "~") || value.starts_with("{{")
-        && is_placeholder(value) && !value.contains(['"', '\''])
+    matches!(value, "true" | "false" | "null" | "~")
+        || value.starts_with("{{") && is_placeholder(value) && !value.contains(['"', '\''])
 }
 
 /// A line as a part of YAML or indented JSON.
@@ -267,7 +286,9 @@ fn key_of(text: &str) -> Option<(&str, &str)> {
             (key, rest.trim_start().strip_prefix(':')?)
         }
         _ => {
-            let at = text.find(": ").or_else(|| text.strip_suffix(':').map(str::len))?;
+            let at = text
+                .find(": ")
+                .or_else(|| text.strip_suffix(':').map(str::len))?;
             (&text[..at], &text[at + 1..])
         }
     };
@@ -293,7 +314,9 @@ mod tests {
     /// The lines that are shown.
     fn shown(text: &str) -> Vec<&str> {
         let lines = Lines::of(text);
-        (1..=99).filter_map(|number| lines.shown(number)).collect()
+        (1..=99)
+            .filter_map(|number| lines.shown(text, number))
+            .collect()
     }
 
     #[test]
@@ -343,7 +366,7 @@ mod tests {
         let text = "kind: ConfigMap\na: 1\n---\nkind: Secret\ndata:\n  x: hush\n---\nb: 2\n";
         assert_eq!(shown(text), ["kind: ConfigMap", "a: 1", "---", "b: 2"]);
         let lines = Lines::without_objects(text);
-        assert_eq!(lines.shown(4), Some("kind: Secret"));
-        assert_eq!(lines.shown(99), None);
+        assert_eq!(lines.shown(text, 4), Some("kind: Secret"));
+        assert_eq!(lines.shown(text, 99), None);
     }
 }

@@ -2,6 +2,7 @@
 //! addresses and connection strings, headers, tokens whose issuers mark them. And names
 //! of secrets inside of longer texts: `DB_PASSWORD=x`, `--token x`, `"password": "x"`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -17,7 +18,10 @@ const MASK: &str = "***";
 /// Shorter texts hold none of these shapes. In bytes.
 const SHORTEST: usize = 6;
 
-#[expect(clippy::unwrap_used, reason = "a literal pattern that the tests compile")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a literal pattern that the tests compile"
+)]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).unwrap()
 }
@@ -127,7 +131,9 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `--name value`, as one text and as items of a list.
 static FLAG: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?:^|[\s"'\[,])--?([A-Za-z][\w.-]+)(?:["'\s]|,[\s"'])[\s"',]*([^\s"',\]=-][^\s"',\]]*)"#)
+    pattern(
+        r#"(?:^|[\s"'\[,])--?([A-Za-z][\w.-]+)(?:["'\s]|,[\s"'])[\s"',]*([^\s"',\]=-][^\s"',\]]*)"#,
+    )
 });
 
 /// `<name>value</name>`.
@@ -155,17 +161,17 @@ pub(super) fn has_secret_part(text: &str) -> bool {
 pub fn redact(text: &str) -> String {
     let mut parts = by_shape(text);
     parts.extend(by_name(text));
-    masked(text, parts)
+    masked(text, parts).into_owned()
 }
 
 /// The text with `***` in the place of what looks like a secret, whatever it is called.
-pub fn redact_shapes(text: &str) -> String {
+pub fn redact_shapes(text: &str) -> Cow<'_, str> {
     masked(text, by_shape(text))
 }
 
-fn masked(text: &str, mut parts: Vec<Range<usize>>) -> String {
+fn masked(text: &str, mut parts: Vec<Range<usize>>) -> Cow<'_, str> {
     if parts.is_empty() {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     parts.sort_by_key(|part| (part.start, part.end));
     let mut out = String::with_capacity(text.len());
@@ -181,7 +187,7 @@ fn masked(text: &str, mut parts: Vec<Range<usize>>) -> String {
         at = part.end;
     }
     out.push_str(&text[at..]);
-    out
+    Cow::Owned(out)
 }
 
 /// Where a text looks like a secret.
@@ -200,7 +206,11 @@ fn by_shape(text: &str) -> Vec<Range<usize>> {
         parts.extend(KEY.find_iter(text).map(|found| found.range()));
     }
     let encoded = ENCODED_KEY.find_iter(text);
-    parts.extend(encoded.filter(|it| is_encoded_key(it.as_str())).map(|it| it.range()));
+    parts.extend(
+        encoded
+            .filter(|it| is_encoded_key(it.as_str()))
+            .map(|it| it.range()),
+    );
     if text.contains('@') {
         parts.extend(groups(&ADDRESS, text, |found, at| {
             has_login(&found[1], &found[2], &found[3]).then(|| at(2))
@@ -333,7 +343,9 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     if text.starts_with("{{") || text.starts_with("{%") || text.starts_with("ENC[") {
         return true;
     }
-    if text.starts_with('<') && !text.contains(['>', ' ']) || text.ends_with('>') && text.starts_with('<') {
+    if text.starts_with('<') && !text.contains(['>', ' '])
+        || text.ends_with('>') && text.starts_with('<')
+    {
         return true;
     }
     let Some(name) = text.strip_prefix('$') else {

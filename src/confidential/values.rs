@@ -140,7 +140,9 @@ impl Secrecy {
     /// in one of them is secret in all.
     pub fn shown_beside(self, value: &Value, others: &[&Value]) -> Value {
         let mut shown = value.clone();
-        let states: Vec<&Value> = std::iter::once(value).chain(others.iter().copied()).collect();
+        let states: Vec<&Value> = std::iter::once(value)
+            .chain(others.iter().copied())
+            .collect();
         hide(&mut shown, &states, self);
         shown
     }
@@ -155,7 +157,8 @@ impl Secrecy {
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.below(&[value], Step::Index(index)).collect(item, found);
+                    self.below(&[value], Step::Index(index))
+                        .collect(item, found);
                 }
             }
             _ if self.hides(value) => found.push(value),
@@ -225,8 +228,18 @@ fn is_text(value: Option<&Value>) -> bool {
 /// Keys under which an item says what it is.
 pub(super) fn is_naming_key(key: &str) -> bool {
     [
-        "name", "key", "id", "field", "property", "parameter", "option", "variable", "header",
-        "path", "Name", "Key",
+        "name",
+        "key",
+        "id",
+        "field",
+        "property",
+        "parameter",
+        "option",
+        "variable",
+        "header",
+        "path",
+        "Name",
+        "Key",
     ]
     .contains(&key)
 }
@@ -234,8 +247,18 @@ pub(super) fn is_naming_key(key: &str) -> bool {
 /// Keys under which an item that is named by another key has its value.
 pub(super) fn is_value_key(key: &str) -> bool {
     [
-        "value", "values", "val", "default", "defaultValue", "stringValue", "string", "content",
-        "contents", "text", "data", "Value",
+        "value",
+        "values",
+        "val",
+        "default",
+        "defaultValue",
+        "stringValue",
+        "string",
+        "content",
+        "contents",
+        "text",
+        "data",
+        "Value",
     ]
     .contains(&key)
 }
@@ -251,7 +274,10 @@ fn names_secret(map: &Map<String, Value>) -> bool {
 /// The patch of a kustomization that is aimed at Secrets.
 fn is_patch_of_secret(map: &Map<String, Value>, key: &str) -> bool {
     key == "patch"
-        && map.get("target").and_then(|target| target.get("kind")).and_then(Value::as_str)
+        && map
+            .get("target")
+            .and_then(|target| target.get("kind"))
+            .and_then(Value::as_str)
             == Some("Secret")
 }
 
@@ -282,10 +308,30 @@ fn is_volume<'m>(mut maps: impl Iterator<Item = &'m Map<String, Value>>, key: &s
 /// What a part of a program that is called `auth` is configured with.
 fn is_ordinary(key: &str) -> bool {
     [
-        "image", "repository", "registry", "tag", "digest", "newTag", "newName", "pullPolicy",
-        "imagePullPolicy", "replicas", "replicaCount", "enabled", "port", "containerPort",
-        "targetPort", "version", "cpu", "memory", "resources", "requests", "limits", "type",
-        "kind", "apiVersion",
+        "image",
+        "repository",
+        "registry",
+        "tag",
+        "digest",
+        "newTag",
+        "newName",
+        "pullPolicy",
+        "imagePullPolicy",
+        "replicas",
+        "replicaCount",
+        "enabled",
+        "port",
+        "containerPort",
+        "targetPort",
+        "version",
+        "cpu",
+        "memory",
+        "resources",
+        "requests",
+        "limits",
+        "type",
+        "kind",
+        "apiVersion",
     ]
     .contains(&key)
 }

@@ -27,9 +27,8 @@ pub fn shown_path(path: &Path) -> String {
         match step {
             Step::Item(says) if secrecy.is_hidden() => {
                 hides = true;
-                let hidden = |(key, _): &(String, String)| {
-                    (key.clone(), confidential::HIDDEN.to_owned())
-                };
+                let hidden =
+                    |(key, _): &(String, String)| (key.clone(), confidential::HIDDEN.to_owned());
                 steps.push(Step::Item(says.iter().map(hidden).collect()));
             }
             other => steps.push(other.clone()),
@@ -40,7 +39,7 @@ pub fn shown_path(path: &Path) -> String {
         true => Path::new(steps).to_string(),
         false => path.to_string(),
     };
-    redact_shapes(&text)
+    redact_shapes(&text).into_owned()
 }
 
 /// A step as the recogniser takes it.

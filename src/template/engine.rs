@@ -188,6 +188,11 @@ impl Engine {
     fn reason(&self, error: &minijinja::Error) -> String {
         let mut reason = error.kind().to_string();
         if let Some(detail) = error.detail() {
+            // The engine quotes the values there, and they may be secrets.
+            let detail = match detail.starts_with("unable to calculate") {
+                true => "unable to calculate the result",
+                false => detail,
+            };
             reason = format!("{reason}: {detail}");
         }
         if error.kind() == ErrorKind::UndefinedError

@@ -500,14 +500,11 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_keys_are_reported_where_they_stand() {
+    fn duplicate_keys_are_reported_with_their_place() {
         let ((), errors) = decode("a:\n  x: 1\n  x: 2\n", |decoder| {
             let mut root = decoder.root().unwrap().fields().unwrap();
             assert!(root.required("a").unwrap().fields().is_none());
         });
-        assert_eq!(
-            errors,
-            ["3:3 the key x stands twice in one mapping, first at line 2"]
-        );
+        assert_eq!(errors, ["3:3 duplicate key x, first at line 2"]);
     }
 }

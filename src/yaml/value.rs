@@ -344,11 +344,7 @@ mod tests {
     fn what_is_refused_names_its_place() {
         assert_eq!(
             error("a:\n  b: 1\n  c: 2\n  \"b\": 3\n"),
-            (
-                4,
-                3,
-                "the key b stands twice in one mapping, first at line 2".into()
-            )
+            (4, 3, "duplicate key b, first at line 2".into())
         );
         // One key for Kubernetes, written in two ways.
         assert_eq!(error("on: 1\ntrue: 2\n").0, 2);
@@ -358,19 +354,23 @@ mod tests {
         );
         assert_eq!(
             error("a: *x\n"),
-            (1, 4, "the alias *x names no anchor before it".into())
+            (
+                1,
+                4,
+                "this alias refers to an anchor that is not defined before it".into()
+            )
         );
         assert_eq!(
             error("a: &x [1, *x]\n").2,
-            "the alias *x stands inside the value it names"
+            "this alias is inside the value that it refers to"
         );
         assert_eq!(
             error("a: !!int three\n").2,
-            "the tag !!int does not fit `three`"
+            "the tag !!int does not fit the text behind it"
         );
         assert_eq!(
             error("a: .inf\n").2,
-            ".inf is a number that the Kubernetes API cannot hold"
+            "the Kubernetes API cannot hold this number"
         );
         assert_eq!(error("ü: {a: 1\nb: ]").0, 2);
     }

@@ -126,7 +126,11 @@ fn secrets_are_known_by_their_looks_and_by_names_around_them() {
 #[test]
 fn nothing_of_them_is_left() {
     let left = |text: &&&str| redact(text).to_ascii_lowercase().contains("hush");
-    let left: Vec<String> = SECRET.iter().filter(left).map(|text| redact(text)).collect();
+    let left: Vec<String> = SECRET
+        .iter()
+        .filter(left)
+        .map(|text| redact(text))
+        .collect();
     assert!(left.is_empty(), "{left:#?}");
 }
 
@@ -150,7 +154,10 @@ fn what_is_around_a_secret_is_kept() {
             "postgres://shop:hush@db.example.com/shop and more",
             "postgres://***@db.example.com/shop and more",
         ),
-        ("Server=db;Password=hush;Encrypt=true", "Server=db;Password=***;Encrypt=true"),
+        (
+            "Server=db;Password=hush;Encrypt=true",
+            "Server=db;Password=***;Encrypt=true",
+        ),
         ("run --token hush --port 80", "run --token *** --port 80"),
         ("ghp_hush0 was refused", "*** was refused"),
     ] {
@@ -182,7 +189,12 @@ fn a_secret_is_known_within_a_text() {
     ] {
         assert!(has_secret_object(text), "{text}");
     }
-    for text in ["kind: SecretStore", "kind: SealedSecret", "mankind: Secret", "a: Secret"] {
+    for text in [
+        "kind: SecretStore",
+        "kind: SealedSecret",
+        "mankind: Secret",
+        "a: Secret",
+    ] {
         assert!(!has_secret_object(text), "{text}");
     }
 }

@@ -8,7 +8,10 @@ fn shown(value: &Value) -> Value {
 /// Every text and number that begins with `hush` or is 4711 must be gone.
 fn hides(value: Value) {
     let shown = shown(&value).to_string();
-    assert!(!shown.contains("hush") && !shown.contains("4711"), "{shown}");
+    assert!(
+        !shown.contains("hush") && !shown.contains("4711"),
+        "{shown}"
+    );
     assert!(shown.contains(HIDDEN), "{shown}");
 }
 

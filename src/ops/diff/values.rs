@@ -67,7 +67,7 @@ fn change(at: &At, from: Option<&Value>, to: Option<&Value>) -> KeyChange {
     let shown = |value: Option<&Value>| value.map(|value| at.secrecy.shown_beside(value, &both));
     let (one, other) = (shown(from), shown(to));
     KeyChange {
-        path: redact_shapes(&at.path),
+        path: redact_shapes(&at.path).into_owned(),
         hidden: one.as_ref() != from || other.as_ref() != to,
         from: one,
         to: other,
@@ -253,10 +253,15 @@ mod tests {
 
     #[test]
     fn hidden_values_are_marked_and_others_are_not() {
-        let from = json!({"db": {"password": "a", "host": "b"}, "users": [{"name": "x", "password": 1}]});
-        let to = json!({"db": {"password": "c", "host": "d"}, "users": [{"name": "x", "password": 2}]});
+        let from =
+            json!({"db": {"password": "a", "host": "b"}, "users": [{"name": "x", "password": 1}]});
+        let to =
+            json!({"db": {"password": "c", "host": "d"}, "users": [{"name": "x", "password": 2}]});
         let found = changes(Some(&from), Some(&to));
-        let found: Vec<_> = found.iter().map(|it| (it.path.as_str(), it.hidden)).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.path.as_str(), it.hidden))
+            .collect();
         assert_eq!(
             found,
             [

@@ -10,7 +10,10 @@ use crate::repo::RepoPath;
 pub(crate) fn of(facts: &Facts, unit: &UnitId, difference: &Difference) -> Secrecy {
     let sides = [&facts.source, &facts.target];
     let record = facts.records.get(unit).and_then(|it| it.content.as_ref());
-    let base = facts.merge_base.as_ref().and_then(|(_, units)| units.get(unit));
+    let base = facts
+        .merge_base
+        .as_ref()
+        .and_then(|(_, units)| units.get(unit));
     let states = sides.iter().filter_map(|side| side.units.get(unit));
     let states: Vec<_> = states.chain(record).chain(base).collect();
     if let UnitId::File(path) = unit

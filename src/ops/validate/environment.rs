@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::excerpts::Excerpts;
 use super::folder::is_manifest;
-use super::objects::{Checked, Setup, check_texts, line_of};
+use super::objects::{Checked, Setup, check_texts};
 use super::trace::Tracer;
 use crate::check::{DANGLING_OVERRIDE, FOREIGN_FILE, Finding, RENDERED_STALE, RuleId, Severity};
+use crate::confidential::redact_shapes;
 use crate::product::{EnvironmentEntry, ModelError, ModelWarning, ProductTree, Repository};
 use crate::repo::{Location, RepoPath, Snapshot, SnapshotError, blob_id_in};
 use crate::template::{FILES_FOLDER, RenderError, Rendering, render};
@@ -20,9 +22,10 @@ pub(super) fn check(
     entry: &EnvironmentEntry,
     setup: &Setup<'_>,
 ) -> Checked {
+    let excerpts = Excerpts::default();
     let mut checked = match ProductTree::load(snapshot, entry) {
         Ok(None) => check_files(snapshot, &entry.path, setup),
-        Ok(Some(tree)) => product(snapshot, (repository, entry), &tree, setup),
+        Ok(Some(tree)) => product(snapshot, (repository, entry), (&tree, &excerpts), setup),
         Err(errors) => {
             // What is committed can still be looked at.
             let mut checked = committed(snapshot, (repository, entry), setup);
@@ -30,7 +33,7 @@ pub(super) fn check(
             checked
         }
     };
-    add_excerpts(snapshot, &mut checked.findings);
+    add_excerpts(snapshot, &excerpts, &mut checked.findings);
     checked
 }
 
@@ -99,7 +102,7 @@ fn unreadable(path: &RepoPath, error: &SnapshotError) -> Finding {
 fn product(
     snapshot: &Snapshot,
     (repository, entry): (&Repository, &EnvironmentEntry),
-    tree: &ProductTree,
+    (tree, excerpts): (&ProductTree, &Excerpts),
     setup: &Setup<'_>,
 ) -> Checked {
     let rendering = match render(tree, repository, entry) {
@@ -135,6 +138,7 @@ fn product(
         snapshot,
         tree,
         rendering: &rendering,
+        excerpts,
     };
     for finding in &mut checked.findings {
         tracer.trace(finding);
@@ -279,7 +283,7 @@ fn model_error(error: &ModelError) -> Finding {
         RuleId::MODEL,
         Severity::Error,
         error.location.clone(),
-        error.problem.to_string(),
+        redact_shapes(&error.problem.to_string()),
     )
 }
 
@@ -291,6 +295,7 @@ fn render_errors(error: &RenderError) -> Vec<Finding> {
             .map(|name| format!("component {name}: "))
             .unwrap_or_default();
         let message = format!("{component}{}", problem.cause);
+        let message = redact_shapes(&message).into_owned();
         Finding::new(
             RuleId::RENDER,
             Severity::Error,
@@ -312,7 +317,7 @@ fn override_finding(warning: &ModelWarning, setup: &Setup<'_>) -> Option<Finding
 }
 
 /// The lines of findings that are about no object, and so about no Secret.
-fn add_excerpts(snapshot: &Snapshot, findings: &mut [Finding]) {
+fn add_excerpts(snapshot: &Snapshot, excerpts: &Excerpts, findings: &mut [Finding]) {
     for finding in findings
         .iter_mut()
         .filter(|finding| finding.object.is_none() && finding.excerpt.is_none())
@@ -322,7 +327,7 @@ fn add_excerpts(snapshot: &Snapshot, findings: &mut [Finding]) {
         if let Ok(Some(text)) = snapshot.text(&finding.location.path)
             && shown
         {
-            finding.excerpt = line_of(text, finding.location.line);
+            finding.excerpt = excerpts.line(text, finding.location.line);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod change;
 mod environment;
+mod excerpts;
 mod folder;
 mod live;
 mod objects;
