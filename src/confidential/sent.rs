@@ -11,6 +11,9 @@ const MASK: &str = "***";
 /// shown at all. In bytes.
 const SHORT: usize = 4;
 
+/// Shorter secrets may be in a text by chance, so that finding one says nothing. In bytes.
+const TELLING: usize = 8;
+
 /// The texts that were sent as passwords, tokens or keys, with their encoded forms.
 #[derive(Clone, Default)]
 pub struct Sent {
@@ -32,9 +35,7 @@ impl Sent {
         for text in [secret, secret.trim()] {
             self.add_forms(text);
         }
-        self.forms
-            .sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        self.forms.dedup();
+        self.sort();
     }
 
     /// Adds a password and what HTTP's Basic scheme makes of it. The user's name is not
@@ -70,6 +71,29 @@ impl Sent {
         }
         self.forms
             .extend(forms.into_iter().filter(|form| !form.is_empty()));
+    }
+
+    /// Adds everything that another one knows.
+    pub fn extend(&mut self, other: &Sent) {
+        self.forms.extend(other.forms.iter().cloned());
+        self.sort();
+    }
+
+    /// Whether both know the same secrets.
+    pub fn is_same(&self, other: &Sent) -> bool {
+        self.forms == other.forms
+    }
+
+    /// Whether one of the secrets is in a text. Short ones are in many.
+    pub fn is_in(&self, text: &str) -> bool {
+        let mut forms = self.forms.iter().filter(|form| form.len() >= TELLING);
+        forms.any(|form| text.contains(form.as_str()))
+    }
+
+    fn sort(&mut self) {
+        self.forms
+            .sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.forms.dedup();
     }
 
     /// Whether nothing was sent.

@@ -60,7 +60,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         edits.extend(records);
     }
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
-    let digest = digest(&items, &outcome.edits);
+    let digest = digest(facts, &items, &outcome.edits);
     Ok(Plan {
         product: product_name(facts),
         version: (
@@ -377,8 +377,22 @@ pub(crate) fn version(tree: Option<&ProductTree>) -> Option<String> {
 
 /// SHA-256 over every change that is taken and every rendered file that
 /// changes: the same plan on a target that moved elsewhere keeps its digest.
-pub(crate) fn digest(items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> String {
+///
+/// It is over the real values, hidden ones as well, and it is shown. A digest of a short
+/// secret alone could be guessed, so a unit that hides something counts with all that it
+/// holds on both sides.
+pub(crate) fn digest(facts: &Facts, items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> String {
     let mut text = String::new();
+    let hiding = items.iter().filter(|item| item.hides());
+    let hiding: BTreeSet<&UnitId> = hiding.map(|item| &item.unit).collect();
+    for unit in hiding {
+        for side in [&facts.source, &facts.target] {
+            if let Some(value) = side.units.get(unit) {
+                canonical(value, &mut text);
+            }
+            text.push('\0');
+        }
+    }
     for item in items
         .iter()
         .filter(|item| item.decision != Decision::AlreadyThere)

@@ -71,7 +71,7 @@ struct Outcome {
 fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
     let change = &facts.change;
     let (then, now) = (&change.source.state, &change.target.state);
-    let digest = digest(&items, &outcome.rendered);
+    let digest = digest(change, &items, &outcome.rendered);
     let product = then.product.as_ref().or(now.product.as_ref());
     Plan {
         restored: facts.restored.clone(),
