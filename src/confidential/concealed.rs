@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::lines::Lines;
+use super::shapes::secret_parts;
 use super::values::Secrecy;
 
 const MASK: &str = "***";
@@ -33,13 +35,15 @@ impl Concealed {
         let mut found = Vec::new();
         Secrecy::default().collect(document, &mut found);
         let mut values = Vec::new();
-        for value in found {
+        for (value, by_place) in found {
             match value {
-                Value::String(text) => add(text, &mut values),
+                Value::String(text) if by_place => add(text, &mut values),
+                Value::String(text) => add_parts(text, &mut values),
                 other => values.push(other.to_string()),
             }
         }
-        values.retain(|value| !value.is_empty());
+        // A bracket on a line of its own is no secret.
+        values.retain(|value| value.contains(char::is_alphanumeric));
         values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         values.dedup();
         Self { values }
@@ -77,6 +81,16 @@ fn add(text: &str, values: &mut Vec<String>) {
         spellings(&clear, values);
     }
     spellings(text, values);
+}
+
+/// A text that holds a secret somewhere: as a whole, and the lines that do.
+fn add_parts(text: &str, values: &mut Vec<String>) {
+    let quoted = Value::from(text).to_string();
+    values.push(quoted[1..quoted.len() - 1].to_owned());
+    values.push(text.to_owned());
+    let lines = Lines::of(text);
+    values.extend(lines.hidden(text).map(|line| line.trim().to_owned()));
+    values.extend(secret_parts(text).into_iter().map(str::to_owned));
 }
 
 /// A text as it is, as a quoted string has it, and each of its lines.
@@ -153,6 +167,12 @@ mod tests {
             {"name": "a", "image": "nginx:1", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}]},
         ]}});
         assert_eq!(Concealed::of(&pod).mask("nginx:1 hunter2"), "nginx:1 ***");
+        let text = "level: info\nport: 80\npassword: hunter2\n";
+        let config = json!({"kind": "ConfigMap", "data": {"app.yaml": text}});
+        let concealed = Concealed::of(&config);
+        assert_eq!(concealed.mask("port: 80 is info"), "port: 80 is info");
+        assert_eq!(concealed.mask("got password: hunter2"), "got ***");
+        assert_eq!(concealed.mask("got hunter2"), "got ***");
         let map = json!({"kind": "ConfigMap", "data": {"a": "hunter2"}});
         assert_eq!(Concealed::of(&map).mask("hunter2"), "hunter2");
     }

@@ -60,6 +60,13 @@ impl Lines {
         Some(line.trim_end())
     }
 
+    /// The lines that must not be shown.
+    pub(super) fn hidden<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
+        let lines = self.lines.iter().zip(&self.hidden);
+        let hidden = lines.filter(|(_, hidden)| **hidden);
+        hidden.filter_map(|(line, _)| text.get(line.clone()))
+    }
+
     /// Whether a line must not be shown.
     pub(super) fn any_hidden(&self) -> bool {
         self.hidden.contains(&true)

@@ -26,6 +26,14 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).unwrap()
 }
 
+/// A quick look, by the fixed part of every shape and of every name: nearly no text has
+/// one of them.
+static HINTS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)gh[pousr]_|github_|gl[a-z]+-|xox|xapp-|AKIA|ASIA|ABIA|ACCA|AIza|[sr]k_|whsec_|dckr_|hv[sbr]\.|AGE-SEC|ya29|pypi-|SG\.|shp[a-z]+_|do[opr]_v1|lin_api|gl[cs]|nvapi|ATATT|ATBB|NRAK|PMAK|eyJ|\$[a1256y]|\{SS?HA|hooks\.slack|discord|PuTTY|sk-|npm_|hf_|gsk_|r8_|rubygems|PRIVATE|LS0tLS1C|@|%40|bearer|basic|sig|pass|pwd|pw|pat|secret|token|cred|conn|auth|key|kube|kennwort|dsn|docker|jwt|id_|-u|mysql|login",
+    )
+});
+
 /// Tokens by the prefixes that their issuers gave them so that scanners find them, JSON
 /// Web Tokens, hashes of passwords, addresses that are a secret as a whole.
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
@@ -154,11 +162,28 @@ pub(super) fn has_secret_object(text: &str) -> bool {
 
 /// Whether a part of the text looks like a secret or is called one.
 pub(super) fn has_secret_part(text: &str) -> bool {
-    text.len() >= SHORTEST && (!by_shape(text).is_empty() || !by_name(text).is_empty())
+    may_hold(text) && (!by_shape(text).is_empty() || !by_name(text).is_empty())
+}
+
+fn may_hold(text: &str) -> bool {
+    text.len() >= SHORTEST && HINTS.is_match(text)
+}
+
+/// The parts of a text that look like a secret or are called one.
+pub(super) fn secret_parts(text: &str) -> Vec<&str> {
+    if !may_hold(text) {
+        return Vec::new();
+    }
+    let mut parts = by_shape(text);
+    parts.extend(by_name(text));
+    parts.into_iter().map(|part| &text[part]).collect()
 }
 
 /// The text with `***` in the place of what looks like a secret or is called one.
 pub fn redact(text: &str) -> String {
+    if !may_hold(text) {
+        return text.to_owned();
+    }
     let mut parts = by_shape(text);
     parts.extend(by_name(text));
     masked(text, parts).into_owned()
@@ -166,7 +191,10 @@ pub fn redact(text: &str) -> String {
 
 /// The text with `***` in the place of what looks like a secret, whatever it is called.
 pub fn redact_shapes(text: &str) -> Cow<'_, str> {
-    masked(text, by_shape(text))
+    match may_hold(text) {
+        true => masked(text, by_shape(text)),
+        false => Cow::Borrowed(text),
+    }
 }
 
 fn masked(text: &str, mut parts: Vec<Range<usize>>) -> Cow<'_, str> {
@@ -193,9 +221,6 @@ fn masked(text: &str, mut parts: Vec<Range<usize>>) -> Cow<'_, str> {
 /// Where a text looks like a secret.
 fn by_shape(text: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
-    if text.len() < SHORTEST {
-        return parts;
-    }
     parts.extend(TOKENS.find_iter(text).map(|found| found.range()));
     parts.extend(groups(&WORDLIKE, text, |found, at| {
         let rest = &found[1];
@@ -243,9 +268,6 @@ fn by_shape(text: &str) -> Vec<Range<usize>> {
 /// Where a text has the value of something that is called a secret.
 fn by_name(text: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
-    if text.len() < SHORTEST {
-        return parts;
-    }
     if text.contains(['=', ':']) {
         parts.extend(groups(&ASSIGNED, text, |found, _| assigned(text, found)));
     }

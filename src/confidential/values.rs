@@ -147,8 +147,33 @@ impl Secrecy {
         shown
     }
 
-    /// Every text and number below that is hidden, in the order of the document.
-    pub(super) fn collect<'v>(self, value: &'v Value, found: &mut Vec<&'v Value>) {
+    /// Whether something of a value is not shown at this place, beside its other states.
+    pub fn hides_of(self, value: &Value, others: &[&Value]) -> bool {
+        let states: Vec<&Value> = std::iter::once(value)
+            .chain(others.iter().copied())
+            .collect();
+        self.hides_any(value, &states)
+    }
+
+    fn hides_any(self, value: &Value, states: &[&Value]) -> bool {
+        match value {
+            Value::Object(map) => map.iter().any(|(key, child)| {
+                let below = self.below(states, Step::Key(key));
+                let states: Vec<&Value> = states.iter().filter_map(|it| it.get(key)).collect();
+                below.hides_any(child, &states)
+            }),
+            Value::Array(items) => items.iter().enumerate().any(|(index, item)| {
+                let below = self.below(states, Step::Index(index));
+                let states: Vec<&Value> = states.iter().filter_map(|it| it.get(index)).collect();
+                below.hides_any(item, &states)
+            }),
+            _ => self.hides(value),
+        }
+    }
+
+    /// Every text and number below that is hidden, in the order of the document, and
+    /// whether that is because of its place.
+    pub(super) fn collect<'v>(self, value: &'v Value, found: &mut Vec<(&'v Value, bool)>) {
         match value {
             Value::Object(map) => {
                 for (key, child) in map {
@@ -161,7 +186,7 @@ impl Secrecy {
                         .collect(item, found);
                 }
             }
-            _ if self.hides(value) => found.push(value),
+            _ if self.hides(value) => found.push((value, self.is_hidden())),
             _ => {}
         }
     }

@@ -143,8 +143,9 @@ impl Item {
     pub fn hides(&self) -> bool {
         let difference = &self.difference;
         let values = [&difference.base, &difference.ours, &difference.theirs];
-        let mut values = values.into_iter().flatten();
-        values.any(|value| self.shown(value) != *value)
+        let values: Vec<&Value> = values.into_iter().flatten().collect();
+        let hides = |value: &&Value| self.secrecy.hides_of(value, &values);
+        values.iter().any(hides)
     }
 
     /// [`Item::label`] for people: without what must not be shown of the key path.
