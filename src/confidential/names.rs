@@ -22,7 +22,8 @@ const ENDINGS: [&str; 17] = [
 
 /// Whole words of configuration files that say it in their own way.
 #[rustfmt::skip]
-const SPELLINGS: [&str; 14] = [
+const SPELLINGS: [&str; 16] = [
+    "pgpass", "netrc",
     "requirepass", "masterauth", "rootpw", "bindpw", "userpw", "adminpw", "dbpass",
     "userpass", "rootpass", "adminpass", "smtppass", "keypass", "storepass", "sshpass",
 ];
@@ -101,17 +102,20 @@ pub fn is_secret_name(name: &str) -> bool {
     let is_secret = |(at, word): (usize, &String)| {
         is_secret_word(word)
             || (is_key(word) && is_secret_key(&words[..at]))
-            || (is_connection(word) && words.get(at + 1).is_some_and(|next| is_string(next)))
+            || words
+                .get(at + 1)
+                .is_some_and(|next| is_secret_pair(word, next))
     };
     is_key_file(name) || (words.iter().enumerate().any(is_secret) && !is_amount(&words))
 }
 
-fn is_connection(word: &str) -> bool {
-    word == "connection" || word == "conn"
-}
-
-fn is_string(word: &str) -> bool {
-    matches!(word, "string" | "strings" | "str")
+/// `connectionString`, `kubeConfig`, `docker-config`: two words that are one.
+fn is_secret_pair(word: &str, next: &str) -> bool {
+    match word {
+        "connection" | "conn" => matches!(next, "string" | "strings" | "str"),
+        "kube" | "docker" => next == "config",
+        _ => false,
+    }
 }
 
 /// Whether a name is that of a reference to a secret, such as `secretName`: its value
@@ -210,6 +214,7 @@ fn may_be_secret(name: &str) -> bool {
         b'k' => begins(at, &[b"key", b"kube", b"kennwort"]),
         b'd' => begins(at, &[b"dsn", b"docker"]),
         b'j' => begins(at, &[b"jwt"]),
+        b'n' => begins(at, &[b"netrc"]),
         b'i' => begins(at, &[b"id_"]),
         _ => false,
     })

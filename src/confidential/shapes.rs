@@ -30,7 +30,7 @@ fn pattern(text: &str) -> Regex {
 /// one of them.
 static HINTS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)gh[pousr]_|github_|gl[a-z]+-|xox|xapp-|AKIA|ASIA|ABIA|ACCA|AIza|[sr]k_|whsec_|dckr_|hv[sbr]\.|AGE-SEC|ya29|pypi-|SG\.|shp[a-z]+_|do[opr]_v1|lin_api|gl[cs]|nvapi|ATATT|ATBB|NRAK|PMAK|eyJ|\$[a1256y]|\{SS?HA|hooks\.slack|discord|PuTTY|sk-|npm_|hf_|gsk_|r8_|rubygems|PRIVATE|LS0tLS1C|@|%40|bearer|basic|sig|pass|pwd|pw|pat|secret|token|cred|conn|auth|key|kube|kennwort|dsn|docker|jwt|id_|-u|mysql|login",
+        r"(?i)gh[pousr]_|github_|gl[a-z]+-|xox|xapp-|AKIA|ASIA|ABIA|ACCA|AIza|[sr]k_|whsec_|dckr_|hv[sbr]\.|AGE-SEC|ya29|pypi-|SG\.|shp[a-z]+_|do[opr]_v1|lin_api|gl[cs]|nvapi|ATATT|ATBB|NRAK|PMAK|eyJ|\$[a1256y]|\{SS?HA|hooks\.slack|discord|PuTTY|sk-|npm_|hf_|gsk_|r8_|rubygems|PRIVATE|LS0tLS1C|@|%40|bearer|basic|sig|pass|pwd|pw|pat|secret|token|cred|conn|auth|key|kube|kennwort|dsn|docker|jwt|id_|netrc|-u|mysql|login",
     )
 });
 

@@ -1,7 +1,8 @@
 use super::*;
 
 #[rustfmt::skip]
-const SECRET: [&str; 75] = [
+const SECRET: [&str; 80] = [
+    "kubeConfig", "kube_config", "dockerConfigJson", ".pgpass", "netrc",
     "password", "Password", "PASSWORD", "passwd", "pwd", "pass", "passphrase", "auth",
     "credential", "credentials", "secret", "secrets", "token", "pat", "apiKey", "api-key",
     "API_KEY", "apikey", "accessKey", "AWS_SECRET_ACCESS_KEY", "privateKey",
