@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::glob::{Glob, Over};
 use crate::image::Reference;
-use crate::repo::{BlobId, BranchName, Location, RepoPath};
+use crate::repo::{BlobId, BranchName, Location, RepoPath, excerpt};
 use crate::yaml;
 
 use super::commit::CommitEntry;
@@ -156,7 +157,7 @@ pub struct FilePattern {
     pub text: String,
     /// Whether it starts at the branch's root instead of the environment's path.
     pub from_branch_root: bool,
-    glob: globset::GlobMatcher,
+    glob: Glob,
     /// What every path starts with that matches: sooner told than the whole.
     start: String,
 }
@@ -171,19 +172,17 @@ impl FilePattern {
         };
         if relative.is_empty() || relative.split('/').any(|part| part == ".." || part == ".") {
             return Err(format!(
-                "{text:?} is no pattern of files inside the environment"
+                "{} is not a pattern of files inside the environment",
+                excerpt(text)
             ));
         }
-        let glob = globset::GlobBuilder::new(relative)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build()
-            .map_err(|error| format!("{text:?} is no pattern of files: {}", error.kind()))?;
+        let glob = Glob::new(relative, Over::Paths)
+            .map_err(|error| format!("{} is not a pattern of files: {error}", excerpt(text)))?;
         let literal = relative.split(['*', '?', '[', '{', '\\']).next();
         Ok(Self {
             text: text.to_owned(),
             from_branch_root,
-            glob: glob.compile_matcher(),
+            glob,
             start: literal.unwrap_or_default().to_owned(),
         })
     }
