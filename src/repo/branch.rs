@@ -9,9 +9,13 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BranchName(Box<str>);
 
+/// The longest name of a branch or tag, in bytes. Servers keep names as paths of files,
+/// most of which end at 4,096 bytes with the folder in front; GitHub and GitLab end at 255.
+pub const LONGEST_NAME: usize = 1000;
+
 /// Why a text is not the name of a branch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} cannot be the name of a branch: {reason}")]
+#[error("{} cannot be the name of a branch: {reason}", excerpt(.name))]
 pub struct BranchNameError {
     /// What was read.
     pub name: String,
@@ -35,6 +39,9 @@ impl BranchName {
 pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("it is empty");
+    }
+    if name.len() > LONGEST_NAME {
+        return Some("it is longer than 1000 bytes");
     }
     if name.starts_with('-') {
         return Some("it starts with '-'");
@@ -67,6 +74,15 @@ pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
         return Some("it contains a space or one of ~ ^ : ? * [ \\");
     }
     None
+}
+
+/// A text in quotes for a message: all of it, or its beginning.
+pub fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 100;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}… ({} bytes)", &text[..end], text.len()),
+        None => format!("{text:?}"),
+    }
 }
 
 impl FromStr for BranchName {

@@ -16,7 +16,7 @@ mod reference;
 mod signature;
 mod snapshot;
 
-pub use branch::{BranchName, BranchNameError};
+pub use branch::{BranchName, BranchNameError, LONGEST_NAME, excerpt};
 pub use change::{ChangeSet, Edit, RefUpdate, TagUpdate};
 pub use forge::{ForgeKind, PullRequestPage, WebAddress, page_in};
 pub use id::{BlobId, CommitId, IdError, ObjectFormat, ObjectId, blob_id, blob_id_in};
