@@ -2,6 +2,8 @@
 //! from below brings the facts; which flag or command helps is said here.
 
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
 
 use crate::report::{Style, Tone, clean_lines};
 
@@ -29,7 +31,7 @@ pub(super) enum FailureKind {
     Refused,
     /// The branch kept moving; nothing was written.
     Moved,
-    /// Git remote, registry or cluster could not be reached or failed.
+    /// Git remote, registry or cluster could not be reached or failed, or this machine did.
     Unreachable,
     /// The person pressed Ctrl-C at a question.
     Interrupted,
@@ -113,6 +115,22 @@ impl Failure {
         }
         text
     }
+}
+
+/// A file that could not be written: the place is wrong, or this machine failed.
+pub(super) fn not_written(file: &Path, error: io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidInput => {
+            FailureKind::Usage
+        }
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::AlreadyExists => {
+            FailureKind::Usage
+        }
+        _ => FailureKind::Unreachable,
+    };
+    let error = anyhow::Error::new(error).context(format!("can't write {}", file.display()));
+    Failure::new(kind, error)
 }
 
 /// Makes a panic say, in a few words, that it is a bug and what to report.

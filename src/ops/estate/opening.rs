@@ -3,6 +3,7 @@
 
 use super::{EstateError, OpenOptions, Stale, branches_of};
 use crate::config::{CONFIG_FILE, ConfigPlace, Found, Origin, Resolved, Sources};
+use crate::files;
 use crate::git::{Git, GitError, Head, Remote, Selection};
 use crate::repo::{BranchName, CommitId, RepoPath, SnapshotError};
 
@@ -182,7 +183,7 @@ impl Opening<'_> {
         let content = match &place {
             ConfigPlace::File(file) => {
                 let path = self.options.dir.join(file);
-                let content = std::fs::read_to_string(path);
+                let content = files::read_named(&path, files::MANIFEST).and_then(files::text);
                 Some(content.map_err(|source| unreadable(&shown, source))?)
             }
             ConfigPlace::Revision { revision, path } => {

@@ -7,7 +7,6 @@ mod scaffold;
 mod scan;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 pub use propose::{Proposal, ProposedEnvironment, ProposedPin, scan};
@@ -205,12 +204,7 @@ impl Ground {
             .ok_or_else(|| InitError::NoWorkTree(self.git.git_dir().to_owned()))?;
         let path = folder.join(CONFIG_FILE);
         // Never through a link and never over a file.
-        let created = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path);
-        let written = created.and_then(|mut file| file.write_all(text.as_bytes()));
-        match written {
+        match crate::files::write_new(&path, text.as_bytes()) {
             Ok(()) => Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(InitError::InTheWay(path))

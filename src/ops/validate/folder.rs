@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::files;
 use crate::repo::{RepoPath, Snapshot};
-
-/// A file that is larger is not read.
-pub(super) const LARGEST: u64 = 16 << 20;
 
 /// A path that cannot be read.
 #[derive(Debug, Error)]
@@ -63,8 +61,8 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
         else {
             continue;
         };
-        match readable(&path, &real_base, kind.len()) {
-            Ok(()) => files.push((name, fs::read(&path).map_err(fail(&path))?)),
+        match readable(&path, &real_base) {
+            Ok(bytes) => files.push((name, bytes)),
             Err(reason) => refused.push((name, reason)),
         }
     }
@@ -74,15 +72,12 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
     })
 }
 
-fn readable(path: &Path, base: &Path, size: u64) -> Result<(), String> {
+fn readable(path: &Path, base: &Path) -> Result<Vec<u8>, String> {
     let real = path.canonicalize().map_err(|error| error.to_string())?;
     if !real.starts_with(base) {
         return Err("a link that leads out of the folder; it is not followed".to_owned());
     }
-    if size > LARGEST {
-        return Err(format!("larger than {} MiB; it is not read", LARGEST >> 20));
-    }
-    Ok(())
+    files::read_regular(&real, files::MANIFEST).map_err(|error| format!("{error}; it is not read"))
 }
 
 fn wanted(entry: &fs::DirEntry) -> bool {
