@@ -27,6 +27,14 @@ pub enum YamlErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// The text has more values or documents than the limit.
+    #[error("more than {limit} {what} in one file")]
+    TooMany {
+        /// What of.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// One mapping holds the same key twice, as Kubernetes reads keys.
     #[error("the key {key} stands twice in one mapping, first at line {}", first.line)]
     DuplicateKey {

@@ -19,6 +19,18 @@ use super::stream::{Document, Source, skip_blank};
 /// Deeper nesting is refused. The proof of an edit allows 128, Kubernetes itself far more than anyone writes.
 const DEPTH: usize = 100;
 
+/// The most documents of one text. The largest bundles of manifests have some thousand;
+/// each takes half a kilobyte of memory before anything is in it.
+pub(super) const DOCUMENTS: usize = 50_000;
+
+/// The most nodes (scalars, keys, lists and mappings) of one text. Each takes up to 200
+/// bytes as a node and as a value; a manifest of 16 MiB, the largest that is read, has
+/// fewer.
+pub(super) const NODES: usize = 1_000_000;
+
+/// The most anchors of one document, each of which keeps its place from the root.
+const ANCHORS: usize = 10_000;
+
 /// Reads all documents of a text.
 pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, YamlError> {
     let mut builder = Builder::new(source);
@@ -48,6 +60,7 @@ struct Builder<'t> {
     anchors: HashMap<usize, Vec<usize>>,
     names: HashMap<usize, String>,
     document_start: usize,
+    nodes: usize,
     /// End of the token before the next node.
     last: usize,
 }
@@ -71,6 +84,7 @@ impl<'t> Builder<'t> {
             anchors: HashMap::new(),
             names: HashMap::new(),
             document_start: 0,
+            nodes: 0,
             last: 0,
         }
     }
@@ -114,12 +128,13 @@ impl<'t> Builder<'t> {
     fn run(&mut self) -> Found {
         while let Some((event, span)) = self.next()? {
             let range = range(&span);
+            self.count(&event, range)?;
             match event {
                 Event::DocumentStart(explicit, ..) => self.start_document(explicit, range),
                 Event::DocumentEnd => self.end_document(range),
                 Event::Scalar(text, style, anchor, tag) => {
                     let node = self.scalar(text, style, range);
-                    self.place(anchor);
+                    self.place(anchor)?;
                     let properties = self.properties(anchor, tag.as_deref(), &span)?;
                     let node = moved_behind(node, properties);
                     // What is not written next stands behind this, too.
@@ -173,6 +188,28 @@ impl<'t> Builder<'t> {
         self.document_start = skip_blank(text.as_bytes(), self.last).min(range.start);
     }
 
+    fn count(&mut self, event: &Event<'_>, range: Span) -> Found {
+        let (what, limit) = match event {
+            Event::Scalar(..)
+            | Event::Alias(..)
+            | Event::SequenceStart(..)
+            | Event::MappingStart(..) => {
+                self.nodes += 1;
+                ("values", NODES)
+            }
+            Event::DocumentStart(..) => ("documents", DOCUMENTS),
+            _ => return Ok(()),
+        };
+        let found = match event {
+            Event::DocumentStart(..) => self.documents.len() + 1,
+            _ => self.nodes,
+        };
+        match found > limit {
+            true => Err(self.error(range.start, YamlErrorKind::TooMany { what, limit })),
+            false => Ok(()),
+        }
+    }
+
     fn end_document(&mut self, range: Span) {
         self.documents.push(Document {
             source: Arc::clone(self.source),
@@ -198,7 +235,7 @@ impl<'t> Builder<'t> {
         if self.frames.len() >= DEPTH {
             return Err(self.error(range.start, YamlErrorKind::TooDeep { limit: DEPTH }));
         }
-        self.place(anchor);
+        self.place(anchor)?;
         let properties = self.properties(anchor, tag, span)?;
         let flow = style == StructureStyle::Flow;
         if flow {
@@ -278,9 +315,9 @@ impl<'t> Builder<'t> {
     }
 
     /// Remembers where the node that comes next stands, when it has an anchor.
-    fn place(&mut self, anchor: usize) {
+    fn place(&mut self, anchor: usize) -> Found {
         if anchor == 0 {
-            return;
+            return Ok(());
         }
         let path = self
             .frames
@@ -293,6 +330,16 @@ impl<'t> Builder<'t> {
             })
             .collect();
         self.anchors.insert(anchor, path);
+        match self.anchors.len() > ANCHORS {
+            true => Err(self.error(
+                self.last,
+                YamlErrorKind::TooMany {
+                    what: "anchors",
+                    limit: ANCHORS,
+                },
+            )),
+            false => Ok(()),
+        }
     }
 
     fn properties(

@@ -154,6 +154,8 @@ impl<'a> Reader<'a> {
             return self.fail(node, YamlErrorKind::Recursive(name.clone()));
         }
         self.open.push(*target);
+        // What an alias leads to may be empty, or lead on to others, any number of times.
+        self.spend(node, 0)?;
         let result = then(self, found);
         self.open.pop();
         result
@@ -319,6 +321,28 @@ mod tests {
             parse_values("a: 1\n---\n---\nb: 2\n").unwrap(),
             [json!({"a": 1}), json!(null), json!({"b": 2})]
         );
+    }
+
+    #[test]
+    fn files_of_a_million_parts_and_chains_of_merges_are_refused() {
+        let reason = |text: &str| error(text).2;
+        let documents = reason(&"---\na: 1\n".repeat(51_000));
+        assert_eq!(documents, "more than 50000 documents in one file");
+        for many in [
+            "- 1\n".repeat(1_100_000),
+            format!("[{}1]", "1,".repeat(1_100_000)),
+        ] {
+            assert_eq!(reason(&many), "more than 1000000 values in one file");
+        }
+        let anchors: String = (0..11_000).map(|n| format!("- &a{n} 1\n")).collect();
+        assert_eq!(reason(&anchors), "more than 10000 anchors in one file");
+        // Nothing is ever added, but it takes for ever.
+        let mut text = "a0: &a0 {}\n".to_owned();
+        for n in 1..40 {
+            let all = format!("*a{}, ", n - 1).repeat(10);
+            text.push_str(&format!("a{n}: &a{n} {{<<: [{all}]}}\n"));
+        }
+        assert!(reason(&text).contains("expand"), "{}", reason(&text));
     }
 
     #[test]
