@@ -373,7 +373,7 @@ fn mistakes_in_a_product_have_a_place() {
                 ("product.yaml", &product("  include: [../*.yaml]\n")),
                 TEMPLATE,
             ],
-            "is no pattern of files inside the environment",
+            "is not a pattern of files inside the environment",
         ),
         (
             &[

@@ -21,7 +21,7 @@ const DEPTH: usize = 100;
 
 /// The most documents of one text. The largest bundles of manifests have some thousand;
 /// each takes half a kilobyte of memory before anything is in it.
-pub(super) const DOCUMENTS: usize = 50_000;
+const DOCUMENTS: usize = 50_000;
 
 /// The most nodes (scalars, keys, lists and mappings) of one text. Each takes up to 200
 /// bytes as a node and as a value; a manifest of 16 MiB, the largest that is read, has
@@ -31,9 +31,27 @@ pub(super) const NODES: usize = 1_000_000;
 /// The most anchors of one document, each of which keeps its place from the root.
 const ANCHORS: usize = 10_000;
 
+/// How much one text may hold.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    documents: usize,
+    nodes: usize,
+    anchors: usize,
+}
+
+const LIMITS: Limits = Limits {
+    documents: DOCUMENTS,
+    nodes: NODES,
+    anchors: ANCHORS,
+};
+
 /// Reads all documents of a text.
 pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, YamlError> {
-    let mut builder = Builder::new(source);
+    within(source, LIMITS)
+}
+
+fn within(source: &Arc<Source>, limits: Limits) -> Result<Vec<Document>, YamlError> {
+    let mut builder = Builder::new(source, limits);
     builder.run()?;
     Ok(builder.documents)
 }
@@ -60,6 +78,7 @@ struct Builder<'t> {
     anchors: HashMap<usize, Vec<usize>>,
     names: HashMap<usize, String>,
     document_start: usize,
+    limits: Limits,
     nodes: usize,
     /// End of the token before the next node.
     last: usize,
@@ -68,7 +87,7 @@ struct Builder<'t> {
 type Found = Result<(), YamlError>;
 
 impl<'t> Builder<'t> {
-    fn new(source: &'t Arc<Source>) -> Builder<'t> {
+    fn new(source: &'t Arc<Source>, limits: Limits) -> Builder<'t> {
         let mut options = Options::default();
         options.emit_anchor_events = true;
         options.set_emit_comments(false);
@@ -84,6 +103,7 @@ impl<'t> Builder<'t> {
             anchors: HashMap::new(),
             names: HashMap::new(),
             document_start: 0,
+            limits,
             nodes: 0,
             last: 0,
         }
@@ -195,9 +215,9 @@ impl<'t> Builder<'t> {
             | Event::SequenceStart(..)
             | Event::MappingStart(..) => {
                 self.nodes += 1;
-                ("values", NODES)
+                ("values", self.limits.nodes)
             }
-            Event::DocumentStart(..) => ("documents", DOCUMENTS),
+            Event::DocumentStart(..) => ("documents", self.limits.documents),
             _ => return Ok(()),
         };
         let found = match event {
@@ -330,12 +350,12 @@ impl<'t> Builder<'t> {
             })
             .collect();
         self.anchors.insert(anchor, path);
-        match self.anchors.len() > ANCHORS {
+        match self.anchors.len() > self.limits.anchors {
             true => Err(self.error(
                 self.last,
                 YamlErrorKind::TooMany {
                     what: "anchors",
-                    limit: ANCHORS,
+                    limit: self.limits.anchors,
                 },
             )),
             false => Ok(()),
@@ -526,4 +546,41 @@ fn template_action(text: &str, offset: usize) -> Option<usize> {
         start += line.len();
     }
     None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_too_many_parts_are_refused_where_they_go_on() {
+        let limits = Limits {
+            documents: 3,
+            nodes: 20,
+            anchors: 2,
+        };
+        let said = |text: &str| {
+            let error = within(&Arc::new(Source::new(text)), limits).err();
+            error.map(|error| error.to_string())
+        };
+        assert_eq!(said("--- 1\n--- 2\n--- 3\n"), None);
+        assert_eq!(
+            said("--- 1\n--- 2\n--- 3\n--- 4\n").unwrap(),
+            "line 4, column 1: more than 3 documents in one file"
+        );
+        assert_eq!(said(&"- 1\n".repeat(19)), None);
+        assert_eq!(
+            said(&"- 1\n".repeat(20)).unwrap(),
+            "line 20, column 3: more than 20 values in one file"
+        );
+        let flow = said(&format!("[{}1]", "{a: b}, ".repeat(7))).unwrap();
+        assert!(flow.ends_with("more than 20 values in one file"), "{flow}");
+        assert_eq!(said("[&a 1, &b 2, *a]"), None);
+        let anchors = said("[&a 1, &b 2, &c 3]").unwrap();
+        assert!(
+            anchors.ends_with("more than 2 anchors in one file"),
+            "{anchors}"
+        );
+    }
 }

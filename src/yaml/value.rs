@@ -324,25 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn files_of_a_million_parts_and_chains_of_merges_are_refused() {
-        let reason = |text: &str| error(text).2;
-        let documents = reason(&"---\na: 1\n".repeat(51_000));
-        assert_eq!(documents, "more than 50000 documents in one file");
-        for many in [
-            "- 1\n".repeat(1_100_000),
-            format!("[{}1]", "1,".repeat(1_100_000)),
-        ] {
-            assert_eq!(reason(&many), "more than 1000000 values in one file");
-        }
-        let anchors: String = (0..11_000).map(|n| format!("- &a{n} 1\n")).collect();
-        assert_eq!(reason(&anchors), "more than 10000 anchors in one file");
-        // Nothing is ever added, but it takes for ever.
+    fn chains_of_merges_that_add_nothing_are_refused() {
         let mut text = "a0: &a0 {}\n".to_owned();
         for n in 1..40 {
             let all = format!("*a{}, ", n - 1).repeat(10);
             text.push_str(&format!("a{n}: &a{n} {{<<: [{all}]}}\n"));
         }
-        assert!(reason(&text).contains("expand"), "{}", reason(&text));
+        let reason = error(&text).2;
+        assert!(reason.contains("expand"), "{reason}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod architecture;
 mod backport_through;
 mod bad_input;
 mod bad_repositories;
+mod bounded_inputs;
 mod bump_explain;
 mod bump_image;
 mod bump_pick;

@@ -158,6 +158,7 @@ impl Estate {
                 git: &git,
                 remote: remote.as_ref(),
                 stale: None,
+                given: std::cell::OnceCell::new(),
             };
             let config = match (opening.config(), &remote) {
                 (Err(EstateError::Git(error)), Some(remote))

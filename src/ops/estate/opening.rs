@@ -1,6 +1,8 @@
 //! Opening under way: which branch holds the configuration, which file of it
 //! counts, and one round trip for all the branches that it names.
 
+use std::cell::OnceCell;
+
 use super::{EstateError, OpenOptions, Stale, branches_of};
 use crate::config::{CONFIG_FILE, ConfigPlace, Found, Origin, Resolved, Sources};
 use crate::files;
@@ -13,6 +15,8 @@ pub(super) struct Opening<'a> {
     pub(super) git: &'a Git,
     pub(super) remote: Option<&'a Remote>,
     pub(super) stale: Option<Stale>,
+    /// What a configuration file held that may be a pipe: it is read once.
+    pub(super) given: OnceCell<String>,
 }
 
 impl Opening<'_> {
@@ -182,9 +186,16 @@ impl Opening<'_> {
         let shown = place.to_string();
         let content = match &place {
             ConfigPlace::File(file) => {
+                if let Some(text) = self.given.get() {
+                    return Ok(Found {
+                        origin: Origin::Named(place),
+                        text: text.clone(),
+                    });
+                }
                 let path = self.options.dir.join(file);
                 let content = files::read_named(&path, files::MANIFEST).and_then(files::text);
-                Some(content.map_err(|source| unreadable(&shown, source))?)
+                let text = content.map_err(|source| unreadable(&shown, source))?;
+                Some(self.given.get_or_init(|| text).clone())
             }
             ConfigPlace::Revision { revision, path } => {
                 let commit = self.git.resolve(revision)?;

@@ -40,9 +40,19 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
     let real_base = base.canonicalize().map_err(fail(base))?;
     let mut files = Vec::new();
     let mut refused = Vec::new();
+    let named = path;
     let mut waiting = vec![path.to_path_buf()];
     while let Some(path) = waiting.pop() {
-        let kind = fs::metadata(&path).map_err(fail(&path))?;
+        let named = path == named;
+        let kind = match fs::metadata(&path) {
+            Ok(kind) => kind,
+            Err(error) if named => return Err(fail(&path)(error)),
+            // A link that leads nowhere, or in a circle, says nothing about the others.
+            Err(error) => {
+                refused.extend(name_below(base, &path).map(|name| (name, error.to_string())));
+                continue;
+            }
+        };
         if kind.is_dir() {
             let mut entries: Vec<PathBuf> = Vec::new();
             for entry in fs::read_dir(&path).map_err(fail(&path))? {
@@ -54,11 +64,7 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
             waiting.extend(entries);
             continue;
         }
-        let Some(name) = path
-            .strip_prefix(base)
-            .ok()
-            .and_then(|relative| relative.to_str()?.parse::<RepoPath>().ok())
-        else {
+        let Some(name) = name_below(base, &path) else {
             continue;
         };
         match readable(&path, &real_base) {
@@ -70,6 +76,10 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
         snapshot: Snapshot::from_files(None, files),
         refused,
     })
+}
+
+fn name_below(base: &Path, path: &Path) -> Option<RepoPath> {
+    path.strip_prefix(base).ok()?.to_str()?.parse().ok()
 }
 
 fn readable(path: &Path, base: &Path) -> Result<Vec<u8>, String> {

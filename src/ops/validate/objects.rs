@@ -12,14 +12,14 @@ use super::live::{self, Live};
 use super::parallel::in_parallel;
 use crate::check::{
     Finding, Kind, Levels, Remark, RuleId, Scene, SchemaSet, Scope, Severity, Subject, Target,
-    Violation, WalkOptions, check_names, identify, run_rules, walk,
+    Violation, WalkOptions, check_addresses, check_names, identify, run_rules, walk,
 };
 use crate::ops::{LiveError, LiveRequest};
 use crate::repo::RepoPath;
 use crate::resource::{
     Place, Problem, ProblemKind, Reading, Resource, is_client_side, patch_paths, read_resources,
 };
-use crate::schema::{add_crd, is_crd};
+use crate::schema::{add_crd, forbidden_words, is_crd};
 use crate::yaml::{Path, Step};
 
 /// How objects are checked.
@@ -167,6 +167,11 @@ fn shape(
         // SOPS encrypts values in place and adds a field of its own.
         Ok(_) if is_encrypted(&one.value) => {}
         Ok(kind) => {
+            out.extend(check_addresses(&one.id.kind, one.id.group(), &one.value));
+            if is_crd(&one.value) {
+                let words = forbidden_words(&one.value).into_iter();
+                out.extend(words.map(|violation| (Severity::Error, violation)));
+            }
             if let Some(schema) = schemas.definition(&kind.definition) {
                 let violations = walk(schemas, schema, &one.value, options);
                 out.extend(

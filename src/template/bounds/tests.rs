@@ -408,3 +408,80 @@ fn values_of_files_are_weighed_once() {
     assert_eq!(write_message(text, &facts).unwrap(), "60000");
     assert!(began.elapsed() < Duration::from_secs(4));
 }
+
+/// A step of a program that grows what it has in every way that there is.
+fn growth() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        Just("n.a"),
+        Just("n.b"),
+        Just("x"),
+        Just("[n.a]"),
+        Just("[n.a, n.b]"),
+        Just("(n.a, x)"),
+        Just("{'k': n.a, 'j': x}"),
+        Just("n.a|list"),
+        Just("n.a|string"),
+        Just("n.b ~ n.a"),
+        Just("'s' * 5000"),
+        Just("range(5000)"),
+        Just("n.a|batch(2)"),
+        Just("n.a|zip(n.b)"),
+        Just("n.a|map('list')"),
+        Just("n.a|reverse"),
+        Just("n.a[0:]"),
+        Just("n.a|join(n.b)"),
+        Just("n.a|tojson"),
+        Just("n.a|items"),
+        Just("n.a|dictsort"),
+        Just("n.a|first"),
+        Just("n.a|unique"),
+        Just("n.a|sort"),
+        Just("n.a|groupby(0)"),
+        Just("n.a|indent(500)"),
+        Just("n.a|replace('s', 'ss')"),
+        Just("n.a|sum(start=[])"),
+        Just("dict(a=n.a, b=x)"),
+        Just("n.a == n.b"),
+        Just("n.a in n.b"),
+        Just("n.a|select('in', n.b)"),
+        Just("n.a|pprint"),
+        Just("n.a|default(n.b)|chain(n.a)"),
+        Just("n.a|slice(3)"),
+        Just("n.a|format(n.b)"),
+        Just("n.a|upper|center(500)"),
+        Just("n.a|to_json"),
+        Just("n.a|to_yaml"),
+        Just("n.a|sha256"),
+    ];
+    let sign = prop_oneof![
+        Just(" + "),
+        Just(" * "),
+        Just(" ~ "),
+        Just(" or "),
+        Just("|chain(")
+    ];
+    let target = prop_oneof![Just("n.a"), Just("n.b"), Just("x")];
+    (target, value.clone(), sign, value).prop_map(|(target, a, sign, b)| {
+        let end = if sign.ends_with('(') { ")" } else { "" };
+        format!("{{% set {target} = ({a}){sign}({b}){end} %}}")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn programs_that_grow_end_in_time(
+        first in prop_oneof![Just("[1]"), Just("'s'"), Just("{'a': 1}"), Just("2")],
+        steps in proptest::collection::vec(growth(), 1..4),
+        shown in prop_oneof![Just("n.a"), Just("n.a|length"), Just("n.b == n.a"), Just("n")],
+    ) {
+        let steps = steps.concat();
+        ends(&format!(
+            "{{% set x = {first} %}}{{% set n = namespace(a={first}, b={first}) %}}{{% for i in range(70) %}}{steps}{{% endfor %}}{{{{ {shown} }}}}"
+        ));
+        ends(&format!(
+            "{{% set n = namespace(a={first}, b={first}) %}}{{% macro f(x, i) %}}{steps}{{% if i %}}{{{{ f(x, i - 1) }}}}{{% endif %}}{{% endmacro %}}{{{{ f({first}, 70) }}}}{{{{ {shown} }}}}"
+        ));
+    }
+}
