@@ -129,6 +129,7 @@ impl<'t> Builder<'t> {
                     .collect();
                 YamlErrorKind::UnknownAnchor(name)
             }
+            ErrorKind::RecursionLimitExceeded => YamlErrorKind::TooDeep { limit: DEPTH },
             _ => match template_action(&self.source.text, offset) {
                 Some(at) => return self.error(at, YamlErrorKind::Template),
                 None => YamlErrorKind::Syntax(error.info().to_owned()),
@@ -576,6 +577,8 @@ mod tests {
         );
         let flow = said(&format!("[{}1]", "{a: b}, ".repeat(7))).unwrap();
         assert!(flow.ends_with("more than 20 values in one file"), "{flow}");
+        let deep = said(&"[".repeat(9000)).unwrap();
+        assert!(deep.ends_with("nested deeper than 100 levels"), "{deep}");
         assert_eq!(said("[&a 1, &b 2, *a]"), None);
         let anchors = said("[&a 1, &b 2, &c 3]").unwrap();
         assert!(
