@@ -209,10 +209,7 @@ impl Finder<'_> {
                 self.maybe(it.expr.as_ref());
                 self.arguments(&it.args);
             }
-            Expr::Test(it) => {
-                self.expression(&it.expr);
-                self.arguments(&it.args);
-            }
+            Expr::Test(it) => self.test(it),
             Expr::GetAttr(it) => self.expression(&it.expr),
             Expr::GetItem(it) => {
                 self.expression(&it.expr);
@@ -233,6 +230,25 @@ impl Finder<'_> {
                 self.literal(expression);
             }
         }
+    }
+
+    /// `A is in [B]`: a guard begins with a parenthesis, which would be that of a call.
+    fn test(&mut self, it: &ast::Spanned<ast::Test<'_>>) {
+        self.expression(&it.expr);
+        let (start, end) = (
+            it.span().start_offset as usize,
+            it.span().end_offset as usize,
+        );
+        let behind = start + it.name.len();
+        let rest = self.text.get(behind..end).unwrap_or_default();
+        let argument = rest.trim_start();
+        if !argument.starts_with(['[', '{']) {
+            self.arguments(&it.args);
+            return;
+        }
+        self.put(behind + rest.len() - argument.len(), 0, "(");
+        self.arguments(&it.args);
+        self.put(end, 0, ")");
     }
 
     /// `[VALUE]`, `(VALUE, VALUE)` or `{"key": VALUE}`. Those of constants alone hold no more

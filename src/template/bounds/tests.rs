@@ -180,6 +180,8 @@ fn lists_that_double_are_refused() {
         "{'a': n.s, 'b': n.s}",
         "dict(a=n.s, b=n.s)",
         "[n.s]|zip([n.s])",
+        "[n.s]|chain(n.s|batch(2))",
+        "[n.s]|chain(n.s|zip(n.s))",
         "(n.s + n.s)[0:]",
         "[n.s[0:], n.s|reverse]",
         "(n.s|join('x')) * 2 ~ n.s",

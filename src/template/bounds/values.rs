@@ -106,22 +106,29 @@ fn too_long() -> Error {
 
 /// The value itself when it is small enough, with lists that were still to be made.
 pub(super) fn kept(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
-    settled(state, value, 0)
+    Ok(settled(state, value, 0)?.0)
 }
 
 /// The same for what becomes part of another value: a namespace may not.
 fn held(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
-    settled(state, value, 1)
+    Ok(settled(state, value, 1)?.0)
 }
 
-fn settled(state: &State<'_, '_>, value: Value, depth: usize) -> Result<Value, Error> {
+/// A value with its size, once all of it is made.
+fn settled(state: &State<'_, '_>, value: Value, depth: usize) -> Result<(Value, Size), Error> {
     if value.as_object().is_none() {
-        return Ok(value);
+        let size = Size::of(&value);
+        return Ok((value, size));
     }
     let mut weighing = Weighing::default();
     let made = weighing.settle(&value, depth);
     state.consume_fuel((weighing.visited / WEIGHT_OF_A_STEP) as u64)?;
-    Ok(made?.unwrap_or(value))
+    let (made, below) = made?;
+    let size = Size {
+        weight: weighing.weight,
+        depth: below,
+    };
+    Ok((made.unwrap_or(value), size))
 }
 
 #[derive(Default)]
@@ -130,6 +137,10 @@ struct Weighing {
     /// Values that were looked at one by one.
     visited: usize,
 }
+
+/// Another value in the place of one in which something was still to be made, and the
+/// levels below it.
+type Settled = Result<(Option<Value>, usize), Error>;
 
 impl Weighing {
     fn add(&mut self, size: Size, depth: usize) -> Result<(), Error> {
@@ -144,55 +155,59 @@ impl Weighing {
         Ok(())
     }
 
-    /// Weighs a value at a depth; another one in its place where something in it was still
-    /// to be made.
-    fn settle(&mut self, value: &Value, depth: usize) -> Result<Option<Value>, Error> {
-        let Some(object) = value.as_object() else {
-            self.add(Size::of(value), depth)?;
-            return Ok(None);
+    /// Weighs a value at a depth.
+    fn settle(&mut self, value: &Value, depth: usize) -> Settled {
+        let known = |it: &DynObject| {
+            it.downcast_ref::<Joined>().is_some() || it.downcast_ref::<Ordered>().is_some()
         };
-        if object.downcast_ref::<Joined>().is_some() || object.downcast_ref::<Ordered>().is_some() {
-            self.add(Size::of(value), depth)?;
-            return Ok(None);
-        }
-        self.add(
-            Size {
-                weight: 1,
-                depth: 0,
-            },
-            depth,
-        )?;
+        let object = match value.as_object() {
+            Some(object) if !known(object) => object,
+            _ => {
+                let size = Size::of(value);
+                self.add(size, depth)?;
+                return Ok((None, size.depth));
+            }
+        };
+        let itself = Size {
+            weight: 1,
+            depth: 0,
+        };
+        self.add(itself, depth)?;
         match object.repr() {
             ObjectRepr::Map => self.map(object, depth),
             ObjectRepr::Seq => self.list(value, depth),
-            ObjectRepr::Iterable => {
-                let before = self.weight;
-                let mut items = Vec::new();
-                let mut deepest = 0;
-                for item in value.try_iter()?.checked() {
-                    let item = item?;
-                    if items.len() == ITEMS {
-                        return Err(too_long());
-                    }
-                    let item = self.settle(&item, depth + 1)?.unwrap_or(item);
-                    deepest = deepest.max(Size::of(&item).depth);
-                    items.push(item);
-                }
-                let size = Size {
-                    weight: self.weight - before + 1,
-                    depth: deepest + 1,
-                };
-                Ok(Some(Value::from_object(Joined::new(items, size))))
-            }
-            _ => Ok(None),
+            ObjectRepr::Iterable => self.lazy(value, depth),
+            _ => Ok((None, 0)),
         }
     }
 
-    fn list(&mut self, value: &Value, depth: usize) -> Result<Option<Value>, Error> {
+    /// A list whose items are still to be made.
+    fn lazy(&mut self, value: &Value, depth: usize) -> Settled {
+        let before = self.weight;
+        let (mut items, mut below) = (Vec::new(), 0);
+        for item in value.try_iter()?.checked() {
+            let item = item?;
+            if items.len() == ITEMS {
+                return Err(too_long());
+            }
+            let (settled, deep) = self.settle(&item, depth + 1)?;
+            below = below.max(deep + 1);
+            items.push(settled.unwrap_or(item));
+        }
+        let size = Size {
+            weight: self.weight - before + 1,
+            depth: below,
+        };
+        Ok((Some(Value::from_object(Joined::new(items, size))), below))
+    }
+
+    fn list(&mut self, value: &Value, depth: usize) -> Settled {
         let mut made: Option<Vec<Value>> = None;
+        let mut below = 0;
         for (index, item) in value.try_iter()?.checked().enumerate() {
             let item = item?;
-            let settled = self.settle(&item, depth + 1)?;
+            let (settled, deep) = self.settle(&item, depth + 1)?;
+            below = below.max(deep + 1);
             match (&mut made, settled) {
                 (Some(items), settled) => items.push(settled.unwrap_or(item)),
                 (None, Some(settled)) => {
@@ -203,26 +218,29 @@ impl Weighing {
                 (None, None) => {}
             }
         }
-        Ok(made.map(|items| match value.is_tuple() {
+        let made = made.map(|items| match value.is_tuple() {
             true => Value::from(Tuple::from(items)),
             false => Value::from(items),
-        }))
+        });
+        Ok((made, below))
     }
 
-    fn map(&mut self, object: &DynObject, depth: usize) -> Result<Option<Value>, Error> {
+    fn map(&mut self, object: &DynObject, depth: usize) -> Settled {
         if is_namespace(object) {
             return match depth {
-                0 => Ok(None),
+                0 => Ok((None, 0)),
                 _ => Err(too_much(
                     "a namespace cannot be part of another value".to_owned(),
                 )),
             };
         }
         let mut made: Option<Vec<(Value, Value)>> = None;
+        let mut below = 0;
         let pairs: Vec<(Value, Value)> = object.try_iter_pairs().into_iter().flatten().collect();
         for (index, (key, value)) in pairs.iter().enumerate() {
-            self.settle(key, depth + 1)?;
-            let settled = self.settle(value, depth + 1)?;
+            let (_, deep) = self.settle(key, depth + 1)?;
+            let (settled, deeper) = self.settle(value, depth + 1)?;
+            below = below.max(deep.max(deeper) + 1);
             if settled.is_some() && made.is_none() {
                 made = Some(pairs[..index].to_vec());
             }
@@ -230,7 +248,8 @@ impl Weighing {
                 made.push((key.clone(), settled.unwrap_or_else(|| value.clone())));
             }
         }
-        Ok(made.map(|pairs| Value::from(pairs.into_iter().collect::<BTreeMap<_, _>>())))
+        let made = made.map(|pairs| Value::from(pairs.into_iter().collect::<BTreeMap<_, _>>()));
+        Ok((made, below))
     }
 }
 
@@ -250,8 +269,8 @@ fn add(state: &State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
         return Ok(Value::from([a, b].concat()));
     }
     if is_list(&a) && is_list(&b) {
-        let (a, b) = (kept(state, a)?, kept(state, b)?);
-        return joined(state, &a, &b);
+        let (a, b) = (settled(state, a, 0)?, settled(state, b, 0)?);
+        return Ok(joined(state, &a, &b)?.0);
     }
     static SUM: LazyLock<Result<Expression<'static, 'static>, Error>> =
         LazyLock::new(|| PLAIN.compile_expression("a + b"));
@@ -315,12 +334,15 @@ fn afford_text(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
     }
 }
 
-/// One list of two.
-fn joined(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<Value, Error> {
-    let size = Size::around([Size::of(a), Size::of(b)].into_iter());
+/// One list of two, each with its size.
+fn joined(
+    state: &State<'_, '_>,
+    (a, size_of_a): &(Value, Size),
+    (b, size_of_b): &(Value, Size),
+) -> Result<(Value, Size), Error> {
     let size = Size {
-        depth: size.depth - 1,
-        ..size
+        weight: size_of_a.weight.saturating_add(size_of_b.weight),
+        depth: size_of_a.depth.max(size_of_b.depth),
     };
     let length = a.len().unwrap_or(0).saturating_add(b.len().unwrap_or(0));
     if length > ITEMS {
@@ -334,13 +356,13 @@ fn joined(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<Value, Error> {
     if let Some(list) = a.downcast_object_ref::<Joined>()
         && let Some(list) = list.with(&more, size)
     {
-        return Ok(Value::from_object(list));
+        return Ok((Value::from_object(list), size));
     }
     let mut items = Vec::with_capacity(length);
     items.extend(a.try_iter()?);
     items.extend(more);
     state.consume_fuel((length / WEIGHT_OF_A_STEP) as u64)?;
-    Ok(Value::from_object(Joined::new(items, size)))
+    Ok((Value::from_object(Joined::new(items, size)), size))
 }
 
 fn chain(state: &State<'_, '_>, value: Value, others: Rest<Value>) -> Result<Value, Error> {
@@ -359,15 +381,15 @@ fn chain(state: &State<'_, '_>, value: Value, others: Rest<Value>) -> Result<Val
         let merged: BTreeMap<Value, Value> = merged.into_iter().collect();
         return kept(state, Value::from(merged));
     }
-    let mut all = kept(state, filters::chain(state, value, Rest(Vec::new()))?)?;
+    let list = |value: Value| {
+        let list = filters::chain(state, value, Rest(Vec::new()))?;
+        settled(state, list, 0)
+    };
+    let mut all = list(value)?;
     for other in others.iter() {
-        let other = kept(
-            state,
-            filters::chain(state, other.clone(), Rest(Vec::new()))?,
-        )?;
-        all = joined(state, &all, &other)?;
+        all = joined(state, &all, &list(other.clone())?)?;
     }
-    Ok(all)
+    Ok(all.0)
 }
 
 fn zip(state: &State<'_, '_>, value: Value, others: Rest<Value>) -> Result<Value, Error> {
