@@ -74,7 +74,8 @@ fn answer(asked: &Asked, pages: usize) -> Told {
         }
         told.body = serde_json::json!({ "tags": tags }).to_string().into_bytes();
     } else {
-        let digest = Digest::sha256(path.as_bytes()).to_string();
+        told.body = path.as_bytes().to_vec();
+        let digest = Digest::sha256(&told.body).to_string();
         told.headers = vec![("Docker-Content-Digest".into(), digest)];
     }
     told
@@ -89,6 +90,11 @@ fn manifests(registries: &Registries, images: &[Reference]) {
     assert!(registries.manifests(&queries).iter().all(Result::is_ok));
 }
 
+/// What is written is read, so that its digest is proven: a request for each image.
+fn proofs(registries: &Registries, images: &[Reference]) {
+    assert!(registries.proven(images).iter().all(Result::is_ok));
+}
+
 fn lists(registries: &Registries, images: &[Reference], tags: usize) {
     let repositories: Vec<Repository> = images.iter().map(Reference::repository).collect();
     for list in registries.tags(&repositories) {
@@ -100,7 +106,12 @@ fn lists(registries: &Registries, images: &[Reference], tags: usize) {
 fn fifty_named_tags(bencher: Bencher<'_, '_>) {
     let far = Far::start(1);
     let images = far.images(50);
-    bencher.bench_local(|| far.asked(52, |registries| manifests(registries, &images)));
+    bencher.bench_local(|| {
+        far.asked(102, |registries| {
+            manifests(registries, &images);
+            proofs(registries, &images);
+        });
+    });
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
@@ -108,9 +119,10 @@ fn fifty_policies_on_a_thousand_tags(bencher: Bencher<'_, '_>) {
     let far = Far::start(1);
     let images = far.images(50);
     bencher.bench_local(|| {
-        far.asked(102, |registries| {
+        far.asked(152, |registries| {
             lists(registries, &images, 1000);
             manifests(registries, &images);
+            proofs(registries, &images);
         });
     });
 }

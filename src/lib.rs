@@ -5,14 +5,17 @@
 //! domain values ([`repo`], [`yaml`], [`image`], [`product`], [`resource`],
 //! [`template`], [`check`], [`config`]) and leaves through one writer,
 //! `ops::publish`. [`report`] turns values into bytes. What no output may show is
-//! recognised in [`confidential`], by whichever room needs it.
+//! recognised in [`confidential`], by whichever room needs it; [`files`] and [`glob`]
+//! have limits that hold wherever a file or a glob comes from.
 
 pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod confidential;
 pub mod config;
+pub mod files;
 pub mod git;
+pub mod glob;
 pub mod image;
 pub mod ops;
 pub mod product;

@@ -9,12 +9,39 @@
 
 extern crate self as kubectl_gitops;
 
+#[path = "../../src/confidential/mod.rs"]
+pub mod confidential;
+#[path = "../../src/files/mod.rs"]
+pub mod files;
+/// What of the adapter reads addresses.
+#[path = "../../src/git"]
+pub mod git {
+    mod login;
+    mod url;
+    pub use url::{RepositoryUrl, RepositoryUrlError};
+}
+#[path = "../../src/glob/mod.rs"]
+pub mod glob;
 #[path = "../../src/image/mod.rs"]
 pub mod image;
 pub mod invariants;
 #[path = "../../src/product/mod.rs"]
 pub mod product;
+/// What of the adapter reads answers; the rest of it would bring the network along.
+#[path = "../../src/registry"]
+pub mod registry {
+    mod challenge;
+    mod link;
+    mod manifest;
+    mod origin;
+    pub mod reading;
+    mod words;
+}
 #[path = "../../src/repo/mod.rs"]
 pub mod repo;
+#[path = "../../src/resource/mod.rs"]
+pub mod resource;
+#[path = "../../src/template/mod.rs"]
+pub mod template;
 #[path = "../../src/yaml/mod.rs"]
 pub mod yaml;

@@ -7,6 +7,7 @@ mod format;
 mod kinds;
 mod limits;
 mod metadata;
+mod network;
 mod rules;
 mod schema;
 mod schema_set;
@@ -19,6 +20,7 @@ pub use finding::{Finding, RuleId, Severity};
 pub use format::is_quantity;
 pub use kinds::identify;
 pub use metadata::check_names;
+pub use network::check_addresses;
 pub use rules::{
     DANGLING_OVERRIDE, FOREIGN_FILE, Level, Levels, RENDERED_STALE, RULES, Remark, Rule, RuleError,
     Scene, Subject, run_rules,

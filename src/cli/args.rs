@@ -114,7 +114,7 @@ pub(super) struct KubeArgs {
         hide_short_help = true
     )]
     pub(super) as_groups: Vec<String>,
-    /// How long to wait for one answer of the cluster or a registry (1s, 2m, 3h; 0: for ever)
+    /// How long to wait for one answer of the Git remote, the cluster or a registry (1s, 2m, 3h; 0: for ever)
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
     pub(super) request_timeout: Option<Duration>,
 }

@@ -425,7 +425,17 @@ fn failure(error: BumpError) -> Failure {
             failure.hint("or go on without them: --keep-going")
         }
         BumpError::Message(error) => writing::message_failure(error),
-        BumpError::Client(_) => Failure::new(FailureKind::Usage, error),
-        other => Failure::new(FailureKind::Usage, other),
+        BumpError::Validate(_)
+        | BumpError::Pin(_)
+        | BumpError::UnknownComponent { .. }
+        | BumpError::NothingPinned { .. }
+        | BumpError::NoImages { .. }
+        | BumpError::Tag { .. }
+        | BumpError::Digest { .. }
+        | BumpError::NoProduct { .. }
+        | BumpError::NoNextVersion { .. }
+        | BumpError::LowerVersion { .. }
+        | BumpError::Client(_)
+        | BumpError::Result(_) => Failure::new(FailureKind::Usage, error),
     }
 }

@@ -4,13 +4,14 @@
 //! a remote. Whatever cannot be read has no candidates.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap_complete::engine::CompletionCandidate;
 use serde_json::Value;
 
 use super::context::{cache_folder, current_directory, variable};
 use crate::config::CONFIG_FILE;
+use crate::files;
 use crate::git::{Git, Remote, RepositoryUrl, Selection};
 use crate::product::{EnvironmentEntry, ProductTree, Repository};
 use crate::repo::{RepoPath, Snapshot};
@@ -143,7 +144,7 @@ fn open(facts: &Facts) -> Option<(Git, Option<Remote>, Repository)> {
     let path: RepoPath = CONFIG_FILE.parse().ok()?;
     let edited = git
         .work_tree()
-        .and_then(|folder| std::fs::read_to_string(folder.join(CONFIG_FILE)).ok());
+        .and_then(|folder| text_of(&folder.join(CONFIG_FILE)));
     let text = match edited {
         Some(text) => text,
         None => {
@@ -182,6 +183,12 @@ fn product(
     ProductTree::load(&files, entry).ok()?
 }
 
+/// A file's text, where it can be had at once.
+fn text_of(file: &Path) -> Option<String> {
+    let bytes = files::read_regular(file, files::MANIFEST).ok()?;
+    files::text(bytes).ok()
+}
+
 /// The names of one list of the kubeconfig, by the rules of kubectl: the file
 /// that was named, else all of `KUBECONFIG`, else the usual one.
 fn named_in_kubeconfig(facts: &Facts, list: &str) -> Named {
@@ -194,10 +201,7 @@ fn named_in_kubeconfig(facts: &Facts, list: &str) -> Named {
             .collect(),
     };
     let mut found = Named::new();
-    for text in files
-        .iter()
-        .filter_map(|file| std::fs::read_to_string(file).ok())
-    {
+    for text in files.iter().filter_map(|file| text_of(file)) {
         let documents = yaml::parse_values(&text).unwrap_or_default();
         let entries = documents
             .iter()

@@ -26,6 +26,7 @@ pub(super) fn connect_options(context: &Context) -> ConnectOptions {
         impersonate: kube.as_user.clone(),
         impersonate_groups: kube.as_groups.clone(),
         request_timeout: kube.request_timeout,
+        interactive: context.ui.is_interactive(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! environment, the folder, the clock. Everything below is handed what it
 //! needs from here.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Instant;
 use super::args::GlobalArgs;
 use super::failure::{Failure, FailureKind};
 use super::ui::Ui;
-use crate::git::RepositoryUrl;
+use crate::git::{CopyWatch, GitError, LoginHelper, RepositoryUrl};
 use crate::ops::estate::CopyOf;
 
 /// One run of one command.
@@ -21,6 +22,8 @@ pub(super) struct Context {
     pub(super) ui: Ui,
     name: OsString,
     started: Instant,
+    /// The copy that this run works in, where `--repo` named an address.
+    copy: RefCell<Option<CopyWatch>>,
 }
 
 impl Context {
@@ -36,7 +39,18 @@ impl Context {
             ui,
             name,
             started: instant(),
+            copy: RefCell::default(),
         }
+    }
+
+    /// Remembers the copy that this run works in.
+    pub(super) fn watch_copy(&self, watch: Option<CopyWatch>) {
+        *self.copy.borrow_mut() = watch;
+    }
+
+    /// The error that the copy which this run works in was deleted, if it was.
+    pub(super) fn lost_copy(&self) -> Option<GitError> {
+        self.copy.borrow().as_ref().and_then(CopyWatch::loss)
     }
 
     /// The folder to work in: the one that `-C` names, or the current one.
@@ -67,7 +81,11 @@ impl Context {
             Failure::usage(format!("there is no folder for a copy of {url}"))
                 .hint("name one: KUBECTL_GITOPS_CACHE_DIR=/path")
         })?;
-        Ok(Some(CopyOf { url, cache }))
+        let login = match url.has_login() && !self.global.offline {
+            true => Some(login_helper()?),
+            false => None,
+        };
+        Ok(Some(CopyOf { url, cache, login }))
     }
 
     /// Refuses what only a clone of one's own can do.
@@ -117,6 +135,33 @@ fn is_address(repo: &Path) -> bool {
     repo.to_str().and_then(RepositoryUrl::read).is_some()
 }
 
+/// How Git asks this run for the login of an address.
+fn login_helper() -> Result<LoginHelper, Failure> {
+    let failed = |error: anyhow::Error| {
+        let error = error.context("the login of the address cannot be handed to git");
+        Failure::new(FailureKind::Unreachable, error)
+    };
+    let program = executable().map_err(|error| failed(error.into()))?;
+    let mut bytes = [0; 32];
+    let chance = rustls::crypto::ring::default_provider().secure_random;
+    if chance.fill(&mut bytes).is_err() {
+        return Err(failed(anyhow::Error::msg(
+            "the system has no random numbers",
+        )));
+    }
+    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
+    let has_netrc = home.map(PathBuf::from).is_some_and(|home| {
+        [".netrc", "_netrc"]
+            .iter()
+            .any(|name| home.join(name).exists())
+    });
+    Ok(LoginHelper {
+        program,
+        key: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        has_netrc,
+    })
+}
+
 /// Where this tool keeps what it can have again at any time.
 pub(super) fn cache_folder() -> Option<PathBuf> {
     let folder = |name: &str| {
@@ -157,7 +202,7 @@ pub(super) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Where this executable stands.
+/// Where this executable is.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where the process is asked about itself"

@@ -2,7 +2,10 @@
 //! from below brings the facts; which flag or command helps is said here.
 
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
 
+use crate::confidential::mask;
 use crate::report::{Style, Tone, clean_lines};
 
 /// Exit code of a bug in this tool.
@@ -29,7 +32,7 @@ pub(super) enum FailureKind {
     Refused,
     /// The branch kept moving; nothing was written.
     Moved,
-    /// Git remote, registry or cluster could not be reached or failed.
+    /// Git remote, registry or cluster could not be reached or failed, or this machine did.
     Unreachable,
     /// The person pressed Ctrl-C at a question.
     Interrupted,
@@ -115,6 +118,22 @@ impl Failure {
     }
 }
 
+/// A file that could not be written: the place is wrong, or this machine failed.
+pub(super) fn not_written(file: &Path, error: io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidInput => {
+            FailureKind::Usage
+        }
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::AlreadyExists => {
+            FailureKind::Usage
+        }
+        _ => FailureKind::Unreachable,
+    };
+    let error = anyhow::Error::new(error).context(format!("can't write {}", file.display()));
+    Failure::new(kind, error)
+}
+
 /// Makes a panic say, in a few words, that it is a bug and what to report.
 /// The process then ends with [`BUG`].
 pub(super) fn report_panics() {
@@ -144,7 +163,7 @@ fn bug(message: &str, place: &str) -> String {
         "error: this is a bug in kubectl-gitops {}: {}{place}\n  \
          please report it together with the command that you ran\n",
         env!("CARGO_PKG_VERSION"),
-        clean_lines(message),
+        mask(&clean_lines(message)),
     )
 }
 

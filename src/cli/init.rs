@@ -74,6 +74,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let options = OpenOptions {
         dir,
+        here: context.global.repo.is_none(),
         remote: context.global.remote.clone(),
         offline: context.global.offline,
         writing: true,
@@ -459,6 +460,11 @@ fn failure(error: InitError, context: &Context) -> Failure {
         InitError::BranchExists { .. } => Failure::new(FailureKind::Usage, error).hint(
             "nothing was written: choose other names with --environments, or --layout folders",
         ),
-        other => Failure::new(FailureKind::Usage, other),
+        InitError::Unwritable { .. } => Failure::new(FailureKind::Unreachable, error)
+            .hint("free some space or change its rights, then run it again"),
+        InitError::Scaffold(_)
+        | InitError::InTheWay(_)
+        | InitError::NoWorkTree(_)
+        | InitError::Path(_) => Failure::new(FailureKind::Usage, error),
     }
 }

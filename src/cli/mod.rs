@@ -13,11 +13,13 @@ mod cluster;
 mod complete;
 mod completion;
 mod context;
+mod credential;
 mod demo;
 mod diff;
 mod failure;
 mod history;
 mod init;
+mod interrupt;
 mod opening;
 mod pins;
 mod program;
@@ -97,6 +99,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn start(argv: Vec<OsString>) -> u8 {
+    if let Some(code) = credential::for_git(&argv) {
+        return code;
+    }
     let program = Program::of(argv.first());
     if program.answers_completion() {
         return complete::for_kubectl(&argv);
@@ -124,7 +129,9 @@ fn start(argv: Vec<OsString>) -> u8 {
         Err(error) => return ui.usage(&error),
     };
     let context = Context::new(global, ui, name);
+    interrupt::end_with_children();
     let outcome = command.run(&context);
+    let outcome = outcome.map_err(|failure| opening::judged(&context, failure));
     context.ui.detail(1, || {
         format!("took {:.1} ms", context.elapsed().as_secs_f64() * 1000.0)
     });

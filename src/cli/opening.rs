@@ -37,6 +37,7 @@ pub(super) fn try_open(
     let waiting = context.ui.waiting("asking the remote");
     let options = OpenOptions {
         dir,
+        here: context.global.repo.is_none(),
         copy_of,
         listener: listener(context),
         remote: context.global.remote.clone(),
@@ -45,6 +46,7 @@ pub(super) fn try_open(
         meanwhile: writing.then_some(get_ready as fn()),
         config: context.global.config.clone(),
         interactive: context.ui.is_interactive(),
+        request_timeout: context.global.kube.request_timeout,
     };
     let estate = Estate::open(&options);
     drop(waiting);
@@ -52,6 +54,7 @@ pub(super) fn try_open(
         Ok(estate) => estate,
         Err(error) => return Ok(Err(error)),
     };
+    context.watch_copy(estate.git.watch_copy());
     if let Some(stale) = &estate.stale {
         let since = stale.since.map_or_else(
             || "at an unknown time".to_owned(),
@@ -96,10 +99,50 @@ fn listener(context: &Context) -> Listener {
         )),
         Notice::CopyMadeAnew { of } => {
             tell(&format!(
-                "the local copy of {of} was damaged: making a new one"
+                "the local copy of {of} was damaged or deleted: making a new one"
             ));
         }
     })
+}
+
+/// Advice for failures of the remote and of this machine: too slow, full, or not to be
+/// written to.
+fn outside_hint(error: &GitError) -> Option<&'static str> {
+    Some(match error {
+        GitError::Stalled { of: Some(_), .. } => {
+            "nothing was written; wait longer with --request-timeout DURATION, or look at what was last fetched with --offline"
+        }
+        GitError::Stalled { of: None, .. } => {
+            "nothing was written; see what it waits for by running git yourself"
+        }
+        GitError::PushStalled { .. } => {
+            "the remote may still be busy with it: look there, then run the same command again, or wait longer with --request-timeout DURATION"
+        }
+        GitError::RemoteFailed { .. } => {
+            "nothing was written; this is for whoever runs the remote to repair: its disk, its permissions, or a lock that was left behind"
+        }
+        GitError::NotStored { .. } => {
+            "nothing was written; make room on that disk, or let this user write there"
+        }
+        GitError::NoPlaceForCopy { .. } => {
+            "make room there, or name another folder: KUBECTL_GITOPS_CACHE_DIR=/path"
+        }
+        GitError::TooMuch { .. } => "nothing was written; see what it says by running git yourself",
+        _ => return None,
+    })
+}
+
+/// What it means that a command failed while it worked in a copy that is gone: what it
+/// did not find may well exist.
+pub(super) fn judged(context: &Context, failure: Failure) -> Failure {
+    let own = matches!(
+        failure.kind,
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::Bug
+    );
+    match context.lost_copy().filter(|_| !own) {
+        Some(lost) => git_failure(lost),
+        None => failure,
+    }
 }
 
 /// The name of an environment, as typed.
@@ -126,70 +169,130 @@ pub(super) fn estate_failure(error: EstateError) -> Failure {
             let hint = format!("look at all of it: kubectl gitops validate {environment}");
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
-        other => Failure::new(FailureKind::Usage, other),
+        EstateError::Place { .. }
+        | EstateError::Unreadable { .. }
+        | EstateError::Nothing { .. }
+        | EstateError::UnknownEnvironment { .. } => Failure::new(FailureKind::Usage, error),
     }
 }
 
 /// A failure of Git.
 pub(super) fn git_failure(error: GitError) -> Failure {
-    let (kind, hint) = match &error {
-        GitError::NotARepository { .. } => (
-            FailureKind::Usage,
-            "go into a clone, name one with -C DIR, or begin one with git init and kubectl gitops init",
-        ),
-        GitError::NoSuchRemote { .. } => (
-            FailureKind::Usage,
-            "add it with git remote add, or name another with --remote",
-        ),
-        GitError::SeveralRemotes { .. } => (FailureKind::Usage, "say which one with --remote NAME"),
-        GitError::NoIdentity { .. } => (
-            FailureKind::Usage,
-            "git config --global user.name 'Your Name' and git config --global user.email you@example.com",
-        ),
-        GitError::ForeignOwner { .. } => (
-            FailureKind::Usage,
-            "if you trust it: git config --global --add safe.directory DIR",
-        ),
-        GitError::Unreachable { .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; look at what was last fetched with --offline",
-        ),
-        GitError::DamagedCopy { .. } => (
-            FailureKind::Unreachable,
-            "run it again: another copy is made",
-        ),
-        GitError::HistoryCut => (
-            FailureKind::Usage,
-            "use a clone that has all of it: git fetch --unshallow",
-        ),
-        GitError::NeverFetched { .. } => {
-            (FailureKind::Unreachable, "run it once without --offline")
+    let hint = git_hint(&error);
+    let failure = Failure::new(git_kind(&error), error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Whose turn it is. There is no rest: what is new has to be judged here.
+fn git_kind(error: &GitError) -> FailureKind {
+    match error {
+        GitError::NotARepository { .. }
+        | GitError::NoSuchRemote { .. }
+        | GitError::SeveralRemotes { .. }
+        | GitError::NoIdentity { .. }
+        | GitError::ForeignOwner { .. }
+        | GitError::BareNotAllowed { .. }
+        | GitError::HistoryCut
+        | GitError::Signing { .. }
+        | GitError::Reftable { .. }
+        | GitError::Unsupported { .. }
+        | GitError::NoDefaultBranch { .. }
+        | GitError::UnknownRevision { .. }
+        | GitError::AmbiguousRevision { .. }
+        | GitError::HostilePath { .. }
+        | GitError::TooLarge { .. }
+        | GitError::TooManyFiles { .. }
+        | GitError::Blocked { .. }
+        | GitError::Bare { .. } => FailureKind::Usage,
+        GitError::HookRefused { .. } | GitError::DirtyWorkTree { .. } => FailureKind::Refused,
+        GitError::Damaged { .. }
+        | GitError::NoProgram(_)
+        | GitError::OldGit { .. }
+        | GitError::Redirected { .. }
+        | GitError::Unreachable { .. }
+        | GitError::DamagedCopy { .. }
+        | GitError::LostCopy { .. }
+        | GitError::Stalled { .. }
+        | GitError::TooMuch { .. }
+        | GitError::PushStalled { .. }
+        | GitError::RemoteFailed { .. }
+        | GitError::NotStored { .. }
+        | GitError::NeverFetched { .. }
+        | GitError::OutcomeUnknown { .. }
+        | GitError::PushFailed { .. }
+        | GitError::MissingObject { .. }
+        | GitError::Login(_)
+        | GitError::Program { .. }
+        | GitError::Library { .. } => FailureKind::Unreachable,
+        GitError::Io { source, .. } | GitError::NoPlaceForCopy { source, .. } => {
+            io_kind(source.kind())
         }
-        GitError::OutcomeUnknown { .. } => (
-            FailureKind::Unreachable,
-            "run the same command again: it finds out, and does nothing twice",
-        ),
-        GitError::PushFailed { .. } => (
-            FailureKind::Unreachable,
-            "nothing was written; run it again",
-        ),
-        GitError::MissingObject { .. } => (
-            FailureKind::Usage,
-            "fetch more of it: git fetch --unshallow, or --refetch in a partial clone",
-        ),
-        GitError::HookRefused { .. } => (
-            FailureKind::Refused,
-            "nothing was written; do what the hook asks for, or commit without a push: --no-push",
-        ),
-        GitError::Signing { .. } => (
-            FailureKind::Usage,
-            "nothing was written; commit.gpgsign asks for signatures: see git config gpg.format and git config user.signingkey",
-        ),
-        GitError::DirtyWorkTree { .. } => (
-            FailureKind::Refused,
-            "commit or stash the changes first; nothing was written",
-        ),
-        _ => return Failure::new(FailureKind::Usage, error),
-    };
-    Failure::new(kind, error).hint(hint)
+    }
+}
+
+fn git_hint(error: &GitError) -> Option<&'static str> {
+    Some(match error {
+        GitError::NotARepository { .. } => {
+            "go into a clone, name one with -C DIR, or begin one with git init and kubectl gitops init"
+        }
+        GitError::NoSuchRemote { .. } => {
+            "add it with git remote add, or name another with --remote"
+        }
+        GitError::SeveralRemotes { .. } => "say which one with --remote NAME",
+        GitError::NoIdentity { .. } => {
+            "git config --global user.name 'Your Name' and git config --global user.email you@example.com"
+        }
+        GitError::ForeignOwner { .. } => {
+            "if you trust it: git config --global --add safe.directory DIR"
+        }
+        GitError::BareNotAllowed { .. } => {
+            "if you trust it, name it by its address: -C file:///PATH"
+        }
+        GitError::Damaged { .. } => {
+            "nothing was written; look at it with git fsck, or make a new clone"
+        }
+        GitError::NoProgram(_) => "nothing was written; install git, or add its folder to PATH",
+        GitError::OldGit { .. } => {
+            "nothing was written; install a newer git, or put it first in PATH"
+        }
+        GitError::Redirected { .. } => {
+            "nothing was written; if you trust that host, use its address"
+        }
+        GitError::Unreachable { .. } => {
+            "nothing was written; look at what was last fetched with --offline"
+        }
+        GitError::DamagedCopy { .. } | GitError::LostCopy { .. } => {
+            "run it again: another copy is made"
+        }
+        GitError::HistoryCut => "use a clone that has all of it: git fetch --unshallow",
+        GitError::NeverFetched { .. } => "run it once without --offline",
+        GitError::OutcomeUnknown { .. } => {
+            "run the same command again: it finds out, and does nothing twice"
+        }
+        GitError::PushFailed { .. } => "nothing was written; run it again",
+        GitError::MissingObject { .. } => {
+            "nothing was written; look with git fsck, and fetch again (--unshallow, --refetch) or make a new clone"
+        }
+        GitError::HookRefused { .. } => {
+            "nothing was written; do what the hook asks for, or commit without a push: --no-push"
+        }
+        GitError::Signing { .. } => {
+            "nothing was written; commit.gpgsign asks for signatures: see git config gpg.format and git config user.signingkey"
+        }
+        GitError::DirtyWorkTree { .. } => "commit or stash the changes first; nothing was written",
+        other => return outside_hint(other),
+    })
+}
+
+/// A file where a folder was named, or the other way round, is for the person to mend; the
+/// rest is this machine's.
+fn io_kind(kind: std::io::ErrorKind) -> FailureKind {
+    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory};
+    match kind {
+        AlreadyExists | NotADirectory | IsADirectory => FailureKind::Usage,
+        _ => FailureKind::Unreachable,
+    }
 }

@@ -199,6 +199,12 @@ fn failure(error: RenderPlanError) -> Failure {
         RenderPlanError::Link { .. } => Failure::new(FailureKind::Refused, error)
             .hint("nothing was written; remove the link first"),
         RenderPlanError::Message(error) => writing::message_failure(error),
-        other => Failure::new(FailureKind::Usage, other),
+        RenderPlanError::Unwritable { .. } => Failure::new(FailureKind::Unreachable, error)
+            .hint("free some space or change its rights, then run it again"),
+        RenderPlanError::NoProduct(_)
+        | RenderPlanError::NoComponent { .. }
+        | RenderPlanError::Render(_)
+        | RenderPlanError::Rerender(_)
+        | RenderPlanError::NoWorkTree(_) => Failure::new(FailureKind::Usage, error),
     }
 }

@@ -203,6 +203,8 @@ fn failure(error: RollbackError, now: i64) -> Failure {
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
         RollbackError::Message(error) => writing::message_failure(error),
-        other => Failure::new(FailureKind::Usage, other),
+        RollbackError::NoEarlierState { .. } | RollbackError::NoUnits { .. } => {
+            Failure::new(FailureKind::Usage, error)
+        }
     }
 }

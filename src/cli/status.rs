@@ -2,7 +2,7 @@
 
 use super::args::OutputArgs;
 use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::failure::{Exit, Failure};
 use super::opening::{environment, estate_failure, git_failure, open};
 use crate::ops::status::{StatusError, status};
 use crate::report::text;
@@ -60,6 +60,6 @@ fn failure(error: StatusError) -> Failure {
     match error {
         StatusError::Estate(error) => estate_failure(error),
         StatusError::Git(error) => git_failure(error),
-        StatusError::Compare(_) => Failure::new(FailureKind::Usage, error),
+        StatusError::Compare(error) => super::promote::failure(error),
     }
 }

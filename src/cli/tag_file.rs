@@ -7,7 +7,8 @@ use clap::ValueHint;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Failure, FailureKind, not_written};
+use crate::files;
 use crate::registry::{Recording, Registries, RegistryError, Settings};
 use crate::report::count;
 
@@ -58,8 +59,8 @@ impl TagFileArgs {
             return Ok(());
         };
         let recording = registries.recorded(now);
-        std::fs::write(place(context, file)?, recording.to_json())
-            .map_err(|error| unusable(file, error))?;
+        files::write_whole(&place(context, file)?, recording.to_json().as_bytes())
+            .map_err(|error| not_written(file, error))?;
         let repositories = count(recording.len(), "repository");
         context.ui.note(&format!(
             "what the registries said about {repositories} is in {}",
@@ -70,7 +71,9 @@ impl TagFileArgs {
 }
 
 fn read(at: &Path, file: &Path) -> Result<Recording, Failure> {
-    let text = std::fs::read_to_string(at).map_err(|error| unusable(file, error))?;
+    let text = files::read_named(at, files::NAMED)
+        .and_then(files::text)
+        .map_err(|error| unusable(file, error))?;
     Recording::parse(&text).map_err(|error| {
         let place = format!("{}:{}:{}", file.display(), error.line, error.column);
         let error = anyhow::Error::new(error).context(place);

@@ -7,16 +7,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Once;
 
 use clap::ColorChoice;
 use dialoguer::theme::SimpleTheme;
 use serde::Serialize;
 
 use super::context::{now, variable};
-use super::failure::{Exit, Failure, FailureKind, INTERRUPTED};
+use super::failure::{Exit, Failure, FailureKind};
+use super::interrupt;
 use super::program::Program;
 use super::waiting::{self, Waiting};
+use crate::confidential::mask;
 use crate::registry::Observer;
 use crate::report::{self, Format, Style, Tone};
 
@@ -159,9 +160,9 @@ impl Ui {
     /// thread.
     pub(super) fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
         |text| {
-            let text = report::clean_lines(text).into_owned();
+            let text = mask(&report::clean_lines(text));
             waiting::beside(|| {
-                // Nobody can be told that standard error is gone.
+                // If standard error is gone, there is nowhere to say so.
                 let _ = writeln!(io::stderr().lock(), "{text}");
             });
         }
@@ -264,8 +265,7 @@ impl Ui {
             .map_err(unanswered)
     }
 
-    /// Prepares for questions to a person: fails without a terminal, and makes
-    /// Ctrl-C give the cursor back that a prompt hides.
+    /// Prepares for questions to a person: fails without a terminal.
     pub(super) fn require_person(&self, question: &str) -> Result<(), Failure> {
         if !self.interactive {
             return Err(Failure::usage(format!(
@@ -274,7 +274,6 @@ impl Ui {
             ))
             .hint("answer beforehand with --yes, or look at the plan with --dry-run"));
         }
-        tidy_up_on_interrupt();
         Ok(())
     }
 
@@ -284,7 +283,6 @@ impl Ui {
         if !self.shows_progress {
             return Waiting::silent();
         }
-        tidy_up_on_interrupt();
         Waiting::for_what(&report::clean(what))
     }
 
@@ -303,10 +301,12 @@ impl Ui {
         } else {
             self.out.color
         };
-        let text = if colored {
+        let plain = error.render().to_string();
+        let masked = mask(&plain);
+        let text = if colored && masked == plain {
             error.render().ansi().to_string()
         } else {
-            error.render().to_string()
+            masked
         };
         if error.use_stderr() {
             self.say(text.trim_end());
@@ -341,7 +341,9 @@ impl Ui {
     }
 
     fn say(&self, text: &str) {
-        // Nobody can be told that standard error is gone.
+        // A login may be in a word that was typed in the wrong place.
+        let text = mask(text);
+        // If standard error is gone, there is nowhere to say so.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }
@@ -356,51 +358,11 @@ fn answered<T>(answer: Option<T>) -> dialoguer::Result<T> {
 pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == io::ErrorKind::Interrupted {
-        tidy_up();
+        interrupt::tidy_up();
         return Failure::new(FailureKind::Interrupted, error);
     }
     let error = anyhow::Error::new(error).context("the question got no answer");
     Failure::new(FailureKind::Usage, error)
-}
-
-/// Prompts hide the cursor and the terminal library raises SIGINT on Ctrl-C,
-/// which by default would end the process with the cursor still hidden, and with half
-/// a line of progress left behind.
-fn tidy_up_on_interrupt() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // A failure to prepare leaves things as they are without this.
-        let _ = std::thread::Builder::new()
-            .name("interrupt".to_owned())
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_io()
-                    .build()?;
-                runtime.block_on(tokio::signal::ctrl_c())?;
-                tidy_up();
-                end_interrupted()
-            });
-    });
-}
-
-/// Ctrl-C reaches the prompt and the signal's own thread; whichever is first
-/// says so.
-fn tidy_up() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let half_a_line = if waiting::clear() { "" } else { "\n" };
-        let _ = console::Term::stderr().show_cursor();
-        let _ = writeln!(io::stderr(), "{half_a_line}interrupted");
-    });
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::exit,
-    reason = "a signal ends the process, whatever its other threads wait for"
-)]
-fn end_interrupted() -> io::Result<()> {
-    std::process::exit(INTERRUPTED.into())
 }
 
 #[cfg(test)]

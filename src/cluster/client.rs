@@ -2,16 +2,29 @@
 
 use super::error::{ClusterError, ConnectError};
 use super::kubeconfig::ConnectOptions;
+use super::session::{Session, innermost};
+use crate::confidential::Sent;
 use http::{Request, Response};
-use kube::client::{AuthError, Body, ClientBuilder};
+use kube::client::Body;
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one request may take when `--request-timeout` says nothing.
+/// See `docs/limits.md`.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a request is sent that the server turned away because it is busy.
 const TRIES: u32 = 4;
+/// The largest answer that is read, in bytes: all kinds of a cluster with thousands of
+/// custom ones, or the service accounts of a namespace, have some megabytes.
+/// See `docs/limits.md`.
+const LARGEST_ANSWER: usize = 64 << 20;
+/// How much of a server's message is kept, in characters: one about hundreds of unknown
+/// fields is complete.
+const MOST_MESSAGE: usize = 64 << 10;
+/// How much is kept of an answer that is not a Kubernetes status, in characters.
+const MOST_PAGE: usize = 200;
 /// The longest wait between two such tries, whatever the server asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -26,7 +39,7 @@ pub struct Cluster {
 /// What a task needs for sending requests.
 #[derive(Clone)]
 pub(super) struct Link {
-    client: kube::Client,
+    session: Arc<Session>,
     pub(super) server: String,
     patience: Option<Duration>,
 }
@@ -67,7 +80,7 @@ impl Cluster {
     /// # Errors
     /// [`ConnectError`]: no or a broken kubeconfig, a name that is not in it, credentials that cannot be had.
     pub fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
-        // Somebody may have installed it already; either way there is one.
+        // It may be installed already; either way there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -77,15 +90,9 @@ impl Cluster {
                 problem: error.to_string(),
             })?;
         let resolved = runtime.block_on(options.resolve())?;
-        let server = resolved.config.cluster_url.to_string();
-        let server = server.trim_end_matches('/').to_owned();
-        let plugin = resolved.config.auth_info.exec.as_ref();
-        let plugin = plugin.and_then(|plugin| plugin.command.clone());
-        let client = {
+        let (session, server) = {
             let _inside = runtime.enter();
-            ClientBuilder::try_from(resolved.config)
-                .map_err(|error| not_ready(error, &server, plugin.as_deref()))?
-                .build()
+            Session::start(resolved.config, resolved.origin, options.terms())?
         };
         let patience = match options.request_timeout {
             Some(time) if time.is_zero() => None,
@@ -95,7 +102,7 @@ impl Cluster {
         Ok(Self {
             runtime,
             link: Link {
-                client,
+                session: Arc::new(session),
                 server,
                 patience,
             },
@@ -133,8 +140,13 @@ impl Cluster {
             .block_on(self.link.get("/api/v1/namespaces/kube-system", what))?;
         let value = self.link.json(&reply, what)?;
         let uid = value.pointer("/metadata/uid").and_then(Value::as_str);
-        uid.map(str::to_owned)
-            .ok_or_else(|| self.link.malformed(what, "it has no metadata.uid"))
+        match uid {
+            Some(uid) if self.link.session.sent().is_in(uid) => Err(self
+                .link
+                .malformed(what, "its metadata.uid repeats a credential")),
+            Some(uid) => Ok(uid.to_owned()),
+            None => Err(self.link.malformed(what, "it has no metadata.uid")),
+        }
     }
 }
 
@@ -147,18 +159,29 @@ impl Link {
         Err(self.failure(&reply, what))
     }
 
-    /// Sends a request, again when the server is too busy; any answered status is an answer.
+    /// Sends a request, again when the server is too busy, and once more with a renewed
+    /// credential; any answered status is an answer.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Reply, ClusterError> {
         let mut wait = Duration::from_millis(250);
         for _ in 1..TRIES {
-            let (reply, asked) = self.once(self.request(ask)?, ask.what).await?;
+            let current = self.session.current();
+            let (reply, asked) = self
+                .once(&current.client, self.request(ask)?, ask.what)
+                .await?;
+            match reply.status {
+                401 if self.session.renew(&current).await => continue,
+                401 => {}
+                _ => self.session.accept(&current),
+            }
             if reply.status != 429 && !(reply.status == 503 && asked.is_some()) {
                 return Ok(reply);
             }
             tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;
             wait *= 2;
         }
-        Ok(self.once(self.request(ask)?, ask.what).await?.0)
+        let current = self.session.current();
+        let last = self.once(&current.client, self.request(ask)?, ask.what);
+        Ok(last.await?.0)
     }
 
     fn request(&self, ask: &Ask<'_>) -> Result<Request<Body>, ClusterError> {
@@ -173,19 +196,24 @@ impl Link {
 
     async fn once(
         &self,
+        client: &kube::Client,
         request: Request<Body>,
         what: &str,
     ) -> Result<(Reply, Option<Duration>), ClusterError> {
         let answer = async {
-            let response = self
-                .client
+            let response = client
                 .send(request)
                 .await
                 .map_err(|error| self.lost(&error))?;
-            let (warnings, asked) = read_headers(&response);
+            let sent = self.session.sent();
+            let (warnings, asked) = read_headers(&response, &sent);
             let status = response.status().as_u16();
-            let body = response.into_body().collect_bytes().await;
-            let body = body.map_err(|error| self.lost(&error))?.to_vec();
+            let body = self.body(response.into_body(), what).await?;
+            // What a refusal says is shown; what was sent must not be a part of it.
+            let body = match status {
+                400.. => masked(&body, &sent),
+                _ => body,
+            };
             let reply = Reply {
                 status,
                 warnings,
@@ -206,13 +234,30 @@ impl Link {
         }
     }
 
+    /// Reads a body up to a bound.
+    async fn body(&self, body: Body, what: &str) -> Result<Vec<u8>, ClusterError> {
+        use http_body::Body as _;
+        let mut body = std::pin::pin!(body);
+        let mut bytes = Vec::new();
+        while let Some(frame) =
+            std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+        {
+            let frame = frame.map_err(|error| self.lost(&error))?;
+            if let Ok(data) = frame.into_data() {
+                bytes.extend_from_slice(&data);
+            }
+            if bytes.len() > LARGEST_ANSWER {
+                let problem = format!("it is larger than {} MiB", LARGEST_ANSWER >> 20);
+                return Err(self.malformed(what, &problem));
+            }
+        }
+        Ok(bytes)
+    }
+
     fn lost(&self, error: &kube::Error) -> ClusterError {
         ClusterError::Unreachable {
             server: self.server.clone(),
-            problem: match error {
-                kube::Error::Auth(error) => credentials_problem(error),
-                other => innermost(other),
-            },
+            problem: self.session.sent().mask(&innermost(error)),
         }
     }
 
@@ -252,19 +297,43 @@ pub(super) fn message_of(body: &[u8]) -> String {
     let status: Option<Value> = serde_json::from_slice(body).ok();
     let message = status.as_ref().and_then(|status| status.get("message"));
     if let Some(message) = message.and_then(Value::as_str) {
-        return message.to_owned();
+        return message.chars().take(MOST_MESSAGE).collect();
     }
     let text = String::from_utf8_lossy(body);
-    text.trim().chars().take(200).collect()
+    text.trim().chars().take(MOST_PAGE).collect()
 }
 
-fn read_headers(response: &Response<Body>) -> (Vec<String>, Option<Duration>) {
+/// A body in which no text repeats what was sent.
+fn masked(body: &[u8], sent: &Sent) -> Vec<u8> {
+    if sent.is_empty() {
+        return body.to_vec();
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            mask_texts(&mut value, sent);
+            value.to_string().into_bytes()
+        }
+        Err(_) => sent.mask(&String::from_utf8_lossy(body)).into_bytes(),
+    }
+}
+
+fn mask_texts(value: &mut Value, sent: &Sent) {
+    match value {
+        Value::String(text) => *text = sent.mask(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, sent)),
+        Value::Object(map) => map.values_mut().for_each(|item| mask_texts(item, sent)),
+        _ => {}
+    }
+}
+
+fn read_headers(response: &Response<Body>, sent: &Sent) -> (Vec<String>, Option<Duration>) {
     let warnings = response
         .headers()
         .get_all(http::header::WARNING)
         .iter()
         .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
         .filter_map(warning_text)
+        .map(|text| sent.mask(&text))
         .collect();
     let asked = response
         .headers()
@@ -288,50 +357,6 @@ fn warning_text(header: &str) -> Option<String> {
         }
     }
     None
-}
-
-fn not_ready(error: kube::Error, server: &str, plugin: Option<&str>) -> ConnectError {
-    match error {
-        kube::Error::Auth(error) => ConnectError::Credentials {
-            server: server.to_owned(),
-            problem: match plugin {
-                Some(plugin) => format!("{plugin}: {}", credentials_problem(&error)),
-                None => credentials_problem(&error),
-            },
-        },
-        other => ConnectError::Setup {
-            server: server.to_owned(),
-            problem: innermost(&other),
-        },
-    }
-}
-
-/// Without the standard output of a credential plugin, where the token is,
-/// and without its arguments and variables, which may hold a secret.
-fn credentials_problem(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let complaint = String::from_utf8_lossy(&out.stderr);
-            let mut text = format!("the credential plugin failed ({})", out.status);
-            if let Some(line) = complaint.lines().find(|line| !line.trim().is_empty()) {
-                let _ = write!(text, ": {}", line.trim());
-            }
-            text
-        }
-        AuthError::AuthExecParse(_) => {
-            "the credential plugin's answer is not an ExecCredential".to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
-/// The cause at the bottom says what happened; the layers above it only that something did.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut bottom = error;
-    while let Some(source) = bottom.source() {
-        bottom = source;
-    }
-    bottom.to_string()
 }
 
 /// A path segment in which nothing can end the segment.
@@ -358,6 +383,18 @@ mod tests {
         assert_eq!(text.as_deref(), Some(r#"use "apps/v1" instead"#));
         assert_eq!(warning_text("199 - \"other\""), None);
         assert_eq!(warning_text("299 - \"cut"), None);
+    }
+
+    #[test]
+    fn an_answer_repeats_nothing_that_was_sent() {
+        let mut sent = Sent::default();
+        sent.add("t0ken-of-mine");
+        let said = |body: &str| String::from_utf8(masked(body.as_bytes(), &sent)).unwrap();
+        assert_eq!(said("no t0ken-of-mine"), "no ***");
+        assert_eq!(
+            said(r#"{"message":"no t0ken\u002dof-mine","code":401}"#),
+            r#"{"message":"no ***","code":401}"#
+        );
     }
 
     #[test]

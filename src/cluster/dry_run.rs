@@ -3,8 +3,8 @@
 use super::client::{Ask, Cluster, Link, Reply, segment};
 use super::discovery::ApiKind;
 use super::error::ClusterError;
-use super::mask::Masker;
 use super::verdict::{Asked, Objection, Refusal, Verdict};
+use crate::confidential::Concealed;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
@@ -120,7 +120,7 @@ async fn run(
         link,
         proposal,
         manager,
-        masker: Masker::of(&proposal.object),
+        concealed: Concealed::of(&proposal.object),
     };
     match question.ask().await {
         Ok(result) => result,
@@ -137,7 +137,7 @@ struct Question<'a> {
     link: &'a Link,
     proposal: &'a Proposal,
     manager: &'a str,
-    masker: Masker,
+    concealed: Concealed,
 }
 
 impl Question<'_> {
@@ -169,7 +169,7 @@ impl Question<'_> {
     fn result(&self, verdict: Verdict, conflicts: Vec<Objection>, reply: &Reply) -> DryRun {
         let mut warnings: Vec<String> = Vec::new();
         for warning in &reply.warnings {
-            let warning = self.masker.mask(warning);
+            let warning = self.concealed.mask(warning);
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }
@@ -185,7 +185,7 @@ impl Question<'_> {
         let asked = Asked {
             link: self.link,
             object: &self.proposal.object,
-            masker: &self.masker,
+            concealed: &self.concealed,
             creation,
         };
         asked.judge(reply)

@@ -2,7 +2,11 @@
 //!
 //! Reads files, but neither environment nor arguments: both are handed in.
 
+use super::credentials::{LARGEST_FILE, Origin};
 use super::error::ConnectError;
+use super::plugin::Terms;
+use crate::confidential::{presentable, redact};
+use crate::files;
 use kube::config::{
     Config, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster,
     NamedContext,
@@ -10,6 +14,11 @@ use kube::config::{
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The largest kubeconfig that is read, in bytes: one of a thousand clusters with their
+/// certificates has some megabytes.
+/// See `docs/limits.md`.
+const LARGEST_KUBECONFIG: u64 = 16 << 20;
 
 /// What kubectl's flags and variables say about the connection.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +43,8 @@ pub struct ConnectOptions {
     pub impersonate_groups: Vec<String>,
     /// `--request-timeout`; zero waits for ever, none for the usual time.
     pub request_timeout: Option<Duration>,
+    /// Whether a person is at a terminal, whom a credential plugin may ask.
+    pub interactive: bool,
 }
 
 /// A kubeconfig resolved to one cluster and one user.
@@ -42,9 +53,19 @@ pub(super) struct Resolved {
     /// None inside a pod, where there is no kubeconfig.
     pub(super) context: Option<String>,
     pub(super) namespace: String,
+    /// The files that it comes from, and whose credentials they are.
+    pub(super) origin: Origin,
 }
 
 impl ConnectOptions {
+    /// How a credential plugin is run.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            timeout: self.request_timeout,
+            interactive: self.interactive,
+        }
+    }
+
     fn files(&self) -> (Vec<PathBuf>, bool) {
         if let Some(file) = &self.kubeconfig {
             return (vec![file.clone()], true);
@@ -78,9 +99,16 @@ impl ConnectOptions {
                 config,
                 context: None,
                 namespace,
+                origin: Origin::default(),
             });
         }
         let context = self.check_names(&merged, &files)?;
+        let (cluster, user) = self.parts_of(&merged, &context);
+        check_authority(&merged, cluster.as_deref(), &files)?;
+        let origin = Origin {
+            files: files.clone(),
+            user,
+        };
         let options = KubeConfigOptions {
             context: Some(context.clone()),
             cluster: self.cluster.clone(),
@@ -98,7 +126,18 @@ impl ConnectOptions {
             config,
             context: Some(context),
             namespace,
+            origin,
         })
+    }
+
+    /// The names of the cluster and the user that a context means here.
+    fn parts_of(&self, merged: &Kubeconfig, context: &str) -> (Option<String>, Option<String>) {
+        let contexts = &mut merged.contexts.iter();
+        let found = contexts.find(|one| one.name == context);
+        let found = found.and_then(|one| one.context.as_ref());
+        let cluster = found.map(|found| found.cluster.clone());
+        let user = found.and_then(|found| found.user.clone());
+        (self.cluster.clone().or(cluster), self.user.clone().or(user))
     }
 
     fn namespace_or(&self, default: &str) -> String {
@@ -180,11 +219,55 @@ fn read_all(
             path: path.clone(),
             problem: describe(&error),
         };
-        let one = Kubeconfig::read_from(absolute(path)).map_err(wrong)?;
+        let one = read(path)?;
         merged = merged.merge(one).map_err(wrong)?;
         files.push(path.clone());
     }
     Ok((merged, files))
+}
+
+/// Reads one file, or a pipe, up to a bound.
+fn read(path: &Path) -> Result<Kubeconfig, ConnectError> {
+    let failed = |problem: String| ConnectError::Kubeconfig {
+        path: path.to_path_buf(),
+        problem,
+    };
+    let wrong = |error: KubeconfigError| failed(describe(&error));
+    let cannot = |error: std::io::Error| failed(error.to_string());
+    let kind = std::fs::metadata(path).map_err(cannot)?;
+    if kind.is_file() && kind.len() <= LARGEST_KUBECONFIG {
+        return Kubeconfig::read_from(absolute(path)).map_err(wrong);
+    }
+    // What comes through a pipe has no folder that its paths could be relative to.
+    let text = files::read_named(path, LARGEST_KUBECONFIG).and_then(files::text);
+    let text = text.map_err(cannot)?;
+    Kubeconfig::from_yaml(&text).map_err(wrong)
+}
+
+/// Checks the file of a cluster's certificates, which the client reads as it is.
+fn check_authority(
+    merged: &Kubeconfig,
+    cluster: Option<&str>,
+    files: &[PathBuf],
+) -> Result<(), ConnectError> {
+    let mut clusters = merged.clusters.iter();
+    let found = clusters.find(|one| Some(one.name.as_str()) == cluster);
+    let found = found.and_then(|one| one.cluster.as_ref());
+    let Some(path) = found.and_then(|found| found.certificate_authority.as_ref()) else {
+        return Ok(());
+    };
+    let wrong = |problem: String| ConnectError::Incomplete {
+        files: files.to_vec(),
+        problem: format!("certificate-authority of the cluster ({path}) {problem}"),
+    };
+    match std::fs::metadata(path) {
+        Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+        Ok(kind) if !kind.is_file() => Err(wrong("is not a regular file".to_owned())),
+        Ok(kind) if kind.len() > LARGEST_FILE => {
+            Err(wrong(format!("is larger than {} MiB", LARGEST_FILE >> 20)))
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -208,7 +291,7 @@ fn describe(error: &KubeconfigError) -> String {
         KubeconfigError::LoadClusterOfContext(name) => {
             format!("the context names a cluster {name:?} that is not there")
         }
-        other => other.to_string(),
+        other => presentable(&redact(&other.to_string())),
     }
 }
 

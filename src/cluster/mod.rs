@@ -8,18 +8,21 @@
 //! ([`Cluster::pull_secret`]).
 //!
 //! This room never writes: every request is a read or carries `dryRun=All`.
-//! Functions block; what runs at the same time inside stays inside. Values of
-//! Secrets are taken out of everything the server says before it leaves
-//! [`Verdict`]; a [`PullSecret`] holds logins and does not print them.
+//! Functions block; what runs at the same time inside stays inside. Values that
+//! must not be shown, and whatever was sent as a credential, are taken out of
+//! everything the server says before it leaves this room; a [`PullSecret`] holds
+//! logins and does not print them.
 
 mod client;
+mod credentials;
 mod discovery;
 mod dry_run;
 mod error;
 mod field;
 mod kubeconfig;
-mod mask;
+mod plugin;
 mod pull_secrets;
+mod session;
 mod verdict;
 
 pub use client::Cluster;

@@ -6,7 +6,7 @@
 use super::client::{Link, Reply, message_of};
 use super::error::ClusterError;
 use super::field::{locate, place_length};
-use super::mask::Masker;
+use crate::confidential::Concealed;
 use crate::yaml::Path;
 use serde_json::Value;
 
@@ -55,14 +55,14 @@ pub struct Objection {
 pub(super) struct Asked<'a> {
     pub(super) link: &'a Link,
     pub(super) object: &'a Value,
-    pub(super) masker: &'a Masker,
+    pub(super) concealed: &'a Concealed,
     /// The request was a creation, not an apply.
     pub(super) creation: bool,
 }
 
 impl Asked<'_> {
     pub(super) fn judge(&self, reply: &Reply) -> Verdict {
-        let message = self.masker.mask(&message_of(&reply.body));
+        let message = self.concealed.mask(&message_of(&reply.body));
         let status: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let reason = text_at(&status, "/reason");
         match reply.status {
@@ -117,7 +117,7 @@ impl Asked<'_> {
             .into_iter()
             .flatten()
             .map(|cause| {
-                let text = self.masker.mask(text_at(cause, "/message"));
+                let text = self.concealed.mask(text_at(cause, "/message"));
                 self.objection(Refusal::Invalid, text_at(cause, "/field"), text)
             })
             .collect();
@@ -135,9 +135,10 @@ impl Asked<'_> {
             .filter(|cause| text_at(cause, "/reason") == "FieldManagerConflict")
             .map(|cause| {
                 let text = text_at(cause, "/message");
+                let message = self.concealed.mask(text);
                 Objection {
                     manager: text.split('"').nth(1).map(str::to_owned),
-                    ..self.objection(Refusal::Conflict, text_at(cause, "/field"), text.to_owned())
+                    ..self.objection(Refusal::Conflict, text_at(cause, "/field"), message)
                 }
             })
             .collect();
@@ -176,7 +177,7 @@ impl Asked<'_> {
             let (refusal, text) = if unknown {
                 (Refusal::UnknownField, unknown_field(&place))
             } else {
-                (Refusal::Schema, "the field stands there twice".to_owned())
+                (Refusal::Schema, "duplicate field".to_owned())
             };
             objections.push(self.objection(refusal, &place, text));
         }

@@ -3,8 +3,19 @@
 //! comes from or who reads it: adapters mask what others answered, reports mask what
 //! repositories hold, and both do it here.
 
+mod concealed;
+mod folded;
+mod lines;
+mod names;
 mod sent;
+mod shapes;
 mod text;
+mod values;
 
+pub use concealed::Concealed;
+pub use lines::Lines;
+pub use names::is_secret_name;
 pub use sent::Sent;
-pub use text::{clean, mask, presentable};
+pub use shapes::{redact, redact_shapes};
+pub use text::{clean, mask, mask_address, presentable};
+pub use values::{HIDDEN, Secrecy, Step, is_secret_text};

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Git, GitError, Notice, Remote, RepositoryUrl};
+use super::push::chance;
+use super::{Git, GitError, Notice, RepositoryUrl};
 
 /// What a copy may hold before it is made anew, about: a few thousand loose
 /// objects, or the leavings of this many fetches.
@@ -33,8 +34,23 @@ pub(super) struct Copied {
     /// Our own notes in this copy.
     notes: PathBuf,
     pub(super) url: RepositoryUrl,
+    /// What tells this copy from another one that was made in its place.
+    made: String,
     /// Held as long as this run works in the copy.
     _in_use: Option<File>,
+}
+
+/// Tells whether a copy is still there.
+#[derive(Debug)]
+pub struct CopyWatch(Arc<Copied>);
+
+impl CopyWatch {
+    /// Whether it was deleted while it was in use, so that what was not found in it may
+    /// well exist. The error that says so.
+    pub fn loss(&self) -> Option<GitError> {
+        let url = self.0.url.shown().to_owned();
+        self.0.is_lost().then_some(GitError::LostCopy { url })
+    }
 }
 
 /// How a run may fetch.
@@ -59,28 +75,34 @@ impl Git {
     /// none. Nothing is fetched yet. `offline`: one that was fetched before.
     pub fn open_copy(url: &RepositoryUrl, cache: &Path, offline: bool) -> Result<Self, GitError> {
         let place = url.folder(cache);
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| GitError::Io { path, source }
-        };
-        if offline && !place.exists() {
-            return Err(never_fetched(url));
+        match open_in(url, &place, offline) {
+            // Deleted between two steps, it is begun anew.
+            Err(error) if !offline && is_gone(&error) => open_in(url, &place, offline),
+            opened => opened,
         }
-        private_folder(&place).map_err(failed(&place))?;
-        let (git, spare) = {
-            let door = place.join("door");
-            let _door = wait_for(&door)?;
-            let now = fs::write(&door, "").and_then(|()| fs::metadata(&door)?.modified());
-            let now = now.map_err(failed(&door))?;
-            let git = choose(url, &place, offline, now)?;
-            let spare = set_aside(&place, git.git_dir());
-            (git, spare)
-        };
-        for folder in spare {
-            // The next run tries again.
-            let _ = fs::remove_dir_all(folder);
+        .map_err(|error| match error {
+            GitError::Io { path, source } => GitError::NoPlaceForCopy {
+                url: url.shown().to_owned(),
+                path,
+                source,
+            },
+            error => error,
+        })
+    }
+
+    /// Fails when this is a copy that is not there any more, or another one is in its place.
+    pub(super) fn check_copy(&self) -> Result<(), GitError> {
+        match self.copied() {
+            Some(copied) if copied.is_lost() => Err(GitError::LostCopy {
+                url: copied.url.shown().to_owned(),
+            }),
+            _ => Ok(()),
         }
-        Ok(git)
+    }
+
+    /// What tells later whether the copy is still there; `None`: this is no copy.
+    pub fn watch_copy(&self) -> Option<CopyWatch> {
+        self.copied.clone().map(CopyWatch)
     }
 
     pub(super) fn copied(&self) -> Option<&Copied> {
@@ -155,6 +177,9 @@ impl Git {
     /// What it means in a copy that something could not be read. The next run
     /// looks whether it is damaged.
     pub(super) fn judged(&self, error: GitError) -> GitError {
+        if let Err(lost) = self.check_copy() {
+            return lost;
+        }
         let unreadable = matches!(
             error,
             GitError::Library { .. } | GitError::MissingObject { .. }
@@ -173,16 +198,20 @@ impl Git {
 
     /// Judges a failure while a copy was brought up to date. `true`: it was the
     /// copy's fault, and opening it again gets another one.
-    pub fn give_up_copy(&self, remote: &Remote, error: &GitError) -> bool {
+    pub fn give_up_copy(&self, error: &GitError) -> bool {
         let Some(copied) = self.copied() else {
             return false;
         };
+        let lost = copied.is_lost();
         let damaged = match error {
+            _ if lost => true,
             GitError::MissingObject { .. }
             | GitError::Library { .. }
             | GitError::DamagedCopy { .. } => true,
+            GitError::NoSuchRemote { .. } => true,
             GitError::Unreachable { message, .. } if !super::fetch::is_refusal(message) => {
-                let Ok(format) = self.ask_format(remote) else {
+                let remote = self.remote(Some(REMOTE)).ok().flatten();
+                let Some(Ok(format)) = remote.map(|remote| self.ask_format(&remote)) else {
                     return false;
                 };
                 if format.is_some_and(|format| format != self.object_format()) {
@@ -198,7 +227,9 @@ impl Git {
             self.tell(&Notice::CopyMadeAnew {
                 of: copied.url.shown().to_owned(),
             });
-            let _ = fs::write(copied.notes.join("damaged"), "");
+            if !lost {
+                let _ = fs::write(copied.notes.join("damaged"), "");
+            }
         }
         damaged
     }
@@ -213,6 +244,10 @@ impl Git {
 }
 
 impl Copied {
+    fn is_lost(&self) -> bool {
+        !self.notes.is_dir() || read_mark(&self.notes) != self.made
+    }
+
     fn number(&self, name: &str) -> Option<u64> {
         match fs::read_to_string(self.notes.join(name)) {
             Ok(text) => text.trim().parse().ok(),
@@ -228,6 +263,41 @@ impl Turn<'_> {
         let notes = &self.copied.notes;
         let new = notes.join("finished.new");
         let _ = fs::write(&new, text).and_then(|()| fs::rename(&new, notes.join("finished")));
+    }
+}
+
+/// The copy in its place, as [`Git::open_copy`] gives it.
+fn open_in(url: &RepositoryUrl, place: &Path, offline: bool) -> Result<Git, GitError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| GitError::Io { path, source }
+    };
+    if offline && !place.exists() {
+        return Err(never_fetched(url));
+    }
+    private_folder(place).map_err(failed(place))?;
+    let (git, spare) = {
+        let door = place.join("door");
+        let _door = wait_for(&door)?;
+        let now = fs::write(&door, "").and_then(|()| fs::metadata(&door)?.modified());
+        let now = now.map_err(failed(&door))?;
+        let git = choose(url, place, offline, now)?;
+        let spare = set_aside(place, git.git_dir());
+        (git, spare)
+    };
+    for folder in spare {
+        // The next run tries again.
+        let _ = fs::remove_dir_all(folder);
+    }
+    Ok(git)
+}
+
+/// Whether something was not found that had just been made, or been seen.
+fn is_gone(error: &GitError) -> bool {
+    match error {
+        GitError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        GitError::NotARepository { .. } | GitError::NoSuchRemote { .. } => true,
+        _ => false,
     }
 }
 
@@ -283,12 +353,18 @@ fn never_fetched(url: &RepositoryUrl) -> GitError {
 
 fn open(url: &RepositoryUrl, place: &Path, number: u64) -> Result<Git, GitError> {
     let dir = place.join(format!("{number}.git"));
+    // The library looks for packs only where this folder was when it opened the copy,
+    // and the first fetch into it makes it later (petersalomonsen/wasm-git#118).
+    if dir.is_dir() {
+        let _ = fs::create_dir_all(dir.join("objects/pack"));
+    }
     let mut git = Git::at(&dir)?;
     let in_use = File::create(place.join(format!("{number}.use")))
         .ok()
         .filter(|file| file.try_lock_shared().is_ok());
     git.be_copy(Arc::new(Copied {
         place: place.to_owned(),
+        made: read_mark(&notes(&dir)),
         notes: notes(&dir),
         url: url.clone(),
         _in_use: in_use,
@@ -313,10 +389,11 @@ fn create(url: &RepositoryUrl, place: &Path, number: u64) -> Result<(), GitError
     let config = configuration(url, place.join("sha256").exists());
     // The least that is a repository; Git makes the rest when it is needed.
     let made = fs::create_dir_all(notes(&new))
-        .and_then(|()| fs::create_dir(new.join("objects")))
+        .and_then(|()| fs::create_dir_all(new.join("objects/pack")))
         .and_then(|()| fs::create_dir(new.join("refs")))
         .and_then(|()| fs::write(new.join("config"), config))
         .and_then(|()| fs::write(new.join("HEAD"), "ref: refs/heads/main\n"))
+        .and_then(|()| fs::write(mark(&notes(&new)), format!("{:x}", chance())))
         .and_then(|()| fs::rename(&new, place.join(format!("{number}.git"))));
     made.map_err(failed)
 }
@@ -339,6 +416,15 @@ fn configuration(url: &RepositoryUrl, sha256: bool) -> String {
 
 fn notes(dir: &Path) -> PathBuf {
     dir.join("kubectl-gitops")
+}
+
+/// The file in which a copy has a mark of its own.
+fn mark(notes: &Path) -> PathBuf {
+    notes.join("made")
+}
+
+fn read_mark(notes: &Path) -> String {
+    fs::read_to_string(mark(notes)).unwrap_or_default()
 }
 
 /// The numbers of the copies that are there, in order.

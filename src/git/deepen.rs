@@ -9,7 +9,7 @@ use super::copy::Access;
 use super::fetch::is_refusal;
 use super::open::commit_id;
 use super::read::object_id;
-use super::refs::resolve_in;
+use super::refs::{LONGEST_REVISION, resolve_in};
 use super::{Git, GitError, Notice, Remote};
 use crate::repo::{BranchName, CommitId};
 
@@ -124,7 +124,11 @@ impl Git {
             Err(error @ GitError::UnknownRevision { .. }) if self.is_shallow() => error,
             result => return result,
         };
-        let Some(reach) = &self.reach else {
+        let Some(reach) = self
+            .reach
+            .as_ref()
+            .filter(|_| rev.len() <= LONGEST_REVISION)
+        else {
             return Err(unknown);
         };
         let is_hex = rev.len() >= 7 && rev.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -180,7 +184,7 @@ impl Git {
                 return Ok(Some(parent));
             }
             if !self.deepen(&[tip])? {
-                return Ok(None);
+                return self.check_copy().map(|()| None);
             }
         }
     }

@@ -2,8 +2,10 @@
 //! from outside are cleaned and masked before they get in here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::repo::{BranchName, RepoPath};
+use super::version::OLDEST_GIT;
+use crate::repo::{BranchName, RefName, RepoPath};
 
 /// Why Git could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +17,28 @@ pub enum GitError {
         /// Where the search began.
         dir: PathBuf,
     },
-    /// The repository belongs to somebody else and is not marked as safe.
-    #[error("the repository at {} belongs to another user ({message})", .dir.display())]
+    /// The repository belongs to another user and is not marked as safe.
+    #[error("the repository at {} belongs to another user: {message}", .dir.display())]
     ForeignOwner {
+        /// Where the search began.
+        dir: PathBuf,
+        /// What Git said.
+        message: String,
+    },
+    /// A bare repository was found, and `safe.bareRepository` allows none that is not named.
+    #[error("Git does not use the bare repository at {}: {message}", .dir.display())]
+    BareNotAllowed {
+        /// Where the search began.
+        dir: PathBuf,
+        /// What Git said.
+        message: String,
+    },
+    /// Something of the repository cannot be read.
+    #[error("the repository at {} is damaged: {message}", .dir.display())]
+    Damaged {
         /// The repository.
         dir: PathBuf,
-        /// What the library said.
+        /// What Git said.
         message: String,
     },
     /// The repository keeps its references in a format that cannot be read.
@@ -72,10 +90,18 @@ pub enum GitError {
         /// What was asked for.
         rev: String,
     },
-    /// A name in a tree could lead out of it.
+    /// A commit holds more files than are listed.
+    #[error("{commit} has more than {limit} files and folders; it is not read")]
+    TooManyFiles {
+        /// The commit.
+        commit: String,
+        /// How many are listed.
+        limit: usize,
+    },
+    /// An entry of a tree is not what the tree says it is.
     #[error("the tree of {commit} holds the name {path:?}: {reason}")]
     HostilePath {
-        /// The commit, or «the work tree».
+        /// The commit.
         commit: String,
         /// The path.
         path: String,
@@ -118,6 +144,20 @@ pub enum GitError {
     /// The `git` program could not be started.
     #[error("the git program could not be started")]
     NoProgram(#[source] std::io::Error),
+    /// The `git` program does not know an option that is needed.
+    #[error(
+        "git {command} does not know an option that is needed: this is {found}, and Git \
+         {}.{} or newer is required", OLDEST_GIT.0, OLDEST_GIT.1
+    )]
+    OldGit {
+        /// The subcommand.
+        command: String,
+        /// What the program says it is.
+        found: String,
+    },
+    /// The login of an address could not be made ready for the `git` program.
+    #[error("the login of the repository's address could not be handed to git")]
+    Login(#[source] std::io::Error),
     /// Git does not know who the user is.
     #[error("Git does not know who you are: {message}")]
     NoIdentity {
@@ -147,6 +187,86 @@ pub enum GitError {
         remote: String,
         /// What the program said.
         message: String,
+    },
+    /// The program said nothing for too long and was ended.
+    #[error("{}{}", stalled(.command, .of.as_deref(), *.waited), below(.said))]
+    Stalled {
+        /// The subcommand.
+        command: String,
+        /// The remote that it waited for; `None`: for this machine.
+        of: Option<String>,
+        /// How long it was silent.
+        waited: Duration,
+        /// What it had said before.
+        said: String,
+    },
+    /// The program was answered, or answers, more than is kept, and was ended.
+    #[error("git {command} got more than {} MiB of answer and was ended", .limit >> 20)]
+    TooMuch {
+        /// The subcommand.
+        command: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A push was ended because nothing was heard of it, and nothing has moved so far.
+    #[error(
+        "{remote} did not answer a push for {}; nothing has moved there so far{}",
+        seconds(*.waited), below(.said)
+    )]
+    PushStalled {
+        /// The remote.
+        remote: String,
+        /// How long it was silent.
+        waited: Duration,
+        /// What it had said before.
+        said: String,
+    },
+    /// The remote took a push and could not store it.
+    #[error("{remote} could not store what was pushed to {name}: {reason}{}", below(.said))]
+    RemoteFailed {
+        /// The remote.
+        remote: String,
+        /// The first reference that it could not move.
+        name: RefName,
+        /// Its reason, as Git reports it.
+        reason: String,
+        /// What the server printed.
+        said: String,
+    },
+    /// What a remote sent could not be stored on this machine.
+    #[error("what {remote} sent could not be stored in {}: {message}", .dir.display())]
+    NotStored {
+        /// The remote.
+        remote: String,
+        /// The repository on this machine.
+        dir: PathBuf,
+        /// What the program said.
+        message: String,
+    },
+    /// The copy of a repository that was named by its URL cannot be kept.
+    #[error("no copy of {url} can be kept in {}", .path.display())]
+    NoPlaceForCopy {
+        /// The repository.
+        url: String,
+        /// The folder or file that cannot be written.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The copy of a repository that was named by its URL was deleted meanwhile.
+    #[error("the local copy of {url} was deleted while it was in use")]
+    LostCopy {
+        /// The repository.
+        url: String,
+    },
+    /// The address has a login, and redirects to where that must not go.
+    #[error("{remote} redirects to {to}, and a login is not sent to another host")]
+    Redirected {
+        /// The remote.
+        remote: String,
+        /// Where it redirects to.
+        to: String,
     },
     /// The copy of a repository that was named by its URL was never fetched.
     #[error("nothing of {url} was fetched yet")]
@@ -235,6 +355,19 @@ impl From<git2::Error> for GitError {
         }
         Self::Library { message }
     }
+}
+
+fn stalled(command: &str, of: Option<&str>, waited: Duration) -> String {
+    let waited = seconds(waited);
+    match of {
+        Some(remote) => format!("{remote} did not answer git {command} for {waited}"),
+        None => format!("git {command} did not end and said nothing for {waited}"),
+    }
+}
+
+/// A time for people: `60 s`, `0.5 s`.
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
 }
 
 fn below(said: &str) -> String {

@@ -9,10 +9,11 @@ use super::open::branch_name;
 use super::{Git, GitError, Notice, Remote, pause};
 use crate::repo::{BranchName, ObjectFormat, ObjectId, RefName};
 
-/// The quiet, narrow fetch: no tags, no `FETCH_HEAD`, no submodules, and no
-/// maintenance that would make the user wait.
+/// The narrow fetch: no tags, no `FETCH_HEAD`, no submodules, and no maintenance that
+/// would make the user wait. It says how far it is, which tells a long one from one that
+/// stands still.
 pub(super) const NARROW: [&str; 6] = [
-    "--quiet",
+    "--progress",
     "--no-tags",
     "--no-write-fetch-head",
     "--recurse-submodules=no",
@@ -162,7 +163,7 @@ impl Git {
     ) -> Result<(), GitError> {
         for turn in 1.. {
             let running = self
-                .call("fetch")
+                .call_to(remote, &[], "fetch")
                 .args(NARROW)
                 .args(options)
                 .args(["--", remote.name()])
@@ -177,9 +178,12 @@ impl Git {
             if output.ok() || nothing && !options.is_empty() {
                 break;
             }
+            if self.follow(remote, &output.stderr)? {
+                continue;
+            }
             // Another run may be pushing from here.
-            if turn == TRIES || !is_held_up(&output.stderr) {
-                return Err(unreachable(remote, output.stderr));
+            if turn >= TRIES || !is_held_up(&output.stderr) {
+                return Err(self.not_fetched(remote, output.stderr));
             }
             pause(PAUSE);
         }
@@ -195,7 +199,7 @@ impl Git {
             return Err(missing());
         };
         let output = self
-            .call_with(&["fetch.negotiationAlgorithm=noop"], "fetch")
+            .call_to(&remote, &["fetch.negotiationAlgorithm=noop"], "fetch")
             .args(&NARROW[..5])
             .args(["--filter=blob:none", "--stdin", "--", remote.name()])
             .input(ids.join("\n") + "\n")
@@ -203,7 +207,23 @@ impl Git {
         if output.ok() {
             Ok(())
         } else {
-            Err(unreachable(&remote, output.stderr))
+            Err(self.not_fetched(&remote, output.stderr))
+        }
+    }
+
+    /// Why a fetch failed: it is the remote's fault, or the way there, unless this
+    /// machine could not store what came.
+    pub(super) fn not_fetched(&self, remote: &Remote, message: String) -> GitError {
+        if let Err(lost) = self.check_copy() {
+            return lost;
+        }
+        match cannot_store(&message) {
+            true => GitError::NotStored {
+                remote: remote.shown().to_owned(),
+                dir: self.git_dir().to_owned(),
+                message,
+            },
+            false => unreachable(remote, message),
         }
     }
 
@@ -216,8 +236,7 @@ impl Git {
     fn promisor(&self) -> Result<Option<Remote>, GitError> {
         let config = self.libgit2().config()?;
         let names = self.libgit2().remotes()?;
-        for name in &names {
-            let Some(name) = name? else { continue };
+        for name in names.iter().flatten().flatten() {
             if config
                 .get_bool(&format!("remote.{name}.promisor"))
                 .unwrap_or(false)
@@ -296,16 +315,20 @@ impl Git {
         options: &[&str],
         patterns: &[String],
     ) -> Result<String, GitError> {
-        let output = self
-            .call("ls-remote")
-            .args(options)
-            .args(["--", remote.name()])
-            .args(patterns)
-            .run()?;
-        if output.ok() {
-            Ok(output.stdout)
-        } else {
-            Err(unreachable(remote, output.stderr))
+        loop {
+            let output = self
+                .call_to(remote, &[], "ls-remote")
+                .args(options)
+                .args(["--", remote.name()])
+                .args(patterns)
+                .run()?;
+            if output.ok() {
+                return Ok(output.stdout);
+            }
+            if !self.follow(remote, &output.stderr)? {
+                self.check_copy()?;
+                return Err(unreachable(remote, output.stderr));
+            }
         }
     }
 }
@@ -326,6 +349,26 @@ fn is_held_up(message: &str) -> bool {
     ]
     .iter()
     .any(|sign| message.contains(sign))
+}
+
+/// Whether Git says that this machine's disk takes nothing: it is full, may not be
+/// written to, or is broken. What the remote says of its own disk counts for nothing.
+fn cannot_store(message: &str) -> bool {
+    let own = message.lines().filter(|line| !line.starts_with("remote:"));
+    own.flat_map(|line| {
+        [
+            "No space left on device",
+            "Disk quota exceeded",
+            "Read-only file system",
+            "Input/output error",
+            "File too large",
+            "insufficient permission for adding an object",
+            "unable to create temporary file",
+            "unable to create temporary object",
+        ]
+        .map(|sign| line.contains(sign))
+    })
+    .any(|found| found)
 }
 
 /// Whether Git's message leaves no doubt that it is the remote, or the way to
@@ -354,4 +397,27 @@ fn refspec(remote: &Remote, branch: &BranchName) -> String {
         "+refs/heads/{head}*{tail}:refs/remotes/{}/{head}*{tail}",
         remote.name()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_of_this_machine_is_told_from_that_of_the_remote() {
+        for (message, own) in [
+            ("error: unable to write file: No space left on device", true),
+            (
+                "fatal: cannot open 'shallow.lock': Read-only file system",
+                true,
+            ),
+            (
+                "remote: fatal: write error: No space left on device\nfatal: early EOF",
+                false,
+            ),
+            ("fatal: could not read from remote repository", false),
+        ] {
+            assert_eq!(cannot_store(message), own, "{message}");
+        }
+    }
 }

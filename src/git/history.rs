@@ -51,6 +51,7 @@ impl Git {
         limit: Option<usize>,
     ) -> Result<(Vec<CommitInfo>, bool), GitError> {
         let mut commits = Vec::new();
+        self.check_loose(object_id(from.as_str())?)?;
         let mut commit = found_in(repo, from)?;
         while limit.is_none_or(|limit| commits.len() < limit) {
             commits.push(info(&commit)?);
@@ -123,6 +124,7 @@ impl Git {
         deeper: bool,
         visit: &mut dyn FnMut(FileVersion) -> bool,
     ) -> Result<Option<CommitId>, GitError> {
+        self.check_loose(object_id(from.as_str())?)?;
         let mut commit = found_in(repo, from)?;
         let mut chain = self.chain(&commit, path, &[])?;
         loop {
@@ -161,10 +163,11 @@ impl Git {
         if commit.parent_count() == 0 {
             return Ok(None);
         }
+        self.check_loose(commit.parent_id(0)?)?;
         match commit.parent(0) {
             // The library may know the boundary as it was before a fetch.
             Err(error) if error.code() == git2::ErrorCode::NotFound && self.is_shallow() => {
-                Ok(None)
+                self.check_copy().map(|()| None)
             }
             parent => Ok(Some(parent?)),
         }
@@ -193,6 +196,7 @@ impl Git {
         if newer.first() == Some(&tree) {
             return Ok(newer.to_vec());
         }
+        self.check_loose(tree)?;
         let mut current = self.libgit2().find_tree(tree)?;
         let segments: Vec<&str> = path.segments().collect();
         for (depth, segment) in segments.iter().enumerate() {
@@ -213,6 +217,7 @@ impl Git {
             if is_last || kind.is_some() {
                 break;
             }
+            self.check_loose(id)?;
             current = self.libgit2().find_tree(id)?;
         }
         Ok(chain)
@@ -226,7 +231,9 @@ impl Git {
         }
         let (new, old) = (object_id(new.as_str())?, object_id(old.as_str())?);
         match self.fresh()?.graph_descendant_of(new, old) {
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                self.check_copy().map(|()| false)
+            }
             result => Ok(result?),
         }
     }

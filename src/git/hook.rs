@@ -50,8 +50,17 @@ impl Trace {
 
     /// Whether the program's own `pre-push` hook ended with another code than success.
     pub(super) fn refused(&self) -> bool {
+        exit_code(&self.text()).is_some_and(|code| code.is_some_and(|code| code != 0))
+    }
+
+    /// Whether that hook began and did not end.
+    pub(super) fn hangs(&self) -> bool {
+        exit_code(&self.text()) == Some(None)
+    }
+
+    fn text(&self) -> String {
         let text = std::fs::read(&self.0).unwrap_or_default();
-        refused(&String::from_utf8_lossy(&text))
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
@@ -61,7 +70,9 @@ impl Drop for Trace {
     }
 }
 
-fn refused(trace: &str) -> bool {
+/// The exit code of the program's own `pre-push` hook, once it has ended; `None`: it did
+/// not begin.
+fn exit_code(trace: &str) -> Option<Option<i64>> {
     let events = || {
         trace
             .lines()
@@ -71,14 +82,10 @@ fn refused(trace: &str) -> bool {
     // What the hook starts itself writes to the same file, but later.
     let hook = events().find(|event: &Value| {
         is(event, "event", "child_start") && is(event, "hook_name", "pre-push")
-    });
-    let Some(hook) = hook else {
-        return false;
-    };
+    })?;
     let same = |event: &Value| ["sid", "child_id"].iter().all(|it| event[*it] == hook[*it]);
-    events()
-        .find(|event: &Value| is(event, "event", "child_exit") && same(event))
-        .is_some_and(|event| event["code"] != 0)
+    let exit = events().find(|event: &Value| is(event, "event", "child_exit") && same(event));
+    Some(exit.map(|event| event["code"].as_i64().unwrap_or(-1)))
 }
 
 /// What the hook said: all that came, but for the program's own last word.
@@ -106,7 +113,9 @@ mod tests {
                 "{{\"event\":\"child_exit\",\"sid\":\"{sid}\",\"child_id\":{id},\"code\":{code}}}\n"
             )
         };
+        let refused = |trace: &str| matches!(exit_code(trace), Some(Some(code)) if code != 0);
         let ours = start("a", 1, "pre-push");
+        assert_eq!(exit_code(&ours), Some(None));
         assert!(refused(&format!("{ours}{}", exit("a", 1, 1))));
         assert!(!refused(&format!("{ours}{}", exit("a", 1, 0))));
         // Another child failed, or a push that the hook began.

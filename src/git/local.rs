@@ -2,7 +2,7 @@
 //! fast-forwarded together with its files when its work tree is clean, and
 //! left alone when it is not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Git, GitError, Head, PushOutcome, RefMove};
 use crate::repo::{BranchName, CommitId, ObjectFormat, ObjectId, RefName};
@@ -167,23 +167,31 @@ impl Git {
         Ok(output.ok())
     }
 
+    /// What `git worktree list` says, and what ends its lines: `-z` came with Git 2.36.
+    fn list_work_trees(&self) -> Result<(Vec<u8>, u8), GitError> {
+        let list = || self.call("worktree").args(["list", "--porcelain"]);
+        match list().args(["-z"]).answer() {
+            Ok(fields) => Ok((fields, 0)),
+            Err(GitError::Program { .. }) => Ok((list().answer()?, b'\n')),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The work tree, this one or a linked one, that has the branch checked out.
     fn checked_out(&self, branch: &BranchName) -> Result<Option<CheckedOut>, GitError> {
-        let list = self
-            .call("worktree")
-            .args(["list", "--porcelain", "-z"])
-            .success()?;
+        let (list, end) = self.list_work_trees()?;
         let wanted = format!("branch {}", branch.reference());
-        for block in list.split("\0\0") {
-            let mut lines = block.split('\0');
-            let Some(path) = lines.next().and_then(|line| line.strip_prefix("worktree ")) else {
+        // Each work tree is a few fields; its path may hold any byte but NUL.
+        let mut path = None;
+        for field in list.split(|byte| *byte == end) {
+            if let Some(found) = field.strip_prefix(b"worktree ") {
+                path = Some(found);
+            }
+            let Some(path) = path.filter(|_| field == wanted.as_bytes()) else {
                 continue;
             };
-            if !block.split('\0').any(|line| line == wanted) {
-                continue;
-            }
             // A work tree that was deleted by hand is still listed.
-            let Ok(place) = git2::Repository::open(Path::new(path)) else {
+            let Ok(place) = git2::Repository::open(as_path(path)) else {
                 continue;
             };
             if let Some(work_tree) = place.workdir() {
@@ -196,4 +204,15 @@ impl Git {
         }
         Ok(None)
     }
+}
+
+#[cfg(unix)]
+fn as_path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn as_path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }

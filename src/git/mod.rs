@@ -8,17 +8,22 @@
 //! the user, decides nothing about products, and moves references only by
 //! compare-and-swap.
 
+mod access;
 mod command;
 mod copy;
 mod create;
 mod deepen;
+mod discover;
 mod error;
+mod family;
 mod fetch;
 mod history;
 mod hook;
 mod identity;
 mod kept;
 mod local;
+mod login;
+mod loose;
 mod notice;
 mod open;
 mod porcelain;
@@ -26,19 +31,27 @@ mod pulls;
 mod push;
 mod read;
 mod refs;
+mod running;
+mod secrets;
 mod tags;
 mod url;
+mod version;
+mod words;
 mod work_tree;
 mod write;
 mod write_tree;
 
+pub use copy::CopyWatch;
 pub use error::GitError;
 pub use history::FileVersion;
 pub use identity::AskedIdentity;
 pub use local::LocalRef;
+pub use login::{LOGIN_VARIABLE, LOGIN_WORD, LoginHelper, ask_for_login};
 pub use notice::Notice;
 pub use open::{Git, Head, Listener};
 pub use push::{PushAnswer, PushOutcome, RefMove, pause};
 pub use read::{DEFAULT_MAX_BYTES, Selection};
 pub use refs::Remote;
+pub use running::end_programs;
 pub use url::{RepositoryUrl, RepositoryUrlError};
+pub use version::OLDEST_GIT;

@@ -2,6 +2,7 @@
 //! the server printed beside it.
 
 use super::RefMove;
+use super::words::says_what_is_missing;
 use crate::repo::RefName;
 
 /// What a finished push says about each reference.
@@ -58,6 +59,20 @@ pub(super) fn read_porcelain(text: &str, moves: &[RefMove]) -> Verdict {
     }
 }
 
+/// A push without a verdict, where the server says that a hook of its own has stopped it:
+/// one that hears of every change of a reference ends the program that would tell.
+pub(super) fn or_aborted(verdict: Verdict, stderr: &str, moves: &[RefMove]) -> Verdict {
+    match (verdict, moves.first()) {
+        (Verdict::Silent, Some(step)) if stderr.contains(ABORTED) => {
+            Verdict::Rejected(step.name.clone(), ABORTED.to_owned())
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// What Git says when a `reference-transaction` hook refuses.
+const ABORTED: &str = "ref updates aborted by hook";
+
 /// The move that a line is about, and the name that the server gave it: what
 /// is pushed for review comes back under another name.
 fn meant<'m, 't>(refs: &'t str, moves: &'m [RefMove]) -> Option<(&'m RefMove, &'t str)> {
@@ -70,13 +85,60 @@ fn meant<'m, 't>(refs: &'t str, moves: &'m [RefMove]) -> Option<(&'m RefMove, &'
 
 /// What the server itself printed, without Git's prefix.
 pub(super) fn server_lines(stderr: &str) -> String {
+    let own = |line| match says_what_is_missing(line) {
+        true => Some(line),
+        false => line.strip_prefix("remote:"),
+    };
     let lines: Vec<&str> = stderr
         .lines()
-        .filter_map(|line| line.strip_prefix("remote:"))
+        .filter_map(own)
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
     lines.join("\n")
+}
+
+/// Why a server could not do what it was willing to do, where that is what happened: its
+/// disk is full or may not be written to, a lock is in the way, it broke down. What its
+/// hooks and rules forbid is a refusal, and none of this.
+pub(super) fn failure(reason: &str, stderr: &str) -> Option<String> {
+    // git-receive-pack(1), JGit and libgit2 in their own words; a hook's never get here.
+    const SIGNS: [&str; 13] = [
+        "unpacker error",
+        "failed to update ref",
+        "failed to delete",
+        "cannot lock ref",
+        "failed to lock",
+        "lock error",
+        "unable to ",
+        "failed to write",
+        "failed to start transaction",
+        "transaction failed",
+        "missing necessary objects",
+        "internal error",
+        "internal server error",
+    ];
+    // The server could, and its settings or a hook say that it must not.
+    const RULES: [&str; 3] = [
+        "pack exceeds maximum allowed size",
+        "fsck error in pack",
+        ABORTED,
+    ];
+    let small = reason.to_ascii_lowercase();
+    if !SIGNS.iter().any(|sign| small.contains(sign))
+        || RULES.iter().any(|rule| stderr.contains(rule))
+    {
+        return None;
+    }
+    let more = |line: &str| {
+        line.strip_prefix("error: remote unpack failed: ")
+            .map(str::to_owned)
+    };
+    let more = stderr.lines().find_map(more);
+    Some(match more.filter(|more| !reason.contains(more.as_str())) {
+        Some(more) => format!("{reason}: {more}"),
+        None => reason.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -153,10 +215,62 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_cannot_is_told_from_one_that_will_not() {
+        let unpack = "error: remote unpack failed: unable to create temporary object directory\n";
+        for (reason, stderr, wanted) in [
+            (
+                "unpacker error",
+                unpack,
+                Some("unpacker error: unable to create temporary object directory"),
+            ),
+            (
+                "n/a (unpacker error)",
+                "error: remote unpack failed: unpack-objects abnormal exit\n\
+                 remote: fatal: write error: No space left on device",
+                Some("n/a (unpacker error): unpack-objects abnormal exit"),
+            ),
+            ("failed to update ref", "", Some("failed to update ref")),
+            (
+                "cannot lock ref 'refs/heads/main': Unable to create 'x.lock': Permission denied",
+                "",
+                Some(
+                    "cannot lock ref 'refs/heads/main': Unable to create 'x.lock': Permission denied",
+                ),
+            ),
+            ("Internal Server Error", "", Some("Internal Server Error")),
+            ("pre-receive hook declined", "remote: unpacker error", None),
+            ("protected branch hook declined", "", None),
+            ("non-fast-forward", "", None),
+            ("branch is currently checked out", "", None),
+            (
+                "failed to update ref",
+                "remote: error: ref updates aborted by hook",
+                None,
+            ),
+            (
+                "unpacker error",
+                "remote: fatal: pack exceeds maximum allowed size (1.00 KiB)",
+                None,
+            ),
+            (
+                "unpacker error",
+                "remote: fatal: fsck error in packed object",
+                None,
+            ),
+        ] {
+            assert_eq!(failure(reason, stderr).as_deref(), wanted, "{reason}");
+        }
+    }
+
+    #[test]
     fn the_server_is_quoted_without_its_prefix() {
         assert_eq!(
             server_lines("remote: no \nremote:\nTo x\nerror: failed\nremote:  why"),
             "no\nwhy"
+        );
+        assert_eq!(
+            server_lines("remote: no\n… 7 lines left out …\nremote: why"),
+            "no\n… 7 lines left out …\nwhy"
         );
     }
 }

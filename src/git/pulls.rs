@@ -33,7 +33,7 @@ impl Git {
             .iter()
             .map(|number| format!("refs/pull/{number}/head"));
         let output = self
-            .call("fetch")
+            .call_to(remote, &[], "fetch")
             .args(&NARROW[..5])
             .args(depth)
             .args(["--", remote.name()])
@@ -41,7 +41,7 @@ impl Git {
             .run()?;
         match output.ok() {
             true => Ok(()),
-            false => Err(unreachable(remote, output.stderr)),
+            false => Err(self.not_fetched(remote, output.stderr)),
         }
     }
 
@@ -89,7 +89,7 @@ impl Git {
     pub fn withdraw(&self, remote: &Remote, name: &RefName, at: &ObjectId) -> Result<(), GitError> {
         let name = name.reference();
         let output = self
-            .call("push")
+            .call_push(remote)
             .args(["--porcelain", "--no-follow-tags"])
             .args([format!("--force-with-lease={name}:{at}")])
             .args(["--", remote.name(), &format!(":{name}")])

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::fetch::unreachable;
 use super::hook::{self, Trace};
-use super::porcelain::{Verdict, read_porcelain, server_lines};
+use super::porcelain::{self, Verdict, read_porcelain, server_lines};
 use super::{Git, GitError, Remote};
 use crate::repo::{BranchName, ObjectId, RefName};
 
@@ -81,16 +81,33 @@ impl Git {
         // answers «up to date».
         for _ in 0..2 {
             let trace = Trace::begin(self);
-            let output = self.push_once(remote, moves, options, trace.as_ref())?;
+            let output = match self.push_once(remote, moves, options, trace.as_ref()) {
+                Err(GitError::Stalled { waited, said, .. }) => {
+                    if trace.is_some_and(|trace| trace.hangs()) {
+                        return Err(GitError::Stalled {
+                            command: "push (its pre-push hook)".to_owned(),
+                            of: None,
+                            waited,
+                            said,
+                        });
+                    }
+                    return self.after_silence(remote, moves, (waited, said));
+                }
+                output => output?,
+            };
             if !output.ok() && trace.is_some_and(|trace| trace.refused()) {
                 return Err(GitError::HookRefused {
                     remote: remote.name().to_owned(),
-                    said: hook::words(&output),
+                    said: self.secrets().presentable(&hook::words(&output)),
                 });
             }
             let said = server_lines(&output.stderr);
-            match read_porcelain(&output.stdout, moves) {
+            let verdict = read_porcelain(&output.stdout, moves);
+            match porcelain::or_aborted(verdict, &output.stderr, moves) {
                 Verdict::Done(landed) if output.ok() => {
+                    let secrets = self.secrets();
+                    let hide = |name: &String| secrets.presentable(name);
+                    let landed = landed.iter().map(hide).collect();
                     return Ok(PushAnswer {
                         outcome: PushOutcome::Pushed,
                         said,
@@ -101,7 +118,18 @@ impl Git {
                     return Ok(PushAnswer::of(PushOutcome::Stale(names), said));
                 }
                 Verdict::Rejected(name, reason) => {
+                    let failure = porcelain::failure(&reason, &output.stderr);
+                    let reason = self.secrets().presentable(&reason);
                     let outcome = self.rejected(remote, moves, (name, reason, said.clone()));
+                    if let (PushOutcome::Rejected { name, .. }, Some(reason)) = (&outcome, failure)
+                    {
+                        return Err(GitError::RemoteFailed {
+                            remote: remote.shown().to_owned(),
+                            name: name.clone(),
+                            reason,
+                            said,
+                        });
+                    }
                     return Ok(PushAnswer::of(outcome, said));
                 }
                 Verdict::Silent
@@ -124,6 +152,29 @@ impl Git {
         })
     }
 
+    /// What became of a push that was ended because nothing was heard of it. It is not
+    /// tried again: the remote may still be busy with it, and would be as silent.
+    fn after_silence(
+        &self,
+        remote: &Remote,
+        moves: &[RefMove],
+        (waited, said): (Duration, String),
+    ) -> Result<PushAnswer, GitError> {
+        let lines = server_lines(&said);
+        match self.compare(remote, moves) {
+            Ok(Some(outcome)) => Ok(PushAnswer::of(outcome, lines)),
+            Ok(None) => Err(GitError::PushStalled {
+                remote: remote.shown().to_owned(),
+                waited,
+                said: lines,
+            }),
+            Err(error) => Err(GitError::OutcomeUnknown {
+                remote: remote.shown().to_owned(),
+                message: error.to_string(),
+            }),
+        }
+    }
+
     fn push_once(
         &self,
         remote: &Remote,
@@ -133,6 +184,7 @@ impl Git {
     ) -> Result<super::command::Output, GitError> {
         let mut words = vec![
             "--porcelain".to_owned(),
+            "--progress".to_owned(),
             "--no-follow-tags".to_owned(),
             "--recurse-submodules=no".to_owned(),
         ];
@@ -156,7 +208,7 @@ impl Git {
         for step in moves {
             words.push(format!("{}:{}", step.new, step.name.reference()));
         }
-        let mut call = self.call_in_place("push").args(words);
+        let mut call = self.call_push(remote).args(words).ends_are_enough();
         if let Some(trace) = trace {
             call = call.env(hook::VARIABLE, trace.file());
         }
@@ -191,8 +243,11 @@ impl Git {
     ) -> Result<Option<PushOutcome>, GitError> {
         for wait in [0, 300, 900] {
             pause(Duration::from_millis(wait));
-            if let Ok(outcome) = self.compare(remote, moves) {
-                return Ok(outcome);
+            match self.compare(remote, moves) {
+                Ok(outcome) => return Ok(outcome),
+                // Who says nothing now says nothing in a second either.
+                Err(GitError::Stalled { .. }) => break,
+                Err(_) => {}
             }
         }
         Err(GitError::OutcomeUnknown {
@@ -240,9 +295,13 @@ pub fn pause(about: Duration) {
     if about.is_zero() {
         return;
     }
-    // The standard library's only source of chance: the seed of its hash maps.
-    let chance = std::collections::hash_map::RandomState::new()
+    std::thread::sleep(about / 2 + about.mul_f64((chance() % 1000) as f64 / 1000.0));
+}
+
+/// A number that nobody else gets. The standard library's only source of chance is the
+/// seed of its hash maps.
+pub(super) fn chance() -> u64 {
+    std::collections::hash_map::RandomState::new()
         .build_hasher()
-        .finish();
-    std::thread::sleep(about / 2 + about.mul_f64((chance % 1000) as f64 / 1000.0));
+        .finish()
 }

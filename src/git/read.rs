@@ -1,7 +1,7 @@
 //! Reading the files of a commit, straight from the object database. A file's
 //! size is read from the object's header before its content; links and
-//! submodules are listed and never entered; a name that could lead out of the
-//! tree refuses the whole read.
+//! submodules are listed and never entered; a file whose name cannot be said, or
+//! would lead out of the tree, is counted and nothing else.
 
 use std::cmp::Ordering;
 
@@ -9,10 +9,12 @@ use git2::{ObjectType, Oid, Tree, TreeEntry};
 
 use super::{Git, GitError};
 use crate::repo::{
-    BlobId, CommitId, Content, Entry, EntryKind, RepoPath, Snapshot, SnapshotBuilder,
+    BlobId, CommitId, Content, DEEPEST_PATH, Entry, EntryKind, OddEntry, RepoPath, Snapshot,
+    SnapshotBuilder,
 };
 
 /// Files larger than this are not read unless asked: 16 MiB.
+/// See `docs/limits.md`.
 pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
 
 /// Which files of a tree are listed, and whose contents are loaded.
@@ -25,8 +27,14 @@ pub struct Selection {
     pub max_bytes: u64,
 }
 
-/// Folders are nested at most this deep in any repository that is not hostile.
+/// In how many rounds a partial clone asks for folders level by level.
+/// See `docs/limits.md`.
 const DEEPEST: usize = 64;
+
+/// How many files and folders of a commit are listed: with their names they take a few
+/// hundred megabytes, and a tree that holds itself many times over has no end.
+/// See `docs/limits.md`.
+const MOST_FILES: usize = 1_000_000;
 
 /// The trees of how many commits are fetched when history is walked without them.
 const TREES_AT_ONCE: usize = 128;
@@ -57,11 +65,14 @@ impl std::fmt::Debug for Selection {
 }
 
 struct Walk<'a> {
+    git: &'a Git,
     repo: &'a git2::Repository,
     odb: git2::Odb<'a>,
     commit: &'a CommitId,
     selection: &'a Selection,
     builder: SnapshotBuilder,
+    /// How many files and folders were listed.
+    listed: usize,
     /// Only what is missing is of interest.
     looking: bool,
     /// Files whose content is wanted and not here: a partial clone.
@@ -138,12 +149,18 @@ impl Git {
         selection: &Selection,
         known: &Snapshot,
     ) -> Result<Snapshot, GitError> {
-        let tree = |id: &CommitId| Ok::<_, GitError>(self.find_commit(id)?.tree()?);
+        let tree = |id: &CommitId| {
+            let commit = self.find_commit(id)?;
+            self.check_loose(commit.tree_id())?;
+            Ok::<_, GitError>(commit.tree()?)
+        };
         let mut walk = self.start_walk(commit, selection, false)?;
         let mut gone = Vec::new();
         let root = RepoPath::root();
         walk.differing((&tree(other)?, &tree(commit)?), &root, known, &mut gone)?;
-        match walk.missing_trees.first() {
+        let file = walk.missing.first().map(|(_, _, id)| id);
+        match file.or(walk.missing_trees.first()) {
+            // A file that cannot be read is not a file that was removed.
             Some(id) => Err(GitError::MissingObject { id: id.to_string() }),
             None => Ok(known.replaced(gone, walk.builder)),
         }
@@ -175,10 +192,12 @@ impl Git {
         let repo = self.libgit2();
         Ok(Walk {
             repo,
+            git: self,
             odb: repo.odb()?,
             commit,
             selection,
             builder: SnapshotBuilder::new(Some(commit.clone()), selection.roots.clone()),
+            listed: 0,
             looking,
             missing: Vec::new(),
             missing_trees: Vec::new(),
@@ -277,12 +296,15 @@ impl Git {
                 limit: max_bytes,
             });
         }
+        self.check_loose(oid)?;
         Ok(odb.read(oid)?.data().to_vec())
     }
 
     pub(super) fn find_commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
+        let oid = object_id(id.as_str())?;
+        self.check_loose(oid)?;
         self.libgit2()
-            .find_commit(object_id(id.as_str())?)
+            .find_commit(oid)
             .map_err(|error| match error.code() {
                 git2::ErrorCode::NotFound => GitError::MissingObject { id: id.to_string() },
                 _ => error.into(),
@@ -322,13 +344,37 @@ pub(super) fn kind_of(mode: i32) -> Option<EntryKind> {
     }
 }
 
+/// A path with a name behind it, as trees have them.
+pub(super) fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder.is_empty() {
+        true => name.to_vec(),
+        false => [folder, b"/", name].concat(),
+    }
+}
+
+/// The path of what is in a folder under this name, or why it has none.
+pub(super) fn child(
+    folder: &RepoPath,
+    name: &[u8],
+    depth: usize,
+) -> Result<RepoPath, &'static str> {
+    let name = std::str::from_utf8(name).map_err(|_| "it is not UTF-8")?;
+    if name.is_empty() || name.contains('/') {
+        return Err("it is not one name");
+    }
+    if depth >= DEEPEST_PATH {
+        return Err("it is nested too deeply");
+    }
+    folder.join(name).map_err(|error| error.reason)
+}
+
 impl<'a> Walk<'a> {
     /// Walks down to one root and lists what is below it.
     fn root(&mut self, tree: &Tree<'_>, root: &RepoPath) -> Result<(), GitError> {
         let mut current = tree.clone();
         let mut path = RepoPath::root();
         for segment in root.segments() {
-            path = self.child(&path, segment.as_bytes())?;
+            path = path.join(segment).unwrap_or_default();
             let Some(entry) = current.get_name(segment) else {
                 return Ok(());
             };
@@ -346,11 +392,13 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.folder(&current, &path, 0)
+        let depth = path.segments().count();
+        self.folder(&current, &path, depth)
     }
 
     /// A tree, if it is here; else it is noted.
     fn tree(&mut self, id: Oid) -> Result<Option<Tree<'a>>, GitError> {
+        self.git.check_loose(id)?;
         match self.repo.find_tree(id) {
             Ok(tree) => Ok(Some(tree)),
             Err(error) if error.code() == git2::ErrorCode::NotFound => {
@@ -362,22 +410,75 @@ impl<'a> Walk<'a> {
     }
 
     fn folder(&mut self, tree: &Tree<'_>, path: &RepoPath, depth: usize) -> Result<(), GitError> {
-        // Deeper than any file system allows: only made to exhaust the stack.
-        if depth > 512 {
-            return Err(self.hostile(path.as_str(), "it is nested too deeply"));
-        }
         for entry in tree {
-            let child = self.child(path, entry.name_bytes())?;
-            match kind_of(entry.filemode()) {
-                Some(kind) => self.file(child, kind, entry.id())?,
-                None => {
-                    if let Some(tree) = self.tree(entry.id())? {
-                        self.folder(&tree, &child, depth + 1)?;
-                    }
+            match child(path, entry.name_bytes(), depth) {
+                Ok(child) => self.entry(&entry, child, depth)?,
+                Err(reason) => {
+                    let bytes = below(path.as_str().as_bytes(), entry.name_bytes());
+                    self.odd(
+                        &bytes,
+                        (kind_of(entry.filemode()), entry.id()),
+                        (reason, depth),
+                    )?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        entry: &TreeEntry<'_>,
+        path: RepoPath,
+        depth: usize,
+    ) -> Result<(), GitError> {
+        match kind_of(entry.filemode()) {
+            Some(kind) => self.file(path, kind, entry.id()),
+            None => {
+                self.count()?;
+                match self.tree(entry.id())? {
+                    Some(tree) => self.folder(&tree, &path, depth + 1),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Notes what cannot be named; of a folder, every file in it.
+    fn odd(
+        &mut self,
+        path: &[u8],
+        (kind, id): (Option<EntryKind>, Oid),
+        (reason, depth): (&'static str, usize),
+    ) -> Result<(), GitError> {
+        self.count()?;
+        // As deep as that, what is in a folder is one with it.
+        let tree = match kind {
+            None if depth < DEEPEST_PATH => self.tree(id)?,
+            _ => {
+                let id = kind.map(|_| blob_id_of(id)).transpose()?;
+                self.builder.insert_odd(OddEntry::new(path, id, reason));
+                return Ok(());
+            }
+        };
+        for entry in tree.iter().flatten() {
+            let path = below(path, entry.name_bytes());
+            let found = (kind_of(entry.filemode()), entry.id());
+            self.odd(&path, found, (reason, depth + 1))?;
+        }
+        Ok(())
+    }
+
+    /// Counts one file or folder more.
+    fn count(&mut self) -> Result<(), GitError> {
+        self.listed += 1;
+        match self.listed > MOST_FILES {
+            true => Err(GitError::TooManyFiles {
+                commit: self.commit.short().to_owned(),
+                limit: MOST_FILES,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Lists what stands below a folder and not in the same one `before`, and notes what
@@ -408,12 +509,23 @@ impl<'a> Walk<'a> {
             let Some(name) = was.as_ref().or(now.as_ref()).map(TreeEntry::name_bytes) else {
                 return Ok(());
             };
-            let child = self.child(path, name)?;
+            let depth = path.segments().count();
+            let bytes = below(path.as_str().as_bytes(), name);
+            let Ok(child) = child(path, name, depth) else {
+                self.builder.forget_odd(&bytes);
+                if let Some(now) = now {
+                    let found = (kind_of(now.filemode()), now.id());
+                    let reason = self::child(path, now.name_bytes(), depth).err();
+                    self.odd(&bytes, found, (reason.unwrap_or_default(), depth))?;
+                }
+                continue;
+            };
             let is_folder = |entry: &TreeEntry<'_>| kind_of(entry.filemode()).is_none();
             if let (Some(was), Some(now)) = (&was, &now)
                 && is_folder(was)
                 && is_folder(now)
             {
+                self.git.check_loose(was.id())?;
                 let before = self.repo.find_tree(was.id())?;
                 if let Some(tree) = self.tree(now.id())? {
                     self.differing((&before, &tree), &child, known, gone)?;
@@ -422,29 +534,12 @@ impl<'a> Walk<'a> {
             }
             if was.is_some() {
                 gone.extend(known.under(&child).map(|(path, _)| path.clone()));
+                self.builder.forget_odd(&bytes);
             }
-            match now.map(|now| (kind_of(now.filemode()), now.id())) {
-                Some((Some(kind), id)) => self.file(child, kind, id)?,
-                Some((None, id)) => {
-                    if let Some(tree) = self.tree(id)? {
-                        self.folder(&tree, &child, child.segments().count())?;
-                    }
-                }
-                None => {}
+            if let Some(now) = now {
+                self.entry(&now, child, depth)?;
             }
         }
-    }
-
-    fn child(&self, folder: &RepoPath, name: &[u8]) -> Result<RepoPath, GitError> {
-        let shown = || format!("{folder}/{}", String::from_utf8_lossy(name));
-        let name =
-            std::str::from_utf8(name).map_err(|_| self.hostile(&shown(), "it is not UTF-8"))?;
-        if name.is_empty() || name.contains('/') {
-            return Err(self.hostile(&shown(), "it is not one name"));
-        }
-        folder
-            .join(name)
-            .map_err(|error| self.hostile(&shown(), error.reason))
     }
 
     fn hostile(&self, path: &str, reason: &str) -> GitError {
@@ -456,6 +551,7 @@ impl<'a> Walk<'a> {
     }
 
     fn file(&mut self, path: RepoPath, kind: EntryKind, id: Oid) -> Result<(), GitError> {
+        self.count()?;
         let mut entry = Entry {
             id: blob_id_of(id)?,
             kind,
@@ -477,12 +573,13 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             if what != ObjectType::Blob {
-                return Err(self.hostile(path.as_str(), "it is no file"));
+                return Err(self.hostile(path.as_str(), "it is not a file"));
             }
             entry.size = Some(size as u64);
             content = if size as u64 > self.selection.max_bytes {
                 Content::TooLarge(self.selection.max_bytes)
             } else {
+                self.git.check_loose(id)?;
                 Content::Loaded(self.odb.read(id)?.data().into())
             };
         }

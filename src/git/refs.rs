@@ -1,12 +1,12 @@
 //! Remotes, branches and revisions: what names point at. Reads only; moving a
 //! reference is `push` and `local`.
 
-use git2::ErrorCode;
+use git2::{ErrorClass, ErrorCode};
 
 use super::open::{branch_name, commit_id};
 use super::{Git, GitError, Head};
 use crate::confidential::mask;
-use crate::repo::{BranchName, CommitId, WebAddress};
+use crate::repo::{BranchName, CommitId, SHOWN_OF_A_NAME, WebAddress, shortened};
 
 /// A repository elsewhere that this one fetches from and pushes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Remote {
     url: String,
     shown: String,
     web: Option<WebAddress>,
+    may_ask: bool,
+    is_web: bool,
 }
 
 impl Remote {
@@ -23,7 +25,7 @@ impl Remote {
         &self.name
     }
 
-    /// What people call it: the name, or the address by which they named it.
+    /// What people call it: its name, or the address by which they named it.
     pub fn shown(&self) -> &str {
         &self.shown
     }
@@ -38,6 +40,16 @@ impl Remote {
         self.web.as_ref()
     }
 
+    /// Whether Git may have to ask a person for a password on the way there.
+    pub(super) fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+
+    /// Whether it is reached by HTTP.
+    pub(super) fn is_web(&self) -> bool {
+        self.is_web
+    }
+
     /// The tracking reference of one of its branches.
     pub(super) fn tracking(&self, branch: &BranchName) -> String {
         format!("refs/remotes/{}/{branch}", self.name)
@@ -50,16 +62,15 @@ impl Git {
     pub fn remote(&self, wanted: Option<&str>) -> Result<Option<Remote>, GitError> {
         let names = self.libgit2().remotes()?;
         let mut existing = Vec::new();
-        for name in &names {
-            if let Some(name) = name? {
-                existing.push(name.to_owned());
-            }
+        // One whose name is not UTF-8 cannot be asked for by its name.
+        for name in names.iter().flatten().flatten() {
+            existing.push(name.to_owned());
         }
         let name = match wanted {
             Some(name) if existing.iter().any(|known| known == name) => name.to_owned(),
             Some(name) => {
                 return Err(GitError::NoSuchRemote {
-                    name: name.to_owned(),
+                    name: shortened(name, SHOWN_OF_A_NAME).into_owned(),
                     existing,
                 });
             }
@@ -73,12 +84,19 @@ impl Git {
         let found = self.libgit2().find_remote(&name)?;
         let url = found.url().unwrap_or_default();
         let pushed = found.pushurl().ok().flatten().unwrap_or(url);
+        let begins = |with: &[&str]| {
+            let is = |url: &str| with.iter().any(|it| url.starts_with(it));
+            is(url) && is(pushed)
+        };
         let shown = match self.copy_of() {
             Some(url) => url.shown().to_owned(),
             None => name.clone(),
         };
         Ok(Some(Remote {
             web: self.web_address(&name, pushed),
+            // Neither a folder nor Git's own protocol knows logins.
+            may_ask: !begins(&["file://", "git://", "/", "./", "../"]),
+            is_web: begins(&["http://", "https://"]),
             url: mask(url),
             name,
             shown,
@@ -165,8 +183,11 @@ impl Git {
     /// What the remote's `HEAD` pointed at when this copy was last fetched into.
     pub fn remote_head(&self) -> Result<Option<CommitId>, GitError> {
         match self.libgit2().find_reference(super::fetch::REMOTE_HEAD) {
-            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Ok(reference) => {
+                self.check_target(&reference)?;
+                commit_id(reference.peel_to_commit()?.id()).map(Some)
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => self.check_copy().map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
@@ -190,8 +211,11 @@ impl Git {
             None => branch.reference(),
         };
         match self.libgit2().find_reference(&name) {
-            Ok(reference) => commit_id(reference.peel_to_commit()?.id()).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Ok(reference) => {
+                self.check_target(&reference)?;
+                commit_id(reference.peel_to_commit()?.id()).map(Some)
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => self.check_copy().map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
@@ -212,6 +236,7 @@ impl Git {
                 branches.push(name);
             }
         }
+        self.check_copy()?;
         branches.sort();
         Ok(branches)
     }
@@ -219,6 +244,9 @@ impl Git {
     /// The commit that a revision names: an id, an abbreviation, a branch, a
     /// tag, `HEAD~2`.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        if let Ok(named) = self.libgit2().resolve_reference_from_short_name(rev) {
+            self.check_target(&named)?;
+        }
         match resolve_in(self.libgit2(), rev) {
             // A copy has no branches but those of the remote.
             Err(GitError::UnknownRevision { .. }) if self.copied().is_some() => {
@@ -230,25 +258,45 @@ impl Git {
     }
 }
 
+/// The longest revision that is looked up, in bytes: more than any name of a branch, and
+/// little enough for a program's arguments.
+/// See `docs/limits.md`.
+pub(super) const LONGEST_REVISION: usize = 4096;
+
 fn unknown(rev: &str) -> GitError {
-    GitError::UnknownRevision {
-        rev: crate::confidential::presentable(rev),
-    }
+    GitError::UnknownRevision { rev: said(rev) }
+}
+
+fn said(rev: &str) -> String {
+    let rev = crate::confidential::presentable(rev);
+    shortened(&rev, SHOWN_OF_A_NAME).into_owned()
+}
+
+/// Whether a revision is an object's id, or the beginning of one.
+fn is_id(rev: &str) -> bool {
+    let end = rev.find(['~', '^', ':', '@']).unwrap_or(rev.len());
+    end > 0 && rev[..end].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(super) fn resolve_in(repo: &git2::Repository, rev: &str) -> Result<CommitId, GitError> {
     {
         let unknown = || unknown(rev);
+        if rev.len() > LONGEST_REVISION {
+            return Err(unknown());
+        }
         match repo.revparse_single(rev) {
             Ok(object) => match object.peel_to_commit() {
                 Ok(commit) => commit_id(commit.id()),
+                Err(error) if error.class() == ErrorClass::Odb => Err(error.into()),
                 Err(_) => Err(unknown()),
             },
             Err(error) => match error.code() {
+                // A name that is here, for an object that is not.
+                ErrorCode::NotFound if error.class() == ErrorClass::Odb && !is_id(rev) => {
+                    Err(error.into())
+                }
                 ErrorCode::NotFound | ErrorCode::InvalidSpec => Err(unknown()),
-                ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision {
-                    rev: crate::confidential::presentable(rev),
-                }),
+                ErrorCode::Ambiguous => Err(GitError::AmbiguousRevision { rev: said(rev) }),
                 _ => Err(error.into()),
             },
         }

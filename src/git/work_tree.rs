@@ -1,12 +1,16 @@
 //! Reading the work tree: the files as they lie on disk, tracked or not, with
-//! ignored ones left out. Links are listed and never followed.
+//! ignored ones left out. Links are listed and never followed. A file whose name cannot
+//! be said is counted and nothing else.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::read::blob_id_of;
+use super::read::{below, blob_id_of, child};
 use super::{Git, GitError, Selection};
-use crate::repo::{Content, Entry, EntryKind, RepoPath, Snapshot, SnapshotBuilder};
+use crate::repo::{
+    Content, DEEPEST_PATH, Entry, EntryKind, OddEntry, RepoPath, Snapshot, SnapshotBuilder,
+};
 
 struct Walk<'a> {
     repo: &'a git2::Repository,
@@ -72,7 +76,7 @@ impl Walk<'_> {
     fn root(&mut self, root: &RepoPath) -> Result<(), GitError> {
         let mut path = RepoPath::root();
         for segment in root.segments() {
-            path = self.child(&path, segment)?;
+            path = path.join(segment).unwrap_or_default();
             let at = self.top.join(path.as_str());
             match fs::symlink_metadata(&at) {
                 Ok(found) if found.is_dir() && !is_repository(&at) => {}
@@ -86,42 +90,50 @@ impl Walk<'_> {
 
     fn folder(&mut self, path: &RepoPath) -> Result<(), GitError> {
         let at = self.top.join(path.as_str());
-        let io = |source| GitError::Io {
-            path: at.clone(),
-            source,
-        };
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&at).map_err(io)? {
-            names.push(entry.map_err(io)?.file_name());
-        }
-        names.sort();
-        for name in names {
-            if name == ".git" {
-                continue;
+        let depth = path.segments().count();
+        for name in names(&at)? {
+            match child(path, &bytes_of(&name), depth) {
+                Ok(child) => self.entry(child)?,
+                Err(reason) => {
+                    let bytes = below(path.as_str().as_bytes(), &bytes_of(&name));
+                    self.odd(&at.join(&name), &bytes, (reason, depth))?;
+                }
             }
-            let name = name.to_string_lossy();
-            // What is not tracked may be called anything; it is not ours.
-            let child = match self.child(path, &name) {
-                Ok(child) => child,
-                Err(error) if self.is_tracked(&format!("{path}/{name}")) => return Err(error),
-                Err(_) => continue,
-            };
-            self.entry(child)?;
         }
+        Ok(())
+    }
+
+    /// Notes what cannot be named and is not ignored; of a folder, every file in it.
+    fn odd(
+        &mut self,
+        at: &Path,
+        path: &[u8],
+        (reason, depth): (&'static str, usize),
+    ) -> Result<(), GitError> {
+        let Ok(found) = fs::symlink_metadata(at) else {
+            return Ok(());
+        };
+        let ignored = || self.repo.is_path_ignored(at).unwrap_or(false);
+        if ignored() {
+            return Ok(());
+        }
+        if found.is_dir() && !is_repository(at) && depth < DEEPEST_PATH {
+            // One that cannot be looked into is one with what is in it.
+            if let Ok(names) = names(at) {
+                for name in names {
+                    let path = below(path, &bytes_of(&name));
+                    self.odd(&at.join(&name), &path, (reason, depth + 1))?;
+                }
+                return Ok(());
+            }
+        }
+        self.builder.insert_odd(OddEntry::new(path, None, reason));
         Ok(())
     }
 
     fn is_tracked(&self, path: &str) -> bool {
         let path = path.trim_start_matches('/');
         self.index.get_path(Path::new(path), 0).is_some()
-    }
-
-    fn child(&self, folder: &RepoPath, name: &str) -> Result<RepoPath, GitError> {
-        folder.join(name).map_err(|error| GitError::HostilePath {
-            commit: "the work tree".to_owned(),
-            path: error.path,
-            reason: error.reason.to_owned(),
-        })
     }
 
     /// Ignored and not tracked, with everything below it.
@@ -146,6 +158,12 @@ impl Walk<'_> {
             Ok(found) => found,
             // Somebody deleted it between the listing and now.
             Err(error) if gone(&error) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidFilename => {
+                let reason = "its path is too long for this system";
+                let odd = OddEntry::new(path.as_str().as_bytes(), None, reason);
+                self.builder.insert_odd(odd);
+                return Ok(());
+            }
             Err(source) => return Err(GitError::Io { path: at, source }),
         };
         if self.is_skipped(&path, found.is_dir())? {
@@ -192,6 +210,33 @@ impl Walk<'_> {
         self.builder.insert(path, entry, content);
         Ok(())
     }
+}
+
+/// What a folder holds, in order, without a repository's own folder.
+fn names(at: &Path) -> Result<Vec<std::ffi::OsString>, GitError> {
+    let io = |source| GitError::Io {
+        path: PathBuf::from(at),
+        source,
+    };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(at).map_err(io)? {
+        names.push(entry.map_err(io)?.file_name());
+    }
+    names.retain(|name| name != ".git");
+    names.sort();
+    Ok(names)
+}
+
+/// A name as trees have it.
+#[cfg(unix)]
+fn bytes_of(name: &OsStr) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
+    name.as_bytes().to_vec()
+}
+
+#[cfg(not(unix))]
+fn bytes_of(name: &OsStr) -> Vec<u8> {
+    name.to_string_lossy().into_owned().into_bytes()
 }
 
 fn gone(error: &std::io::Error) -> bool {

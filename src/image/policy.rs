@@ -6,13 +6,13 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobMatcher};
 use regex::Regex;
 use semver::Version;
 
 use super::platform::Platform;
 use super::tag::Tag;
 use super::version::{VersionRange, coerce};
+use crate::glob::{Glob, Over};
 
 /// A policy as written, field by field, before it is understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub struct TagPolicy {
     spec: PolicySpec,
     order: Order,
     filter: Option<Filter>,
-    ignore: Vec<(String, GlobMatcher)>,
+    ignore: Vec<(String, Glob)>,
     platforms: Vec<Platform>,
     min_age: Option<Duration>,
 }
@@ -415,11 +415,10 @@ fn group_names(template: &str) -> Vec<&str> {
     names
 }
 
-fn glob((index, text): (usize, &String)) -> Result<(String, GlobMatcher), PolicyError> {
-    let glob = GlobBuilder::new(text)
-        .build()
-        .map_err(|error| wrong(&format!("ignore[{index}]"), error.kind()))?;
-    Ok((text.clone(), glob.compile_matcher()))
+fn glob((index, text): (usize, &String)) -> Result<(String, Glob), PolicyError> {
+    let glob =
+        Glob::new(text, Over::Names).map_err(|error| wrong(&format!("ignore[{index}]"), error))?;
+    Ok((text.clone(), glob))
 }
 
 fn platforms(texts: &[String]) -> Result<Vec<Platform>, PolicyError> {

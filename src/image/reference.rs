@@ -427,7 +427,7 @@ mod tests {
             ("a..b", "between letters"),
             ("-a", "starts and ends"),
             ("a b", "only a-z"),
-            ("nginx:ü", "does not belong into a tag"),
+            ("nginx:ü", "does not belong in a tag"),
             ("nginx:", "a tag may not be empty"),
             ("nginx@sha256:12", "64 hexadecimal digits"),
             ("nginx@", "a digest looks like"),

@@ -8,17 +8,17 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
-/// Why a text is no tag.
+/// Why a text is not a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
-    /// Nothing stands there.
+    /// No text.
     #[error("a tag may not be empty")]
     Empty,
     /// Longer than the specification's 128 characters.
     #[error("a tag has at most 128 characters, this one has {0}")]
     TooLong(usize),
     /// A character that tags do not have, at this place (counted from 1).
-    #[error("character {character:?} at place {place} does not belong into a tag")]
+    #[error("character {character:?} at place {place} does not belong in a tag")]
     Character {
         /// The character.
         character: char,
@@ -92,16 +92,27 @@ impl serde::Serialize for Tag {
     }
 }
 
-/// A content digest: `algorithm:hex`.
+/// A content digest, `algorithm:hex`, by one of the two algorithms that the image
+/// specification registers: what is written can be proven by anybody who reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(String);
 
-/// Why a text is no digest.
+/// Algorithms with their number of hexadecimal digits (OCI image specification,
+/// "Registered Algorithms").
+const ALGORITHMS: [(&str, usize); 2] = [("sha256", 64), ("sha512", 128)];
+
+/// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// Not of the shape `algorithm:hex`.
     #[error("a digest looks like sha256:<64 hexadecimal digits>")]
     Shape,
+    /// An algorithm that no registry has to know, or a broken one.
+    #[error("the algorithm of a digest is sha256 or sha512, not {algorithm}")]
+    Algorithm {
+        /// The algorithm.
+        algorithm: String,
+    },
     /// A known algorithm with another number of digits.
     #[error("a {algorithm} digest has {wanted} hexadecimal digits, this one has {found}")]
     Length {
@@ -109,7 +120,7 @@ pub enum DigestError {
         algorithm: String,
         /// Digits it should have.
         wanted: usize,
-        /// Digits that stand there.
+        /// Digits that it has.
         found: usize,
     },
 }
@@ -124,12 +135,10 @@ impl Digest {
     /// Checks bytes against this digest.
     ///
     /// # Errors
-    /// The digest that the bytes really have: by the same algorithm where it is known
-    /// here, else by SHA-256.
+    /// The digest that the bytes really have, by the same algorithm.
     pub fn check(&self, bytes: &[u8]) -> Result<(), Digest> {
         use sha2::Digest as _;
         let found = match self.algorithm() {
-            "sha384" => spell("sha384", &sha2::Sha384::digest(bytes)),
             "sha512" => spell("sha512", &sha2::Sha512::digest(bytes)),
             _ => Digest::sha256(bytes),
         };
@@ -187,20 +196,17 @@ impl FromStr for Digest {
         if !named || !digits || hex.is_empty() {
             return Err(DigestError::Shape);
         }
-        let wanted = match algorithm {
-            "sha256" => Some(64),
-            "sha384" => Some(96),
-            "sha512" => Some(128),
-            _ if hex.len() < 32 => return Err(DigestError::Shape),
-            _ => None,
-        };
-        match wanted {
-            Some(wanted) if wanted != hex.len() => Err(DigestError::Length {
+        let known = ALGORITHMS.iter().find(|(name, _)| *name == algorithm);
+        match known {
+            None => Err(DigestError::Algorithm {
                 algorithm: algorithm.to_owned(),
-                wanted,
+            }),
+            Some((_, wanted)) if *wanted != hex.len() => Err(DigestError::Length {
+                algorithm: algorithm.to_owned(),
+                wanted: *wanted,
                 found: hex.len(),
             }),
-            _ => Ok(Digest(text.to_owned())),
+            Some(_) => Ok(Digest(text.to_owned())),
         }
     }
 }
@@ -288,11 +294,28 @@ mod tests {
         ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
-        assert!(
-            format!("multihash+base58:{}", "0".repeat(40))
-                .parse::<Digest>()
-                .is_ok()
-        );
+        let long = format!("sha512:{}", "0".repeat(128));
+        assert_eq!(long.parse::<Digest>().unwrap().as_str(), long);
+        for (algorithm, digits) in [("md5", 32), ("sha1", 40), ("sha384", 96), ("blake3", 64)] {
+            let text = format!("{algorithm}:{}", "0".repeat(digits));
+            let algorithm = algorithm.to_owned();
+            assert_eq!(
+                text.parse::<Digest>(),
+                Err(DigestError::Algorithm { algorithm })
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_are_checked_by_the_algorithm_of_their_digest() {
+        for algorithm in ["sha256", "sha512"] {
+            let digest: Digest = match algorithm {
+                "sha256" => Digest::sha256(b"x"),
+                _ => "sha512:a4abd4448c49562d828115d13a1fccea927f52b4d5459297f8b43e42da89238bc13626e43dcb38ddb082488927ec904fb42057443983e88585179d50551afe62".parse().unwrap(),
+            };
+            assert_eq!(digest.check(b"x"), Ok(()));
+            assert_eq!(digest.check(b"y").unwrap_err().algorithm(), algorithm);
+        }
     }
 
     #[test]

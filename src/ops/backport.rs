@@ -98,7 +98,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     )
     .map_err(PlanError::Result)?;
     edits.extend(outcome.edits.clone());
-    let digest = promote::digest(&items, &outcome.edits);
+    let digest = promote::digest(facts, &items, &outcome.edits);
     let (hotfixed, into) = (&facts.target.state, &facts.source.state);
     Ok(Plan {
         hotfixed: (hotfixed.entry.name.clone(), hotfixed.commit.clone()),

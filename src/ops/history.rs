@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::estate::{Estate, EstateError};
+use crate::confidential::redact;
 use crate::git::{FileVersion, Git, GitError};
 use crate::product::{EnvironmentEntry, EnvironmentName};
 use crate::repo::{CommitInfo, RepoPath, Signature};
@@ -212,7 +213,7 @@ fn entry(commit: &CommitInfo, said: &CommitInfo, environment: &EnvironmentName) 
             (None, None) => "edit".to_owned(),
         },
         by_tool: action.is_some(),
-        subject: message.subject.clone(),
+        subject: redact(&message.subject),
         product: own("Gitops-Product"),
         from: own("Gitops-From").map(|from| {
             let mut words = from.split_whitespace().map(str::to_owned);
@@ -224,11 +225,11 @@ fn entry(commit: &CommitInfo, said: &CommitInfo, environment: &EnvironmentName) 
         components: own("Gitops-Components")
             .map(|list| list.split([' ', ',']).map(str::to_owned).collect())
             .unwrap_or_default(),
-        reason: own("Gitops-Reason"),
+        reason: own("Gitops-Reason").map(|reason| redact(&reason)),
         overrides: message
             .trailers_named("Gitops-Override")
             .filter(|_| action.is_some())
-            .map(str::to_owned)
+            .map(redact)
             .collect(),
         plan: own("Gitops-Plan"),
         reverts,

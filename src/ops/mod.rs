@@ -10,6 +10,7 @@ pub mod estate;
 mod followed;
 pub mod history;
 pub mod init;
+mod left_out;
 pub mod pins;
 pub mod promote;
 pub mod publish;

@@ -370,16 +370,10 @@ fn refuse_links(top: &Path, path: &RepoPath) -> Result<(), RenderPlanError> {
     Ok(())
 }
 
-/// Writes beside the file and renames, so that nobody reads half of it.
+/// Writes the whole file or nothing.
 fn write_file(top: &Path, path: &RepoPath, bytes: &[u8]) -> io::Result<()> {
     let target = top.join(path.as_str());
     let folder = target.parent().unwrap_or(top);
     std::fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default();
-    let beside = folder.join(format!(".{name}.kubectl-gitops"));
-    std::fs::write(&beside, bytes)?;
-    std::fs::rename(&beside, &target).inspect_err(|_| {
-        // The error of the rename is the one to tell.
-        let _ = std::fs::remove_file(&beside);
-    })
+    crate::files::write_one_of_many(&target, bytes)
 }

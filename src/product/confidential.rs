@@ -1,64 +1,53 @@
-//! Values that nobody but their reader should see: what is called a password, a token
-//! or a key is told to differ, never shown. Names are all there is to go by, so this is
-//! a courtesy to those who keep such things in the clear, not a protection.
+//! Which values at key paths must not be shown. Knows no name and no shape of a secret:
+//! it leads [`crate::confidential`] along a path.
 
 use serde_json::Value;
 
+use crate::confidential::{self, Secrecy, redact_shapes};
 use crate::yaml::{Path, Step};
 
-/// What stands in the place of a value that is not shown.
-const HIDDEN: &str = "(hidden)";
-
-/// How names of such values end, without case and dashes.
-const ENDINGS: [&str; 9] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "token",
-    "secret",
-    "secretkey",
-    "privatekey",
-    "apikey",
-    "accesskey",
-];
-
-/// A value as it may be shown at a path.
-pub fn shown(path: &Path, value: &Value) -> Value {
-    let named = |step: &Step| match step {
-        Step::Key(key) => is_named_so(key),
-        Step::Item(keys) => keys.iter().any(|(_, value)| is_named_so(value)),
-        Step::Index(_) => false,
-    };
-    let mut value = value.clone();
-    hide(&mut value, path.steps().iter().any(named));
-    value
+/// How secret the place at a path is, as several states of the document have it.
+pub fn secrecy(path: &Path, states: &[&Value]) -> Secrecy {
+    let mut here: Vec<&Value> = states.to_vec();
+    let mut secrecy = Secrecy::default();
+    for step in path.steps() {
+        secrecy = secrecy.below(&here, step_of(step));
+        here = here.iter().filter_map(|value| step.down(value)).collect();
+    }
+    secrecy
 }
 
-fn is_named_so(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect();
-    let plain = plain.strip_suffix('s').unwrap_or(&plain);
-    ENDINGS.iter().any(|ending| plain.ends_with(ending))
-}
-
-/// Whether it is not shown: texts under such a name, and all below it.
-fn hide(value: &mut Value, hidden: bool) {
-    match value {
-        Value::String(text) if hidden => HIDDEN.clone_into(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, hidden)),
-        Value::Object(map) => {
-            // A variable of a container has its name beside its value.
-            let named = map.get("name").and_then(Value::as_str);
-            let variable = named.is_some_and(is_named_so);
-            for (key, value) in map {
-                let own = is_named_so(key) || (variable && key == "value");
-                hide(value, hidden || own);
+/// A path as it may be shown: without names of items below the name of a secret, and
+/// without keys that look like secrets.
+pub fn shown_path(path: &Path) -> String {
+    let mut secrecy = Secrecy::default();
+    let mut hides = false;
+    let mut steps = Vec::with_capacity(path.steps().len());
+    for step in path.steps() {
+        match step {
+            Step::Item(says) if secrecy.is_hidden() => {
+                hides = true;
+                let hidden =
+                    |(key, _): &(String, String)| (key.clone(), confidential::HIDDEN.to_owned());
+                steps.push(Step::Item(says.iter().map(hidden).collect()));
             }
+            other => steps.push(other.clone()),
         }
-        _ => {}
+        secrecy = secrecy.below(&[], step_of(step));
+    }
+    let text = match hides {
+        true => Path::new(steps).to_string(),
+        false => path.to_string(),
+    };
+    redact_shapes(&text).into_owned()
+}
+
+/// A step as the recogniser takes it.
+pub fn step_of(step: &Step) -> confidential::Step<'_> {
+    match step {
+        Step::Key(key) => confidential::Step::Key(key),
+        Step::Index(index) => confidential::Step::Index(*index),
+        Step::Item(says) => confidential::Step::Item(says),
     }
 }
 
@@ -66,32 +55,50 @@ fn hide(value: &mut Value, hidden: bool) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::confidential::HIDDEN;
     use serde_json::json;
 
+    fn path(text: &str) -> Path {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn what_is_called_a_secret_is_hidden_wherever_it_stands() {
-        let path = |text: &str| -> Path { text.parse().unwrap() };
+    fn a_path_alone_says_what_is_secret() {
         for hidden in [
             "databasePassword",
             "db.api_key",
             "env[name=GITHUB_TOKEN].value",
             "passwords.db",
+            "credentials.ann",
         ] {
-            assert_eq!(shown(&path(hidden), &json!("x")), json!(HIDDEN), "{hidden}");
+            let secrecy = secrecy(&path(hidden), &[]);
+            assert_eq!(secrecy.shown(&json!("x")), json!(HIDDEN), "{hidden}");
         }
         for open in ["secretName", "image", "env[name=LEVEL].value"] {
-            assert_eq!(shown(&path(open), &json!("x")), json!("x"), "{open}");
+            let secrecy = secrecy(&path(open), &[]);
+            assert_eq!(secrecy.shown(&json!("x")), json!("x"), "{open}");
         }
-        let token = path("automountServiceAccountToken");
-        assert_eq!(shown(&token, &json!(true)), json!(true));
-        let whole = json!({"a": 1, "db": {"password": "x", "user": "y"}, "env": [
-            {"name": "API_KEY", "value": "x"}, {"name": "B", "value": "y"},
-        ]});
+    }
+
+    #[test]
+    fn the_document_around_a_path_says_more() {
+        let list = json!({"kind": "List", "items": [{"kind": "Secret", "data": {"a": "x"}}]});
+        let at = path("items[0].data.a");
+        assert!(secrecy(&at, &[&list]).is_hidden());
+        assert!(!secrecy(&at, &[]).is_hidden());
+        let args = json!({"args": ["--password", "x"]});
+        assert!(secrecy(&path("args[1]"), &[&args]).is_hidden());
+        let variable = json!({"env": [{"name": "DB_PASSWORD", "value": "x"}]});
+        assert!(secrecy(&path("env[0].value"), &[&variable]).is_hidden());
+    }
+
+    #[test]
+    fn names_of_hidden_items_are_hidden() {
         assert_eq!(
-            shown(&Path::root(), &whole),
-            json!({"a": 1, "db": {"password": HIDDEN, "user": "y"}, "env": [
-                {"name": "API_KEY", "value": HIDDEN}, {"name": "B", "value": "y"},
-            ]})
+            shown_path(&path("credentials[name=ann].user")),
+            "credentials[name=(hidden)].user"
         );
+        assert_eq!(shown_path(&path("env[name=A].value")), "env[name=A].value");
+        assert_eq!(shown_path(&path("a.ghp_0123456789")), "a.***");
     }
 }

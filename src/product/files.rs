@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::listed;
 use crate::repo::RepoPath;
-use crate::yaml::{Path, Step, Stream};
+use crate::yaml::{Path, Step, Stream, YamlErrorKind};
 
 /// Larger files are compared as a whole.
 const MOST_BYTES: usize = 1 << 20;
@@ -44,8 +44,15 @@ impl Content {
         if !is_yaml {
             return Self::Whole;
         }
-        let Some(documents) = values(text) else {
+        if bytes.len() > MOST_BYTES && !text.contains("sops") {
+            // Nothing in it can change that: it need not be read.
             return Self::Whole;
+        }
+        let documents = match values(text) {
+            Ok(documents) => documents,
+            // What cannot be read whole may be encrypted all the same.
+            Err(YamlErrorKind::TooMany { .. }) if names_sops(text) => return Self::Encrypted,
+            Err(_) => return Self::Whole,
         };
         if documents.iter().any(is_sops) {
             return Self::Encrypted;
@@ -93,13 +100,24 @@ fn is_open_secret(document: &Value) -> bool {
             .any(|key| document.get(key).is_some())
 }
 
-fn values(text: &str) -> Option<Vec<Value>> {
-    let stream = Stream::parse(text).ok()?;
+/// Whether a line begins with SOPS's own key.
+fn names_sops(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_start().trim_start_matches(['"', '\'', '{']);
+        let rest = line.strip_prefix("sops").unwrap_or_default();
+        rest.trim_start_matches(['"', '\'', ' ']).starts_with(':')
+    })
+}
+
+fn values(text: &str) -> Result<Vec<Value>, YamlErrorKind> {
+    let stream = Stream::parse(text).map_err(|error| error.kind)?;
     let written = stream
         .documents()
         .iter()
         .filter(|document| document.root().is_some());
-    written.map(|document| document.value().ok()).collect()
+    written
+        .map(|document| document.value().map_err(|error| error.kind))
+        .collect()
 }
 
 /// What an object is called among the documents of a file: `Deployment/web`.

@@ -30,7 +30,7 @@ mod update;
 
 pub use commit::{CommitAction, CommitEntry, CommitText};
 pub use compare::{Base, Class, Difference, compare, same, value_at};
-pub use confidential::shown;
+pub use confidential::{secrecy, shown_path, step_of};
 pub use decode::API_VERSION;
 pub(crate) use decode::private_use;
 pub(crate) use error::nearest;

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::glob::{Glob, Over};
 use crate::image::Reference;
-use crate::repo::{BlobId, BranchName, Location, RepoPath};
+use crate::repo::{BlobId, BranchName, Location, OddEntry, RepoPath, SHOWN_OF_A_NAME, shortened};
 use crate::yaml;
 
 use super::commit::CommitEntry;
@@ -79,6 +80,15 @@ impl EnvironmentEntry {
             Some(pattern) => {
                 FilePattern::parse(&pattern).is_ok_and(|pattern| pattern.matches(&self.path, file))
             }
+        }
+    }
+
+    /// The same for a file whose name cannot be said.
+    pub fn holds_odd(&self, odd: &OddEntry) -> bool {
+        match self.files_pattern() {
+            None => odd.below(&self.path).is_some(),
+            Some(pattern) => FilePattern::parse(&pattern)
+                .is_ok_and(|pattern| pattern.matches_odd(&self.path, odd)),
         }
     }
 
@@ -156,7 +166,7 @@ pub struct FilePattern {
     pub text: String,
     /// Whether it starts at the branch's root instead of the environment's path.
     pub from_branch_root: bool,
-    glob: globset::GlobMatcher,
+    glob: Glob,
     /// What every path starts with that matches: sooner told than the whole.
     start: String,
 }
@@ -171,19 +181,19 @@ impl FilePattern {
         };
         if relative.is_empty() || relative.split('/').any(|part| part == ".." || part == ".") {
             return Err(format!(
-                "{text:?} is no pattern of files inside the environment"
+                "{:?} is not a pattern of files inside the environment",
+                shortened(text, SHOWN_OF_A_NAME)
             ));
         }
-        let glob = globset::GlobBuilder::new(relative)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build()
-            .map_err(|error| format!("{text:?} is no pattern of files: {}", error.kind()))?;
+        let glob = Glob::new(relative, Over::Paths).map_err(|error| {
+            let shown = shortened(text, SHOWN_OF_A_NAME);
+            format!("{shown:?} is not a pattern of files: {error}")
+        })?;
         let literal = relative.split(['*', '?', '[', '{', '\\']).next();
         Ok(Self {
             text: text.to_owned(),
             from_branch_root,
-            glob: glob.compile_matcher(),
+            glob,
             start: literal.unwrap_or_default().to_owned(),
         })
     }
@@ -195,6 +205,17 @@ impl FilePattern {
             false => path.below(folder),
         };
         relative.is_some_and(|it| it.starts_with(&self.start) && self.glob.is_match(it))
+    }
+}
+
+impl FilePattern {
+    /// The same for a file whose name cannot be said.
+    pub fn matches_odd(&self, folder: &RepoPath, odd: &OddEntry) -> bool {
+        let relative = match self.from_branch_root {
+            true => Some(odd.path()),
+            false => odd.below(folder),
+        };
+        relative.is_some_and(|it| self.glob.is_match_bytes(it))
     }
 }
 
@@ -343,7 +364,7 @@ pub enum RegistryEntry {
     /// An OCI image layout folder plays the registry; relative to the
     /// repository's root.
     Layout(String),
-    /// Over plain HTTP.
+    /// Over plain HTTP, and without a login: to allow that is up to the machine.
     PlainHttp,
 }
 

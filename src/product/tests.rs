@@ -343,7 +343,7 @@ fn mistakes_in_a_product_have_a_place() {
                 ),
                 TEMPLATE,
             ],
-            "product.yaml:7:5: the key cart stands twice in one mapping, first at line 6",
+            "product.yaml:7:5: duplicate key cart, first at line 6",
         ),
         (
             &[
@@ -373,7 +373,7 @@ fn mistakes_in_a_product_have_a_place() {
                 ("product.yaml", &product("  include: [../*.yaml]\n")),
                 TEMPLATE,
             ],
-            "is no pattern of files inside the environment",
+            "is not a pattern of files inside the environment",
         ),
         (
             &[

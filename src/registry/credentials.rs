@@ -8,29 +8,52 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::credential_helper;
 use super::error::RegistryError;
 use super::settings::Settings;
+use super::words::Words;
+use crate::files;
+
+/// The largest configuration file that is read, in bytes: one with a login for each of a
+/// thousand registries has a tenth of it.
+/// See `docs/limits.md`.
+const FILE_BYTES: u64 = 4 << 20;
+
+/// Docker pads what it encodes, and other tools do not; the kubelet reads both.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Where the credentials of a request came from, for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialSource {
     /// There were none.
     Anonymous,
+    /// None were looked for: the registry is asked over plain HTTP, and this machine does
+    /// not allow to send any that way.
+    PlainHttp,
     /// A configuration file.
     File(PathBuf),
     /// A credential helper, named by a configuration file.
     Helper(String),
     /// A document that was handed in, by the name of its place.
     Document(String),
+    /// A document in an environment variable.
+    Variable(&'static str),
 }
 
 impl fmt::Display for CredentialSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CredentialSource::Anonymous => formatter.write_str("without credentials"),
+            CredentialSource::PlainHttp => {
+                formatter.write_str("without credentials because it is asked over plain HTTP")
+            }
             CredentialSource::File(path) => {
                 write!(formatter, "with the credentials of {}", path.display())
             }
@@ -43,24 +66,39 @@ impl fmt::Display for CredentialSource {
             CredentialSource::Document(place) => {
                 write!(formatter, "with the credentials of {place}")
             }
+            CredentialSource::Variable(name) => {
+                write!(formatter, "with the credentials of the variable {name}")
+            }
         }
     }
 }
 
-/// A configuration document that is in no file on this machine. Only the logins that
-/// stand in it count: what came from elsewhere starts no program here.
+/// A configuration document that is in no file on this machine. Only the logins that it
+/// holds count: what came from elsewhere starts no program here.
 #[derive(Clone)]
 pub struct CredentialDocument {
-    /// What messages call it.
-    pub place: String,
+    /// Where it comes from: [`CredentialSource::Document`] or
+    /// [`CredentialSource::Variable`].
+    pub source: CredentialSource,
     /// The document, as Docker writes it.
     pub config: Value,
+}
+
+impl CredentialDocument {
+    /// What messages call it.
+    fn place(&self) -> String {
+        match &self.source {
+            CredentialSource::Document(place) => place.clone(),
+            CredentialSource::Variable(name) => (*name).to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Debug for CredentialDocument {
     /// It holds secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "CredentialDocument({})", self.place)
+        write!(formatter, "CredentialDocument({})", self.place())
     }
 }
 
@@ -74,6 +112,8 @@ pub(super) enum Login {
     },
     /// A refresh token, to be traded for an access token.
     Identity(String),
+    /// A bearer token for the registry itself.
+    Registry(String),
 }
 
 impl fmt::Debug for Login {
@@ -82,17 +122,18 @@ impl fmt::Debug for Login {
             Login::Anonymous => "Anonymous",
             Login::Password { .. } => "Password(…)",
             Login::Identity(_) => "Identity(…)",
+            Login::Registry(_) => "Registry(…)",
         })
     }
 }
 
 impl Login {
-    /// The part that no message may contain.
-    pub(super) fn secret(&self) -> &str {
+    /// Notes what no message may contain.
+    pub(super) fn note(&self, words: &Words) {
         match self {
-            Login::Anonymous => "",
-            Login::Password { password, .. } => password,
-            Login::Identity(token) => token,
+            Login::Anonymous => {}
+            Login::Password { user, password } => words.add_login(user, password),
+            Login::Identity(token) | Login::Registry(token) => words.add(token),
         }
     }
 }
@@ -128,10 +169,12 @@ impl Store {
     /// anonymous login. Blocks.
     pub(super) fn look_up(&self, host: &str, path: &str) -> Result<Found, RegistryError> {
         for document in &self.settings.documents {
+            if !document.config.is_object() {
+                return Err(unusable(host, document.place(), "it is not a JSON object"));
+            }
             for key in keys(host, path) {
-                if let Some(login) = stored(&document.config, &key, &document.place, host)? {
-                    let source = CredentialSource::Document(document.place.clone());
-                    return Ok(found(login, source, key));
+                if let Some(login) = stored(&document.config, &key, &document.place(), host)? {
+                    return Ok(found(login, document.source.clone(), key));
                 }
             }
         }
@@ -183,17 +226,21 @@ fn found(login: Login, source: CredentialSource, key: String) -> Found {
 }
 
 fn read(file: &Path, host: &str) -> Result<Option<Value>, RegistryError> {
-    let bytes = match std::fs::read(file) {
+    let bytes = match files::read_regular(file, FILE_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(host, file.display(), error)),
     };
+    // Docker takes an empty file for an empty configuration.
+    if bytes.trim_ascii().is_empty() {
+        return Ok(None);
+    }
     serde_json::from_slice(&bytes)
         .map(Some)
         // The error's own text quotes the file, which holds secrets.
         .map_err(|error| {
             let place = format!(
-                "no JSON at line {}, column {}",
+                "not JSON at line {}, column {}",
                 error.line(),
                 error.column()
             );
@@ -246,7 +293,7 @@ fn normal_key(key: &str) -> String {
 }
 
 /// Whether a key with `*` in its host means this one, as the kubelet reads it: each
-/// label of the host is a pattern of its own, and the path stands as it is.
+/// label of the host is a pattern of its own, and the path is compared as it is.
 fn fits(written: &str, key: &str) -> bool {
     let written = normal_key(written);
     let parts = |text: &str| -> (String, Option<String>) {
@@ -274,7 +321,7 @@ fn like(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// A login that stands in the file or document itself.
+/// A login that the file or document itself holds.
 fn stored(
     config: &Value,
     key: &str,
@@ -290,11 +337,14 @@ fn stored(
         return Ok(None);
     };
     let text = |name: &str| entry[name].as_str().filter(|text| !text.is_empty());
+    if let Some(token) = text("registrytoken") {
+        return Ok(Some(Login::Registry(token.to_owned())));
+    }
     if let Some(token) = text("identitytoken") {
         return Ok(Some(Login::Identity(token.to_owned())));
     }
     if let Some(auth) = text("auth") {
-        let decoded = base64::engine::general_purpose::STANDARD
+        let decoded = BASE64
             .decode(auth.trim())
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -388,14 +438,14 @@ mod tests {
     }
 
     #[test]
-    fn documents_go_before_files_and_start_no_program() {
+    fn documents_come_before_files_and_start_no_program() {
         let (dir, mut settings) = with(&format!(
             r#"{{"auths":{{"a.example.com":{{"auth":"{0}"}},"b.example.com":{{"auth":"{0}"}}}}}}"#,
             auth("file:p")
         ));
         helper(&dir, "evil", &format!("touch {}/ran", dir.path().display()));
         settings.documents = vec![CredentialDocument {
-            place: "secret pull".into(),
+            source: CredentialSource::Document("secret pull".into()),
             config: serde_json::json!({
                 "auths": {
                     "a.example.com": {"username": "document", "password": "hunter2"},
@@ -460,6 +510,49 @@ mod tests {
     }
 
     #[test]
+    fn logins_are_read_in_the_forms_that_other_tools_write() {
+        let (dir, settings) = with(
+            r#"{"auths":{"bearer.example.com":{"auth":"bWU6cHA=","registrytoken":"hush"},"bare.example.com":{"auth":"bWU6cHA"}}}"#,
+        );
+        let login = |host: &str| look_up(&settings, host, "x").unwrap().login;
+        assert_eq!(login("bearer.example.com"), Login::Registry("hush".into()));
+        assert_eq!(login("bare.example.com"), password("me", "pp"));
+        // As Docker leaves it behind when a disk is full, and as an editor saves nothing.
+        for empty in ["", "\n"] {
+            std::fs::write(dir.path().join("config.json"), empty).unwrap();
+            assert_eq!(login("bare.example.com"), Login::Anonymous);
+        }
+        let large = " ".repeat(usize::try_from(FILE_BYTES).unwrap() + 1);
+        std::fs::write(dir.path().join("config.json"), large).unwrap();
+        let error = look_up(&settings, "a", "x").unwrap_err().to_string();
+        assert!(error.contains("larger than"), "{error}");
+    }
+
+    #[test]
+    fn a_document_in_a_variable_holds_logins_or_is_an_error() {
+        let variable = |text: &'static str| {
+            let known = move |name: &str| (name == "DOCKER_AUTH_CONFIG").then(|| text.into());
+            look_up(&Settings::from_variables(&known), "a.example.com", "x")
+        };
+        let found = variable(r#"{"auths":{"a.example.com":{"auth":"bWU6cHA="}}}"#).unwrap();
+        assert_eq!(found.login, password("me", "pp"));
+        assert!(
+            found
+                .source
+                .to_string()
+                .ends_with("the variable DOCKER_AUTH_CONFIG")
+        );
+        for wrong in ["hunter2", "{\"auths\": hunter2}", "[]"] {
+            let error = variable(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("from DOCKER_AUTH_CONFIG: it is not"),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
     fn helpers_are_asked_and_their_not_found_is_anonymous() {
         let (dir, settings) = with(
             r#"{"credHelpers":{"a.example.com":"one"},"credsStore":"two","auths":{"b.example.com":{}}}"#,
@@ -492,10 +585,10 @@ mod tests {
         helper(&dir, "odd", "echo hunter2");
         for (host, reason) in [
             ("a", "docker-credential-fails: it failed"),
-            ("b", "no answer within 0.5 s"),
+            ("b", "it did not end within 0.5 s"),
             ("c", "docker-credential-absent: No such file"),
-            ("d", "a helper's name is no path"),
-            ("e", "no JSON"),
+            ("d", "the name of a helper is not a path"),
+            ("e", "not JSON"),
         ] {
             let error = look_up(&settings, host, "x").unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -9,7 +9,7 @@ use crate::image::Digest;
 /// (a dead host, a rejected login) is the answer to many questions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry, or its token service, answered with a status that is no success.
+    /// The registry, or its token service, answered with a status that is not a success.
     #[error("{0}")]
     Refused(Box<Refusal>),
     /// No answer: name not found, connection refused, TLS failure, time is up.
@@ -42,7 +42,21 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The bytes of a manifest are not those its digest stands for.
+    /// The token service is asked over plain HTTP, which this machine does not allow.
+    #[error(
+        "no token for {what} was asked for: the token service of {registry}, {service}, is not behind https"
+    )]
+    PlainTokens {
+        /// The registry's host.
+        registry: String,
+        /// What the token was for.
+        what: String,
+        /// Scheme, host and port of the token service.
+        service: String,
+        /// Its host and port, where plain HTTP is all that stands in the way.
+        host: Option<String>,
+    },
+    /// The bytes of a manifest are not those of its digest.
     #[error("{registry} sent {what} with digest {found} instead of {wanted}")]
     Digest {
         /// The registry's host.
@@ -116,6 +130,8 @@ pub struct Refusal {
     pub message: Option<String>,
     /// Where the credentials of the request came from.
     pub credentials: CredentialSource,
+    /// Scheme, host and port of who answered, where the registry had redirected there.
+    pub elsewhere: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {
@@ -136,6 +152,9 @@ impl std::fmt::Display for Refusal {
             credentials,
             ..
         } = self;
+        if let Some(place) = &self.elsewhere {
+            write!(formatter, " redirected to {place}, which")?;
+        }
         write!(formatter, " answered {status} for {what}, {credentials}")?;
         match &self.message {
             Some(text) => write!(formatter, ": {text}"),
@@ -148,11 +167,11 @@ impl std::fmt::Display for Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fault {
-    /// 401: who are you?
+    /// 401: there is no login, or a wrong one.
     Unauthorized,
-    /// 403: not you.
+    /// 403: the login has no right to it.
     Forbidden,
-    /// 404: the repository or manifest is not there, or hidden.
+    /// 404: the repository or manifest does not exist, or is hidden.
     NotFound,
     /// 429: too many requests.
     RateLimited,
@@ -164,6 +183,8 @@ pub enum Fault {
     Untrusted,
     /// The credentials on this machine could not be used.
     Credentials,
+    /// Plain HTTP, which this machine does not allow.
+    PlainHttp,
     /// The document that is asked in the place of all registries does not say.
     NotRecorded,
 }
@@ -186,7 +207,9 @@ impl RegistryError {
             RegistryError::Unreachable { .. } => Fault::Unreachable,
             RegistryError::Untrusted { .. } => Fault::Untrusted,
             RegistryError::Credentials { .. } => Fault::Credentials,
-            RegistryError::Malformed { .. }
+            RegistryError::PlainTokens { host: Some(_), .. } => Fault::PlainHttp,
+            RegistryError::PlainTokens { host: None, .. }
+            | RegistryError::Malformed { .. }
             | RegistryError::Digest { .. }
             | RegistryError::Layout { .. }
             | RegistryError::Setup(_) => Fault::Failed,
@@ -200,6 +223,7 @@ impl RegistryError {
             RegistryError::Unreachable { registry, .. }
             | RegistryError::Untrusted { registry, .. }
             | RegistryError::Malformed { registry, .. }
+            | RegistryError::PlainTokens { registry, .. }
             | RegistryError::Digest { registry, .. }
             | RegistryError::Credentials { registry, .. }
             | RegistryError::NotInLayout { registry, .. }
@@ -209,59 +233,27 @@ impl RegistryError {
         }
     }
 
+    /// Who answered in the place of the registry, where it had redirected there.
+    pub fn elsewhere(&self) -> Option<&str> {
+        match self {
+            RegistryError::Refused(refusal) => refusal.elsewhere.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Host and port that this machine would have to allow plain HTTP to.
+    pub fn plain_host(&self) -> Option<&str> {
+        match self {
+            RegistryError::PlainTokens { host, .. } => host.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Where the credentials of a refused request came from.
     pub fn credentials(&self) -> Option<&CredentialSource> {
         match self {
             RegistryError::Refused(refusal) => Some(&refusal.credentials),
             _ => None,
         }
-    }
-}
-
-/// What an error body says, fit for one line: the messages of the distribution
-/// specification's error list, without control characters, secrets or novels.
-pub(super) fn message(body: &[u8], secrets: &[&str]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        #[serde(default)]
-        errors: Vec<Entry>,
-        details: Option<String>,
-        error_description: Option<String>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Entry {
-        code: Option<String>,
-        message: Option<String>,
-    }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let mut parts: Vec<String> = body
-        .errors
-        .into_iter()
-        .filter_map(|entry| entry.message.filter(|m| !m.is_empty()).or(entry.code))
-        .collect();
-    parts.extend(body.details);
-    parts.extend(body.error_description);
-    let mut text = parts.join("; ");
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "***");
-    }
-    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    (!text.is_empty()).then_some(text)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_short_clean_and_without_secrets() {
-        let body =
-            br#"{"errors":[{"code":"DENIED","message":"no\u001b[2J for hunter2"},{"code":"X"}]}"#;
-        assert_eq!(message(body, &["hunter2", ""]).unwrap(), "no[2J for ***; X");
-        assert_eq!(message(b"<html>", &[]), None);
-        assert_eq!(message(b"{}", &[]), None);
-        let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "a".repeat(1000));
-        assert_eq!(message(long.as_bytes(), &[]).unwrap().len(), 200);
     }
 }

@@ -20,7 +20,7 @@ use super::layout::Layout;
 use super::manifest::{CONFIG_BYTES, Content, ImageFacts, Manifest, content, facts, pick};
 use super::progress::{Asking, Tally};
 use super::recording::{Recording, Replay};
-use super::requests::{Wanted, announced, ask, head, prove, wanted};
+use super::requests::{Wanted, ask, head, prove, wanted};
 use super::settings::Settings;
 use super::tags;
 use super::told::Told;
@@ -54,7 +54,7 @@ enum Source {
 /// A question about one manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ManifestQuery {
-    /// The image, with tag or digest; a digest goes before a tag.
+    /// The image, with tag or digest; where it has both, the digest counts.
     pub reference: Reference,
     /// Whether its platforms are wanted too: they cost reading the whole manifest.
     pub platforms: bool,
@@ -148,7 +148,8 @@ impl Registries {
         answers
     }
 
-    /// Digest, and platforms where wanted, of each image.
+    /// Digest, and platforms where wanted, of each image. Digests may be no more than what
+    /// a registry says about it: see [`Registries::proven`].
     pub fn manifests(&self, queries: &[ManifestQuery]) -> Vec<Result<Manifest, RegistryError>> {
         let repositories: Vec<Repository> = queries
             .iter()
@@ -163,6 +164,20 @@ impl Registries {
             recording.note_manifest(&query.reference, manifest);
         });
         answers
+    }
+
+    /// The digest of each image, computed from its manifest as it was read: what is written
+    /// down is asked for here. From a recording it is the one that was recorded.
+    pub fn proven(&self, images: &[Reference]) -> Vec<Result<Digest, RegistryError>> {
+        let repositories: Vec<Repository> = images.iter().map(Reference::repository).collect();
+        self.inner.announce(repositories.iter());
+        let tally = self.tally(Asking::Manifests, &repositories);
+        let answers = self.batch(tally, images, |inner, image| async move {
+            inner.proven(&image).await
+        });
+        self.keep(images, &answers, Recording::note_manifest);
+        let digests = answers.into_iter();
+        digests.map(|answer| answer.map(|it| it.digest)).collect()
     }
 
     /// What each image's configuration says, for the platform if one is given.
@@ -332,6 +347,25 @@ impl Inner {
         })
     }
 
+    /// The digest of a manifest that was read.
+    async fn proven(&self, image: &Reference) -> Result<Manifest, RegistryError> {
+        if let Some(replay) = &self.replay {
+            return replay.manifest(&ManifestQuery {
+                reference: image.clone(),
+                platforms: false,
+            });
+        }
+        let (repository, wanted) = (image.repository(), wanted(image)?);
+        let digest = match self.told.proven(&repository, wanted.as_str()) {
+            Some(digest) => digest,
+            None => self.read(&repository, &wanted).await?.0,
+        };
+        Ok(Manifest {
+            digest,
+            platforms: None,
+        })
+    }
+
     /// The digest alone; `None` where it takes reading the manifest.
     async fn digest(
         &self,
@@ -402,12 +436,11 @@ impl Inner {
                 let below = format!("manifests/{}", wanted.as_str());
                 let ask = ask(Method::GET, repository.path(), below, what.clone());
                 let answer = host.ask(&ask).await?.success()?;
-                let announced = announced(&answer.headers);
-                let promised = match wanted {
-                    Wanted::Digest(digest) => Some(digest.clone()),
-                    Wanted::Tag(_) => announced,
+                let asked = match wanted {
+                    Wanted::Digest(digest) => Some(digest),
+                    Wanted::Tag(_) => None,
                 };
-                let digest = prove(&host, &what, promised, &answer.body)?;
+                let digest = prove(&host, &what, asked, &answer)?;
                 let told = (digest, answer.body);
                 self.told.keep(repository, wanted.as_str(), &told);
                 // It may be asked for by its digest next.
@@ -435,7 +468,7 @@ impl Inner {
                 ask.limit = CONFIG_BYTES;
                 ask.accept = None;
                 let answer = host.ask(&ask).await?.success()?;
-                let digest = prove(&host, &what, Some(digest.clone()), &answer.body)?;
+                let digest = prove(&host, &what, Some(digest), &answer)?;
                 let told = (digest, answer.body);
                 self.told.keep(repository, &name, &told);
                 Ok(told.1)
@@ -453,7 +486,7 @@ impl Inner {
         read(bytes).map_err(|reason| RegistryError::Malformed {
             registry: repository.host().to_owned(),
             what: wanted.named(repository.path()),
-            reason,
+            reason: self.client.words().shown(&reason),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! One registry: its address, its login, and requests to its repositories.
 //!
 //! The ping that asks how to log in is sent once, whoever needs it first; so is
-//! each token. At most eight requests are under way at a time.
+//! each token. At most eight requests are under way at a time. What another origin says
+//! after a redirect is an answer, never a question for the login.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 
@@ -12,13 +12,20 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 
-use super::credentials::{CredentialSource, Login, Store};
-use super::error::{Refusal, RegistryError, message};
+use super::challenge::Challenge;
+use super::credentials::{CredentialSource, Found, Login, Store};
+use super::error::{Refusal, RegistryError};
 use super::http::{Answer, Client, Lost, Outgoing};
-use super::token::{Account, Challenge};
+use super::origin;
+use super::settings::Settings;
+use super::token::{Account, Pass};
+use super::words::Words;
 
 /// Requests under way at one registry.
 const AT_ONCE: usize = 8;
+
+/// The largest answer to the ping that is read, in bytes. Most are empty.
+const PING_BYTES: usize = 256 << 10;
 
 /// A registry and what is known about it.
 pub(super) struct Host {
@@ -27,9 +34,9 @@ pub(super) struct Host {
     store: Arc<Store>,
     slots: Semaphore,
     ping: OnceCell<Result<Ping, RegistryError>>,
-    /// How repositories want to be logged in to where everybody may ping.
+    /// How repositories want to be logged in to where a ping needs no login.
     asked_later: Lock<Option<Challenge>>,
-    /// Whether somebody with a login has come back from behind an open door.
+    /// Whether a first request with a login has come back from behind an open door.
     scouted: Mutex<bool>,
     announced: Lock<BTreeSet<String>>,
     accounts: Mutex<BTreeMap<String, Result<Arc<Account>, RegistryError>>>,
@@ -43,14 +50,20 @@ struct Ping {
     challenge: Challenge,
 }
 
+/// Where something of a repository is.
+pub(super) enum Target {
+    /// Below the repository, such as `tags/list?n=10`.
+    Below(String),
+    /// At this address. One of another origin is asked without a login.
+    Whole(Url),
+}
+
 /// A question about a repository.
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
     /// The repository's path in the registry.
     pub(super) path: &'a str,
-    /// What is asked for below the repository, such as `tags/list?n=10`, or a whole
-    /// path with its query when it starts with `/`.
-    pub(super) below: String,
+    pub(super) target: Target,
     /// What it is called in messages.
     pub(super) what: String,
     pub(super) accept: Option<&'static str>,
@@ -61,11 +74,12 @@ pub(super) struct Ask<'a> {
 /// An answer, with what a message about it needs.
 pub(super) struct Reply {
     pub(super) answer: Answer,
-    pub(super) url: Url,
     source: CredentialSource,
-    secret: String,
+    words: Words,
     registry: String,
     what: String,
+    /// Who answered in the place of the registry.
+    elsewhere: Option<String>,
 }
 
 impl Reply {
@@ -79,8 +93,12 @@ impl Reply {
             token_service: None,
             what: self.what,
             status: self.answer.status.as_u16(),
-            message: message(&self.answer.body, &[&self.secret]),
-            credentials: self.source,
+            message: self.words.reason(&self.answer.body),
+            credentials: match self.elsewhere {
+                Some(_) => CredentialSource::Anonymous,
+                None => self.source,
+            },
+            elsewhere: self.elsewhere,
         })))
     }
 }
@@ -105,8 +123,13 @@ impl Host {
         &self.name
     }
 
-    pub(super) fn page_limit(&self) -> usize {
-        self.client.settings().page_limit
+    pub(super) fn settings(&self) -> &Settings {
+        self.client.settings()
+    }
+
+    /// What was sent, and what others say.
+    pub(super) fn words(&self) -> &Words {
+        self.client.words()
     }
 
     pub(super) fn wants_small_pages(&self) -> bool {
@@ -132,18 +155,36 @@ impl Host {
         mine.map(|(path, _)| path.clone()).collect()
     }
 
-    /// Whether requests to this address are safe: TLS, this machine, or asked for.
-    pub(super) fn may_speak_to(&self, url: &Url) -> bool {
-        let authority = url.host_str().map(|host| match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        });
-        url.scheme() == "https" || authority.is_some_and(|host| self.is_plain(&host))
+    /// Whether a token service may be asked: behind TLS, on this machine, or over plain
+    /// HTTP where this machine allows it or nothing secret is sent.
+    pub(super) fn may_ask_for_tokens(&self, realm: &Url, login: &Login) -> bool {
+        let plain = origin::authority(realm).filter(|_| realm.scheme() == "http");
+        realm.scheme() == "https"
+            || plain.is_some_and(|host| match login {
+                Login::Anonymous => self.is_plain(&host),
+                _ => self.is_trusted(&host),
+            })
     }
 
-    /// Whether this registry is spoken to without TLS.
+    /// Whether a host is spoken to without TLS.
     fn is_plain(&self, authority: &str) -> bool {
-        self.client.settings().plain_http.contains(authority) || is_loopback(authority)
+        self.is_trusted(authority) || origin::is_listed(&self.settings().plain_http, authority)
+    }
+
+    /// Whether a login may go to a host without TLS.
+    fn is_trusted(&self, authority: &str) -> bool {
+        let allowed = &self.settings().insecure;
+        origin::is_loopback(authority)
+            || origin::is_allowed(allowed, authority)
+            || origin::is_allowed(allowed, &self.name) && authority == self.authority()
+    }
+
+    /// Where the registry is asked; not all bear the name of their host.
+    fn authority(&self) -> &str {
+        match self.name.as_str() {
+            "docker.io" => "registry-1.docker.io",
+            name => name,
+        }
     }
 
     /// Sends a request when one of the eight slots is free.
@@ -157,8 +198,12 @@ impl Host {
     /// Asks, logging in where the registry wants it.
     pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, RegistryError> {
         let ping = self.ping().await?;
-        let account = self.account(ask.path).await?;
         let url = self.url(&ping.base, ask)?;
+        if !origin::is_same(&ping.base, &url) {
+            let answer = self.request(ask, &url, &Pass::Nobody).await?;
+            return Ok(self.reply(&ping.base, ask, answer, CredentialSource::Anonymous));
+        }
+        let account = self.account(&ping.base, ask.path).await?;
         // Who has a login at a registry that asks for none at the door goes ahead alone:
         // if it is wanted further inside, the others know.
         let open = ping.challenge == Challenge::None;
@@ -170,33 +215,42 @@ impl Host {
             Challenge::None => self.later().clone().unwrap_or(Challenge::None),
             known => known.clone(),
         };
-        let mut authorization = account
-            .authorization(self, &challenge, ask.path, None)
-            .await?;
-        let mut answer = self.request(ask, &url, authorization.as_ref()).await?;
-        if answer.status == 401 {
+        let pass = account.pass(self, &challenge, ask.path).await?;
+        let mut answer = self.request(ask, &url, &pass).await?;
+        let refused = |answer: &Answer| {
+            // A challenge counts where the registry itself says it, and not who it
+            // redirects to (CVE-2020-15157).
+            answer.status == 401 && origin::is_same(&ping.base, &answer.url)
+        };
+        account.judge(ask.path, &pass, !refused(&answer)).await;
+        if refused(&answer) {
             // A token ran out or covers less than was asked for, or this repository is
-            // private in a registry that lets everybody ping.
+            // private in a registry where a ping needs no login.
             if let Some(found) = Challenge::read(&answer.headers) {
                 *self.later() = Some(found.clone());
                 challenge = found;
             }
-            let renewed = account
-                .authorization(self, &challenge, ask.path, authorization.as_ref())
-                .await?;
-            if renewed.is_some() && renewed != authorization {
-                authorization = renewed;
-                answer = self.request(ask, &url, authorization.as_ref()).await?;
+            let again = account.again(self, &challenge, ask.path, &pass).await?;
+            if let Some(again) = again {
+                answer = self.request(ask, &url, &again.pass).await?;
+                let taken = !refused(&answer);
+                account.judge(ask.path, &again.pass, taken).await;
             }
         }
-        Ok(Reply {
+        Ok(self.reply(&ping.base, ask, answer, account.found.source.clone()))
+    }
+
+    fn reply(&self, base: &Url, ask: &Ask<'_>, answer: Answer, source: CredentialSource) -> Reply {
+        let elsewhere = (!origin::is_same(base, &answer.url))
+            .then(|| self.words().shown(&origin::shown(&answer.url)));
+        Reply {
             answer,
-            url,
-            source: account.found.source.clone(),
-            secret: account.found.login.secret().to_owned(),
+            source,
+            words: self.words().clone(),
             registry: self.name.clone(),
             what: ask.what.clone(),
-        })
+            elsewhere,
+        }
     }
 
     /// For the first one: what the others wait for. It comes back but once, whatever it
@@ -216,13 +270,13 @@ impl Host {
         &self,
         ask: &Ask<'_>,
         url: &Url,
-        authorization: Option<&HeaderValue>,
+        pass: &Pass,
     ) -> Result<Answer, RegistryError> {
         let mut headers = HeaderMap::new();
         if let Some(accept) = ask.accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
         }
-        if let Some(value) = authorization {
+        if let Some(value) = pass.header() {
             headers.insert(AUTHORIZATION, value.clone());
         }
         let outgoing = Outgoing {
@@ -230,6 +284,7 @@ impl Host {
             url: url.clone(),
             headers,
             form: None,
+            stays: false,
             limit: ask.limit,
         };
         let failed = |lost| self.lost(&ask.what, lost);
@@ -237,9 +292,9 @@ impl Host {
     }
 
     fn url(&self, base: &Url, ask: &Ask<'_>) -> Result<Url, RegistryError> {
-        let relative = match ask.below.starts_with('/') {
-            true => ask.below.clone(),
-            false => format!("/v2/{}/{}", ask.path, ask.below),
+        let relative = match &ask.target {
+            Target::Below(below) => format!("/v2/{}/{below}", ask.path),
+            Target::Whole(url) => return Ok(url.clone()),
         };
         base.join(&relative)
             .map_err(|error| RegistryError::Malformed {
@@ -266,8 +321,9 @@ impl Host {
         }
     }
 
-    /// The login for a repository; all announced ones are looked up together.
-    async fn account(&self, path: &str) -> Result<Arc<Account>, RegistryError> {
+    /// The login for a repository; all announced ones are looked up together. None is
+    /// looked for where it would have to go in the clear.
+    async fn account(&self, base: &Url, path: &str) -> Result<Arc<Account>, RegistryError> {
         let mut accounts = self.accounts.lock().await;
         if let Some(account) = accounts.get(path) {
             return account.clone();
@@ -282,9 +338,17 @@ impl Host {
         paths.insert(path.to_owned());
         paths.retain(|path| !accounts.contains_key(path));
         let (store, name) = (self.store.clone(), self.name.clone());
+        let safe = base.scheme() == "https" || self.is_trusted(self.authority());
         let look_up = move || -> Vec<_> {
             let found = paths.into_iter().map(|path| {
-                let found = store.look_up(&name, &path);
+                let found = match safe {
+                    true => store.look_up(&name, &path),
+                    false => Ok(Found {
+                        login: Login::Anonymous,
+                        source: CredentialSource::PlainHttp,
+                        key: name.clone(),
+                    }),
+                };
                 (path, found)
             });
             found.collect()
@@ -299,6 +363,7 @@ impl Host {
             .collect();
         for (path, found) in found {
             let account = found.map(|found| {
+                found.login.note(self.words());
                 let key = found.key.clone();
                 let account = by_key
                     .entry(key)
@@ -321,15 +386,12 @@ impl Host {
     }
 
     async fn ask_how_to_log_in(&self) -> Result<Ping, RegistryError> {
-        let authority = match self.name.as_str() {
-            "docker.io" => "registry-1.docker.io",
-            name => name,
-        };
+        let authority = self.authority();
         let plain = self.is_plain(authority);
         let scheme = if plain { "http" } else { "https" };
         let ping = self.ping_by(scheme, authority).await;
         match ping {
-            // What a server behind TLS says to somebody without.
+            // What a server behind TLS says to a client without.
             Err(RegistryError::Refused(refusal)) if plain && refusal.status == 400 => {
                 self.ping_by("https", authority).await
             }
@@ -351,11 +413,15 @@ impl Host {
             url: base.clone(),
             headers: HeaderMap::new(),
             form: None,
-            limit: 1 << 20,
+            stays: false,
+            limit: PING_BYTES,
         };
         let failed = |lost| self.lost(what, lost);
         let answer = self.send(&outgoing).await.map_err(failed)?;
+        let own = origin::is_same(&base, &answer.url);
         let challenge = match answer.status.as_u16() {
+            // The registry itself wants no login here: it redirects to one that does.
+            401 if !own => Challenge::None,
             401 => Challenge::read(&answer.headers)
                 .ok_or_else(|| malformed("401 without a way to log in".to_owned()))?,
             _ if answer.status.is_success() => Challenge::None,
@@ -365,51 +431,12 @@ impl Host {
                     token_service: None,
                     what: what.to_owned(),
                     status,
-                    message: message(&answer.body, &[]),
+                    message: self.words().reason(&answer.body),
                     credentials: CredentialSource::Anonymous,
+                    elsewhere: (!own).then(|| self.words().shown(&origin::shown(&answer.url))),
                 })));
             }
         };
         Ok(Ping { base, challenge })
-    }
-}
-
-/// Whether `host[:port]` is this machine.
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_spoken_to_without_tls() {
-        for here in [
-            "localhost",
-            "localhost:5000",
-            "127.0.0.1:80",
-            "127.9.9.9",
-            "[::1]:5000",
-            "[::1]",
-        ] {
-            assert!(is_loopback(here), "{here}");
-        }
-        for there in [
-            "example.com",
-            "localhost.example.com:80",
-            "128.0.0.1",
-            "[::2]:5000",
-            "10.0.0.1",
-        ] {
-            assert!(!is_loopback(there), "{there}");
-        }
     }
 }

@@ -1,15 +1,19 @@
-//! One request, sent as often as it is worth: pauses, `Retry-After`, limits on
+//! One request, sent as often as it is worth: pauses, `Retry-After`, redirects, limits on
 //! what is read. Knows nothing about registries.
 
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client as Http, Method, NoProxy, Proxy, StatusCode, Url};
+use reqwest::{Certificate, Client as Http, Method, Response, StatusCode, Url};
 
+use super::proxy;
+use super::redirect::{self, Hop, REDIRECTS};
 use super::settings::Settings;
+use super::words::Words;
+use crate::files;
 
 /// A request to be sent.
 pub(super) struct Outgoing {
@@ -18,6 +22,9 @@ pub(super) struct Outgoing {
     pub(super) headers: HeaderMap,
     /// A form, already encoded.
     pub(super) form: Option<String>,
+    /// Whether a login is given up rather than what is asked for: without it, nothing is
+    /// asked at another origin.
+    pub(super) stays: bool,
     /// How many bytes of an answer are read at most.
     pub(super) limit: usize,
 }
@@ -42,14 +49,18 @@ impl Lost {
     }
 }
 
-/// Hosts that are always reached directly: a proxy's own loopback is another machine's.
-const DIRECT: &str = "localhost,127.0.0.0/8,::1";
-
 /// How much longer than for its next bytes an answer is waited for as a whole.
 const WHOLE: u32 = 6;
 
+/// The largest file with certificate authorities that is read, in bytes: those of a
+/// system have some hundred thousand.
+/// See `docs/limits.md`.
+const AUTHORITIES_BYTES: u64 = 16 << 20;
+
 /// A whole answer, whatever its status.
 pub(super) struct Answer {
+    /// Who answered: another address than was asked where redirects led there.
+    pub(super) url: Url,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -59,6 +70,7 @@ pub(super) struct Answer {
 /// needed: who reads image layouts only needs no certificate authorities.
 pub(super) struct Client {
     settings: Arc<Settings>,
+    words: Words,
     plain: OnceLock<Result<Http, String>>,
     tls: OnceLock<Result<Http, String>>,
 }
@@ -68,8 +80,11 @@ static PROVIDER: Once = Once::new();
 
 impl Client {
     pub(super) fn new(settings: Arc<Settings>) -> Client {
+        let words = Words::default();
+        proxy::note_logins(&settings.proxies, &words);
         Client {
             settings,
+            words,
             plain: OnceLock::new(),
             tls: OnceLock::new(),
         }
@@ -85,30 +100,26 @@ impl Client {
 
     fn build(&self, tls: bool) -> Result<Http, String> {
         PROVIDER.call_once(|| {
-            // Somebody else's provider is as good.
+            // A provider that was installed before is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         let settings = &self.settings;
-        let reason = |error: reqwest::Error| innermost(&error);
+        let reason = |error: reqwest::Error| self.words.shown(&innermost(&error));
         let mut builder = Http::builder()
             .user_agent(concat!("kubectl-gitops/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
-            .redirect(redirects())
+            // Redirects are followed here: what may be sent on is not the library's choice.
+            .redirect(reqwest::redirect::Policy::none())
+            // Nothing is decoded, so an answer is as large as the bytes that came.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             // The settings say which proxies there are; reqwest would ask the environment.
             .no_proxy();
-        let direct = match &settings.proxies.no_proxy {
-            Some(hosts) => format!("{DIRECT},{hosts}"),
-            None => DIRECT.to_owned(),
-        };
-        let direct = || NoProxy::from_string(&direct);
-        if let Some(address) = &settings.proxies.http {
-            let proxy = Proxy::http(address).map_err(|error| unusable("http", &error))?;
-            builder = builder.proxy(proxy.no_proxy(direct()));
-        }
-        if let Some(address) = &settings.proxies.https {
-            let proxy = Proxy::https(address).map_err(|error| unusable("https", &error))?;
-            builder = builder.proxy(proxy.no_proxy(direct()));
+        if let Some(proxy) = proxy::of(&settings.proxies, tls)? {
+            builder = builder.proxy(proxy);
         }
         if !tls {
             return builder.tls_certs_only([]).build().map_err(reason);
@@ -123,12 +134,16 @@ impl Client {
         &self.settings
     }
 
+    /// What was sent, and what others say.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
     /// Sends a request until it is answered for good.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Answer, Lost> {
-        let http = self.http(&outgoing.url).map_err(Lost::Hopeless)?;
         let mut attempt = 1;
         loop {
-            let result = self.once(http, outgoing).await;
+            let result = self.once(outgoing).await;
             let asked = match &result {
                 Ok(answer) if !is_passing(answer.status) => return result,
                 Ok(answer) => retry_after(&answer.headers),
@@ -147,40 +162,63 @@ impl Client {
         }
     }
 
-    async fn once(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, Lost> {
-        // Bytes that trickle in for ever are no answer either.
+    async fn once(&self, outgoing: &Outgoing) -> Result<Answer, Lost> {
+        // Bytes that trickle in for ever are no answer either, and would be none again.
         let whole = self.settings.timeout.saturating_mul(WHOLE);
-        match tokio::time::timeout(whole, self.exchange(http, outgoing)).await {
+        match tokio::time::timeout(whole, self.exchange(outgoing)).await {
             Ok(result) => result,
-            Err(_) => Err(Lost::Silent(format!(
+            Err(_) => Err(Lost::Hopeless(format!(
                 "no whole answer within {} s",
                 whole.as_secs_f32()
             ))),
         }
     }
 
-    async fn exchange(&self, http: &Http, outgoing: &Outgoing) -> Result<Answer, Lost> {
+    async fn exchange(&self, outgoing: &Outgoing) -> Result<Answer, Lost> {
+        let mut hop = Hop {
+            method: outgoing.method.clone(),
+            url: outgoing.url.clone(),
+            headers: outgoing.headers.clone(),
+            form: outgoing.form.clone(),
+            stays: outgoing.stays,
+        };
+        for _ in 0..=REDIRECTS {
+            let response = self.hop(&hop).await?;
+            let next = redirect::next(&hop, response.status(), response.headers());
+            match next.map_err(|reason| Lost::Hopeless(self.words.shown(&reason)))? {
+                Some(next) => hop = next,
+                None => return self.read(hop.url, response, outgoing.limit).await,
+            }
+        }
+        Err(Lost::Hopeless(format!("more than {REDIRECTS} redirects")))
+    }
+
+    async fn hop(&self, hop: &Hop) -> Result<Response, Lost> {
+        let http = self.http(&hop.url).map_err(Lost::Hopeless)?;
         let mut request = http
-            .request(outgoing.method.clone(), outgoing.url.clone())
-            .headers(outgoing.headers.clone());
-        if let Some(form) = &outgoing.form {
+            .request(hop.method.clone(), hop.url.clone())
+            .headers(hop.headers.clone());
+        if let Some(form) = &hop.form {
             request = request
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body(form.clone());
         }
-        let failed = |error: reqwest::Error| self.lost(&error);
-        let mut response = request.send().await.map_err(failed)?;
+        request.send().await.map_err(|error| self.lost(&error))
+    }
+
+    async fn read(&self, url: Url, mut response: Response, limit: usize) -> Result<Answer, Lost> {
         let status = response.status();
         let headers = response.headers().clone();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > outgoing.limit {
-                let reason = format!("the answer is larger than {} bytes", outgoing.limit);
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.lost(&error))? {
+            if body.len() + chunk.len() > limit {
+                let reason = format!("the answer is larger than {limit} bytes");
                 return Err(Lost::Hopeless(reason));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer {
+            url,
             status,
             headers,
             body,
@@ -200,24 +238,12 @@ impl Client {
             let seconds = self.settings.timeout.as_secs_f32();
             return Lost::Silent(format!("no answer within {seconds} s"));
         }
-        let reason = innermost(error);
-        if is_untrusted(error) {
-            return Lost::Untrusted(reason);
+        let reason = self.words.shown(&innermost(error));
+        match is_untrusted(error) {
+            true => Lost::Untrusted(reason),
+            false => Lost::Silent(reason),
         }
-        // More redirects than are followed, or one out of TLS.
-        if error.is_redirect() {
-            return Lost::Hopeless(reason);
-        }
-        Lost::Silent(reason)
     }
-}
-
-/// An address may hold a password, so it is not repeated.
-fn unusable(scheme: &str, error: &reqwest::Error) -> String {
-    format!(
-        "the address of the proxy for {scheme} cannot be used: {}",
-        innermost(error)
-    )
 }
 
 /// The certificates of a file, or of all files of a folder that hold any.
@@ -225,7 +251,7 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let named = |reason: String| format!("{}: {reason}", path.display());
     let unreadable = |error: std::io::Error| named(error.to_string());
     if !path.is_dir() {
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = files::read_named(path, AUTHORITIES_BYTES).map_err(unreadable)?;
         let certificates =
             Certificate::from_pem_bundle(&bytes).map_err(|error| named(innermost(&error)))?;
         return match certificates.is_empty() {
@@ -236,7 +262,10 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let entries = std::fs::read_dir(path).map_err(unreadable)?;
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
-    let read = |file| Certificate::from_pem_bundle(&std::fs::read(file).ok()?).ok();
+    let read = |file: PathBuf| {
+        let bytes = files::read_regular(&file, AUTHORITIES_BYTES).ok()?;
+        Certificate::from_pem_bundle(&bytes).ok()
+    };
     Ok(files.into_iter().filter_map(read).flatten().collect())
 }
 
@@ -278,31 +307,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// Blobs live elsewhere, so redirects are followed, but never out of TLS.
-fn redirects() -> reqwest::redirect::Policy {
-    reqwest::redirect::Policy::custom(|attempt| {
-        let from_tls = attempt
-            .previous()
-            .last()
-            .is_some_and(|url| url.scheme() == "https");
-        if attempt.previous().len() > 5 {
-            attempt.error("more than five redirects")
-        } else if from_tls && attempt.url().scheme() != "https" {
-            attempt.error("a redirect from https to http")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
 /// The last error of a chain says what really happened; the outer ones repeat the URL.
 fn innermost(error: &reqwest::Error) -> String {
     let mut source: &dyn std::error::Error = error;
     while let Some(inner) = source.source() {
         source = inner;
     }
-    let text = source.to_string();
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    source.to_string()
 }
 
 /// A header value that is kept out of debug output.

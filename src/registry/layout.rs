@@ -6,10 +6,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::RegistryError;
-use super::manifest::MANIFEST_BYTES;
+use crate::files;
 use crate::image::{Digest, Reference, Tag};
 
 const NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The largest `index.json` of a layout, in bytes: some 50,000 tags.
+/// See `docs/limits.md`.
+const INDEX_BYTES: u64 = 16 << 20;
+
+/// The largest blob of a layout that is read, in bytes: a manifest or configuration, never
+/// a layer. As large as the larger of what registries may answer.
+const BLOB_BYTES: u64 = super::manifest::CONFIG_BYTES as u64;
 
 /// A layout directory that answers for one host.
 pub(super) struct Layout {
@@ -38,8 +46,8 @@ impl Layout {
             dir: dir.to_owned(),
             reason,
         };
-        let file = dir.join("index.json");
-        let bytes = std::fs::read(&file).map_err(|error| wrong(format!("index.json: {error}")))?;
+        let bytes = files::read_below(dir, Path::new("index.json"), INDEX_BYTES)
+            .map_err(|error| wrong(format!("index.json: {error}")))?;
         let index: Index = serde_json::from_slice(&bytes)
             .map_err(|error| wrong(format!("index.json: {error}")))?;
         let mut repositories: BTreeMap<String, BTreeMap<Tag, Digest>> = BTreeMap::new();
@@ -89,9 +97,7 @@ impl Layout {
 
     /// The bytes of a blob, proven by its digest.
     pub(super) fn blob(&self, what: &str, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
-        let file = self
-            .dir
-            .join("blobs")
+        let file = Path::new("blobs")
             .join(digest.algorithm())
             .join(digest.hex());
         let wrong = |reason: String| RegistryError::Layout {
@@ -99,17 +105,16 @@ impl Layout {
             dir: self.dir.clone(),
             reason: format!("{what}: {reason}"),
         };
-        match std::fs::metadata(&file) {
-            Ok(data) if data.len() > 2 * MANIFEST_BYTES as u64 => {
-                return Err(wrong("the blob is too large".to_owned()));
-            }
-            Ok(_) => {}
+        let bytes = match files::read_below(&self.dir, &file, BLOB_BYTES) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(self.absent(format!("blob {} of {what}", digest.short())));
             }
-            Err(error) => return Err(wrong(error.to_string())),
-        }
-        let bytes = std::fs::read(&file).map_err(|error| wrong(error.to_string()))?;
+            Err(error) => {
+                let blob = digest.short();
+                return Err(wrong(format!("blob {blob}: {error}")));
+            }
+        };
         match digest.check(&bytes) {
             Ok(()) => Ok(bytes),
             Err(found) => Err(RegistryError::Digest {

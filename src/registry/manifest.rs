@@ -2,22 +2,33 @@
 //! they come from.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use oci_distribution::manifest::OciManifest;
+use oci_distribution::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry,
+    OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciManifest,
+};
 
 use crate::image::{Digest, Platform};
 
-/// All the media types a manifest may come in.
-pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json, \
-    application/vnd.oci.image.manifest.v1+json, \
-    application/vnd.docker.distribution.manifest.v2+json";
+/// All the media types that a manifest may have.
+pub(super) static ACCEPT: LazyLock<String> = LazyLock::new(|| {
+    [
+        OCI_IMAGE_INDEX_MEDIA_TYPE,
+        IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+        OCI_IMAGE_MEDIA_TYPE,
+        IMAGE_MANIFEST_MEDIA_TYPE,
+    ]
+    .join(", ")
+});
 
 /// Largest manifest that is read; registries refuse larger ones themselves.
+/// See `docs/limits.md`.
 pub(super) const MANIFEST_BYTES: usize = 4 << 20;
 
 /// Largest image configuration that is read.
+/// See `docs/limits.md`.
 pub(super) const CONFIG_BYTES: usize = 8 << 20;
 
 /// What a registry has under a reference.
@@ -47,7 +58,7 @@ pub(super) enum Content {
     Image { config: Digest },
 }
 
-/// Understands a manifest. The error is a sentence.
+/// Reads a manifest. The error is a sentence.
 pub(super) fn content(bytes: &[u8]) -> Result<Content, String> {
     let parsed: OciManifest =
         serde_json::from_slice(bytes).map_err(|_| "neither an image nor an index".to_owned())?;
@@ -60,7 +71,7 @@ pub(super) fn content(bytes: &[u8]) -> Result<Content, String> {
             config: digest(&image.config.digest)?,
         }),
         OciManifest::ImageIndex(index) => {
-            let entry = |entry: oci_distribution::manifest::ImageIndexEntry| {
+            let entry = |entry: ImageIndexEntry| {
                 let platform = entry.platform.map(|platform| Platform {
                     os: platform.os.to_string(),
                     architecture: platform.architecture.to_string(),
@@ -74,7 +85,7 @@ pub(super) fn content(bytes: &[u8]) -> Result<Content, String> {
     }
 }
 
-/// Attestations stand in indexes as images for `unknown/unknown`.
+/// Attestations are in indexes as images for `unknown/unknown`.
 fn is_real(platform: &Platform) -> bool {
     platform.os != "unknown" && platform.architecture != "unknown"
 }
@@ -105,7 +116,7 @@ pub(super) fn pick<'a>(
     found.map(|(digest, _)| digest)
 }
 
-/// Understands an image configuration. Configurations of other things than images have
+/// Reads an image configuration. Configurations of other things than images have
 /// no facts. The error is a sentence.
 pub(super) fn facts(bytes: &[u8]) -> Result<ImageFacts, String> {
     #[derive(serde::Deserialize)]
@@ -121,8 +132,11 @@ pub(super) fn facts(bytes: &[u8]) -> Result<ImageFacts, String> {
         #[serde(rename = "Labels")]
         labels: Option<BTreeMap<String, String>>,
     }
-    let config: Config = serde_json::from_slice(bytes)
-        .map_err(|error| format!("no image configuration: {error}"))?;
+    // Without the words of the error, which quote the text.
+    let config: Config = serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("not an image configuration at line {line}, column {column}")
+    })?;
     let created = config
         .created
         .and_then(|text| text.parse::<Timestamp>().ok());

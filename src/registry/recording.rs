@@ -606,7 +606,7 @@ mod tests {
                 14,
                 "tags stand below it",
             ),
-            ("\"v1.0.0\"", "\"-v\"", 7, "does not belong into a tag"),
+            ("\"v1.0.0\"", "\"-v\"", 7, "does not belong in a tag"),
             ("repositories", "repos", 4, "unknown field `repos`"),
         ] {
             let text = BY_HAND.replacen(old, new, 1);

@@ -1,12 +1,17 @@
 //! Single requests for manifests and blobs, and the proof of what came back. Refuses
 //! bytes that are not those of their digest.
 
+use http::header::HeaderMap;
 use reqwest::Method;
 
 use super::error::RegistryError;
-use super::host::{Ask, Host};
+use super::host::{Ask, Host, Target};
+use super::http::Answer;
 use super::manifest::{ACCEPT, MANIFEST_BYTES};
 use crate::image::{Digest, Reference, Tag};
+
+/// The header in which registries say what they send.
+const DIGEST: &str = "Docker-Content-Digest";
 
 /// A tag or a digest, whichever a manifest is asked for by.
 pub(super) enum Wanted {
@@ -50,14 +55,15 @@ pub(super) fn ask(method: Method, path: &str, below: String, what: String) -> As
     Ask {
         method,
         path,
-        below,
+        target: Target::Below(below),
         what,
-        accept: Some(ACCEPT),
+        accept: Some(&ACCEPT),
         limit: MANIFEST_BYTES,
     }
 }
 
-/// The digest by `HEAD`; `None` where the registry does not tell it that way.
+/// The digest by `HEAD`, which nothing proves; `None` where the registry does not give it
+/// that way.
 pub(super) async fn head(
     host: &Host,
     path: &str,
@@ -72,10 +78,13 @@ pub(super) async fn head(
         return Ok(None);
     }
     let answer = reply.success()?;
-    let Some(found) = announced(&answer.headers) else {
+    // What is not a digest, or of another algorithm than the one that was asked for,
+    // shows when the manifest is read.
+    let Ok(Some(found)) = announced(host, &what, &answer.headers) else {
         return Ok(None);
     };
     match wanted {
+        Wanted::Digest(digest) if digest.algorithm() != found.algorithm() => Ok(None),
         Wanted::Digest(digest) if *digest != found => Err(RegistryError::Digest {
             registry: host.name().to_owned(),
             what,
@@ -86,33 +95,50 @@ pub(super) async fn head(
     }
 }
 
-pub(super) fn announced(headers: &http::HeaderMap) -> Option<Digest> {
-    headers
-        .get("Docker-Content-Digest")?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+/// The digest that an answer gives itself.
+fn announced(
+    host: &Host,
+    what: &str,
+    headers: &HeaderMap,
+) -> Result<Option<Digest>, RegistryError> {
+    let malformed = |reason: String| RegistryError::Malformed {
+        registry: host.name().to_owned(),
+        what: what.to_owned(),
+        reason: host.words().shown(&format!("its header {DIGEST} {reason}")),
+    };
+    let mut found: Option<Digest> = None;
+    for value in headers.get_all(DIGEST) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let digest = text.trim().parse();
+        let digest = digest.map_err(|error| malformed(format!("is not one: {error}")))?;
+        if found.as_ref().is_some_and(|other| *other != digest) {
+            return Err(malformed("has two different digests".to_owned()));
+        }
+        found = Some(digest);
+    }
+    Ok(found)
 }
 
-/// Checks bytes against the digest that was promised for them; without a promise the
-/// digest is theirs.
+/// Proves bytes by the digest that was asked for, if any, and by the one that their own
+/// answer gives them. Gives the digest that they are known by: the one that was asked
+/// for, else the one of the answer, else SHA-256.
 pub(super) fn prove(
     host: &Host,
     what: &str,
-    promised: Option<Digest>,
-    bytes: &[u8],
+    asked: Option<&Digest>,
+    answer: &Answer,
 ) -> Result<Digest, RegistryError> {
-    let Some(wanted) = promised else {
-        return Ok(Digest::sha256(bytes));
-    };
-    match wanted.check(bytes) {
-        Ok(()) => Ok(wanted),
-        Err(found) => Err(RegistryError::Digest {
-            registry: host.name().to_owned(),
-            what: what.to_owned(),
-            wanted,
-            found,
-        }),
+    let announced = announced(host, what, &answer.headers)?;
+    for wanted in [asked, announced.as_ref()].into_iter().flatten() {
+        wanted
+            .check(&answer.body)
+            .map_err(|found| RegistryError::Digest {
+                registry: host.name().to_owned(),
+                what: what.to_owned(),
+                wanted: wanted.clone(),
+                found,
+            })?;
     }
+    let known = asked.cloned().or(announced);
+    Ok(known.unwrap_or_else(|| Digest::sha256(&answer.body)))
 }

@@ -5,10 +5,40 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::credentials::CredentialDocument;
+use super::credentials::{CredentialDocument, CredentialSource};
 use super::error::RegistryError;
 use super::http::authorities;
+use super::origin::InsecureHost;
 use super::progress::Observer;
+
+/// How long a credential helper may take to answer and to end: those that ask a person
+/// for a password need some time.
+/// See `docs/limits.md`.
+const HELPER_TIME: Duration = Duration::from_secs(30);
+
+/// How long a connection, and the next bytes of an answer, are waited for. A whole answer
+/// may take six times as long.
+/// See `docs/limits.md`.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// How often a request is sent before its failure counts.
+/// See `docs/limits.md`.
+const ATTEMPTS: u32 = 4;
+
+/// The longest pause before a request is sent again: who asks for more is not waited for.
+/// See `docs/limits.md`.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Pages of one tag list: two hundred thousand tags where a page has a hundred.
+/// See `docs/limits.md`.
+const PAGES: usize = 2_000;
+
+/// How long one tag list may take: a thousand pages of 0.3 s each.
+/// See `docs/limits.md`.
+const LIST_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// The variable with a configuration document that Docker and GitLab's runners read.
+const DOCUMENT: &str = "DOCKER_AUTH_CONFIG";
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -23,8 +53,11 @@ pub struct Settings {
     pub helper_path: Option<OsString>,
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
-    /// Hosts (with port) asked without TLS; loopback addresses always are.
+    /// Hosts (with port) asked without TLS and without a login, because a repository says
+    /// so; loopback addresses are asked without TLS anyway.
     pub plain_http: BTreeSet<String>,
+    /// Hosts asked without TLS and with a login, because this machine allows it.
+    pub insecure: BTreeSet<InsecureHost>,
     /// Proxies, as the usual variables name them.
     pub proxies: Proxies,
     /// Files with further certificate authorities (PEM), and folders of such files.
@@ -39,6 +72,8 @@ pub struct Settings {
     pub longest_pause: Duration,
     /// Pages of one tag list before it counts as endless.
     pub page_limit: usize,
+    /// How long one tag list may take, all its pages together.
+    pub list_time: Duration,
     /// Whether what registries say is kept, for [`Registries::recorded`].
     ///
     /// [`Registries::recorded`]: super::Registries::recorded
@@ -72,15 +107,17 @@ impl Default for Settings {
             documents: Vec::new(),
             credential_files: Vec::new(),
             helper_path: None,
-            helper_timeout: Duration::from_secs(30),
+            helper_timeout: HELPER_TIME,
             plain_http: BTreeSet::new(),
+            insecure: BTreeSet::new(),
             proxies: Proxies::default(),
             certificate_authorities: Vec::new(),
-            timeout: Duration::from_secs(20),
-            attempts: 4,
+            timeout: ANSWER_TIME,
+            attempts: ATTEMPTS,
             backoff: Duration::from_millis(300),
-            longest_pause: Duration::from_secs(30),
-            page_limit: 2_000,
+            longest_pause: LONGEST_PAUSE,
+            page_limit: PAGES,
+            list_time: LIST_TIME,
             record: false,
             observer: Observer::default(),
         }
@@ -89,15 +126,21 @@ impl Default for Settings {
 
 impl Settings {
     /// Settings from environment variables, asked through `variable`: the credential
-    /// files of Podman and Docker, proxies, and certificate authorities.
+    /// files of Podman and Docker and the document in a variable, proxies, and certificate authorities.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Settings {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let path = |name: &str| set(name).map(PathBuf::from);
-        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        // A proxy that cannot be read is not the same as none, so nothing is dropped here.
+        let text = |name: &str| set(name).map(|value| value.to_string_lossy().into_owned());
         let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_uppercase()));
         let home = path("HOME").or_else(|| path("USERPROFILE"));
         let all = either("all_proxy");
         Settings {
+            documents: text(DOCUMENT)
+                .as_deref()
+                .map(document)
+                .into_iter()
+                .collect(),
             credential_files: credential_files(&path, home.as_deref()),
             proxies: Proxies {
                 // Upper-case HTTP_PROXY could be a request header where programs serve CGI.
@@ -120,6 +163,15 @@ impl Settings {
         authorities(&file).map_err(RegistryError::Setup)?;
         self.certificate_authorities.push(file);
         Ok(())
+    }
+}
+
+/// A document that is not JSON becomes null, which is an error for whoever needs a login.
+fn document(text: &str) -> CredentialDocument {
+    let config = serde_json::from_str(text);
+    CredentialDocument {
+        source: CredentialSource::Variable(DOCUMENT),
+        config: config.unwrap_or_default(),
     }
 }
 

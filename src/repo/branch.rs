@@ -5,13 +5,21 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::{SHOWN_OF_A_NAME, shortened};
+
+/// The longest name of a branch or tag, in bytes. Forges refuse names over 255; Git
+/// itself takes what the file system takes for a path, and programs are not started with
+/// arguments of 128 KiB.
+/// See `docs/limits.md`.
+pub(super) const LONGEST_NAME: usize = 1000;
+
 /// The name of a branch, without `refs/heads/`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BranchName(Box<str>);
 
 /// Why a text is not the name of a branch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} cannot be the name of a branch: {reason}")]
+#[error("{:?} cannot be the name of a branch: {reason}", shortened(.name, SHOWN_OF_A_NAME))]
 pub struct BranchNameError {
     /// What was read.
     pub name: String,
@@ -35,6 +43,9 @@ impl BranchName {
 pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("it is empty");
+    }
+    if name.len() > LONGEST_NAME {
+        return Some("it is longer than 1000 bytes");
     }
     if name.starts_with('-') {
         return Some("it starts with '-'");
@@ -123,5 +134,10 @@ mod tests {
         ] {
             assert!(bad.parse::<BranchName>().is_err(), "{bad:?}");
         }
+        assert!("b".repeat(LONGEST_NAME).parse::<BranchName>().is_ok());
+        let long = "b".repeat(100_000);
+        let error = long.parse::<BranchName>().unwrap_err().to_string();
+        assert!(error.contains("(100000 bytes)") && error.contains("longer than 1000"));
+        assert!(error.len() < 300, "{}", error.len());
     }
 }

@@ -52,10 +52,15 @@ impl WebAddress {
                 // Nor helper::address.
                 let is_host =
                     bare.len() > 1 && !host.contains(['/', '\\']) && !path.starts_with(':');
-                return is_host.then(|| Self::new("https", bare, None, path))?;
+                let has_login = !host.contains('@') && path.contains('@');
+                return (is_host && !has_login).then(|| Self::new("https", bare, None, path))?;
             }
         };
         let (authority, path) = rest.split_once('/')?;
+        // A slash in a password: what is taken for the host is not one.
+        if path.contains('@') && !authority.contains('@') {
+            return None;
+        }
         let host = authority.rsplit('@').next()?;
         let (host, port) = match host.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -253,6 +258,18 @@ mod tests {
         let kind = address.kind().unwrap();
         let head = branch("gitops/promote/prod/0a1b2c3d");
         address.new_pull_request(kind, &head, &branch("env/prod"))
+    }
+
+    #[test]
+    fn an_address_with_a_misplaced_login_has_no_page() {
+        for url in [
+            "https:/ada:s3cr3t@github.com/example/shop",
+            "https://ada:123/s3cr3t@github.com/example/shop",
+            "https://s3cr3t/x@github.com/example/shop",
+            "ada:s3cr3t@github.com:example/shop",
+        ] {
+            assert_eq!(WebAddress::of(url), None, "{url}");
+        }
     }
 
     #[test]

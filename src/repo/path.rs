@@ -6,6 +6,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::{SHOWN_OF_A_NAME, shortened};
+
+/// The longest path, in bytes: what the systems of today open at once (`PATH_MAX`).
+/// See `docs/limits.md`.
+const LONGEST_PATH: usize = 4096;
+
+/// How deep folders may be nested: deeper than in any repository that people work in,
+/// and not so deep that walking down there takes a stack of its own.
+pub const DEEPEST_PATH: usize = 512;
+
 /// A path relative to the root of a repository: segments joined by `/`,
 /// already normalised. The root itself is the empty path. A copy shares the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -13,7 +23,9 @@ pub struct RepoPath(Arc<str>);
 
 /// Why a text is not a path inside a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is not a path inside the repository: {reason}")]
+#[error(
+    "{:?} is not a path inside the repository: {reason}", shortened(.path, SHOWN_OF_A_NAME)
+)]
 pub struct RepoPathError {
     /// What was read.
     pub path: String,
@@ -47,7 +59,13 @@ impl RepoPath {
         if relative.is_empty() {
             return Ok(self.clone());
         }
+        let slash = usize::from(!self.is_root());
+        let whole = self.0.len() + slash + relative.len();
         match broken_rule(relative) {
+            None if whole > LONGEST_PATH => Err(RepoPathError {
+                path: relative.to_owned(),
+                reason: TOO_LONG,
+            }),
             None if self.is_root() => Ok(Self(relative.into())),
             None => Ok(Self([&self.0, "/", relative].concat().into())),
             Some(reason) => Err(RepoPathError {
@@ -123,7 +141,12 @@ fn reads_as_dot_git(segment: &str) -> bool {
     stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
 }
 
+const TOO_LONG: &str = "it is longer than 4096 bytes";
+
 fn broken_rule(path: &str) -> Option<&'static str> {
+    if path.len() > LONGEST_PATH {
+        return Some(TOO_LONG);
+    }
     if path.starts_with('/') {
         return Some("it is absolute");
     }
@@ -133,8 +156,9 @@ fn broken_rule(path: &str) -> Option<&'static str> {
     if path.chars().any(char::is_control) {
         return Some("it contains a control character");
     }
-    for segment in path.split('/') {
+    for (depth, segment) in path.split('/').enumerate() {
         match segment {
+            _ if depth >= DEEPEST_PATH => return Some("it is more than 512 folders deep"),
             "" => return Some("a part between slashes is empty"),
             "." | ".." => return Some("it contains '.' or '..'"),
             _ if reads_as_dot_git(segment) => return Some("it leads into .git"),
@@ -252,6 +276,13 @@ mod tests {
         ] {
             assert!(bad.parse::<RepoPath>().is_err(), "{bad:?}");
         }
+        for long in ["a/".repeat(600) + "a", "a".repeat(5000)] {
+            let error = long.parse::<RepoPath>().unwrap_err().to_string();
+            assert!(error.len() < 300, "{error}");
+            assert!(path("b").join(&long).is_err());
+        }
+        let folder = path(&"a".repeat(4000));
+        assert!(folder.join(&"b".repeat(95)).is_ok() && folder.join(&"b".repeat(96)).is_err());
         for good in [
             ".gitops/promoted/product.yaml",
             ".gitignore",

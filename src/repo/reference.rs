@@ -4,8 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::BranchName;
 use super::branch::broken_rule;
+use super::{BranchName, SHOWN_OF_A_NAME, shortened};
 
 /// The name of a tag, without `refs/tags/`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -13,7 +13,7 @@ pub struct TagName(Box<str>);
 
 /// Why a text is not the name of a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} cannot be the name of a tag: {reason}")]
+#[error("{:?} cannot be the name of a tag: {reason}", shortened(.name, SHOWN_OF_A_NAME))]
 pub struct TagNameError {
     /// What was read.
     pub name: String,

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{BlobId, CommitId, Edit, ObjectFormat, RepoPath, blob_id, blob_id_in};
+use super::odd::is_within;
+use super::{BlobId, CommitId, Edit, ObjectFormat, OddEntry, RepoPath, blob_id, blob_id_in};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub struct Snapshot {
     read: Arc<BTreeMap<RepoPath, File>>,
     /// What stands otherwise than it was read; `None`: it is gone.
     changed: BTreeMap<RepoPath, Option<File>>,
+    /// What is there and cannot be named.
+    odd: Arc<Vec<OddEntry>>,
 }
 
 impl Snapshot {
@@ -115,6 +118,17 @@ impl Snapshot {
     pub fn entries(&self) -> impl Iterator<Item = (&RepoPath, &Entry)> {
         self.files(Bound::Unbounded)
             .map(|(path, (entry, _))| (path, entry))
+    }
+
+    /// All files that are there and whose names cannot be said.
+    pub fn odd(&self) -> impl Iterator<Item = &OddEntry> {
+        self.odd.iter()
+    }
+
+    /// The files below a folder that are there and whose names cannot be said: nothing
+    /// else here knows of them.
+    pub fn odd_under(&self, dir: &RepoPath) -> impl Iterator<Item = &OddEntry> {
+        self.odd.iter().filter(move |odd| odd.below(dir).is_some())
     }
 
     /// The hash function that the files' ids were made with.
@@ -313,11 +327,17 @@ impl Snapshot {
         changed.extend(gone.into_iter().map(|path| (path, None)));
         let new = collected.files.into_iter();
         changed.extend(new.map(|(path, file)| (path, Some(file))));
+        let stays = |odd: &&OddEntry| {
+            let mut gone = collected.odd_gone.iter();
+            !gone.any(|folder| is_within(odd.path(), folder))
+        };
+        let stays = self.odd.iter().filter(stays).cloned();
         Snapshot {
             commit: collected.commit,
             roots: self.roots.clone(),
             read: Arc::clone(&self.read),
             changed,
+            odd: Arc::new(stays.chain(collected.odd).collect()),
         }
     }
 
@@ -333,11 +353,18 @@ impl Snapshot {
         read.extend(Arc::unwrap_or_clone(other.read));
         let mut changed = self.changed;
         changed.extend(other.changed);
+        let mut odd = Arc::unwrap_or_clone(self.odd);
+        for one in other.odd.iter() {
+            if !odd.contains(one) {
+                odd.push(one.clone());
+            }
+        }
         Snapshot {
             commit: self.commit,
             roots: self.roots.into_iter().chain(other.roots).collect(),
             read: Arc::new(read),
             changed,
+            odd: Arc::new(odd),
         }
     }
 
@@ -366,6 +393,9 @@ pub struct SnapshotBuilder {
     commit: Option<CommitId>,
     roots: Vec<RepoPath>,
     files: Vec<(RepoPath, File)>,
+    odd: Vec<OddEntry>,
+    /// Where everything that could not be named was looked at anew.
+    odd_gone: Vec<Vec<u8>>,
 }
 
 impl SnapshotBuilder {
@@ -375,7 +405,20 @@ impl SnapshotBuilder {
             commit,
             roots,
             files: Vec::new(),
+            odd: Vec::new(),
+            odd_gone: Vec::new(),
         }
+    }
+
+    /// Adds a file whose name cannot be said.
+    pub fn insert_odd(&mut self, entry: OddEntry) {
+        self.odd.push(entry);
+    }
+
+    /// What another state says of such files at or below this path, as trees have it,
+    /// does not hold here.
+    pub fn forget_odd(&mut self, path: &[u8]) {
+        self.odd_gone.push(path.to_vec());
     }
 
     /// Adds one path.
@@ -390,6 +433,7 @@ impl SnapshotBuilder {
             roots: self.roots,
             read: Arc::new(self.files.into_iter().collect()),
             changed: BTreeMap::new(),
+            odd: Arc::new(self.odd),
         }
     }
 }

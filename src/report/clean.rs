@@ -1,18 +1,28 @@
-//! Text from outside, made safe for a terminal. Nothing else is changed: this
-//! is no place for shortening or wrapping.
+//! Text from outside, made safe for a terminal and for those who read its log. Nothing
+//! else is changed: texts are neither shortened nor wrapped here.
 
 use std::borrow::Cow;
 
+use crate::confidential::redact_shapes;
+
 /// One line without anything that a terminal would obey: escape sequences,
 /// control characters and bidirectional overrides vanish, line breaks and tabs
-/// become one space.
+/// become one space. What looks like a secret is masked: the last net, for texts that
+/// quote one by accident.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    scrub(text, false)
+    masked(scrub(text, false))
 }
 
 /// Like [`clean`], but line breaks stay and tabs become four spaces.
 pub fn clean_lines(text: &str) -> Cow<'_, str> {
-    scrub(text, true)
+    masked(scrub(text, true))
+}
+
+fn masked(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => redact_shapes(text),
+        Cow::Owned(text) => Cow::Owned(redact_shapes(&text).into_owned()),
+    }
 }
 
 fn scrub(text: &str, keep_lines: bool) -> Cow<'_, str> {
@@ -88,6 +98,15 @@ mod tests {
     fn ordinary_text_is_not_copied() {
         assert!(matches!(clean("v1.4.2 — grün"), Cow::Borrowed(_)));
         assert!(matches!(clean_lines("a\nb"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked() {
+        assert_eq!(
+            clean("push to https://ann:hush@git.example.com failed: Bearer hush-0"),
+            "push to https://***@git.example.com failed: Bearer ***"
+        );
+        assert_eq!(clean_lines("a\nghp_0123456789\n"), "a\n***\n");
     }
 
     #[test]

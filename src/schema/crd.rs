@@ -3,7 +3,10 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::check::{Dialect, Kind, Schema, SchemaError, SchemaSet, Scope};
+use crate::check::{
+    Dialect, Kind, RuleId, Schema, SchemaError, SchemaSet, Scope, Target, Violation,
+};
+use crate::yaml::{Path, Step};
 
 /// A CustomResourceDefinition whose schemas cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -71,6 +74,86 @@ pub fn add_crd(set: &mut SchemaSet, crd: &Value) -> Result<(), CrdError> {
     Ok(())
 }
 
+/// What a server refuses in the schemas of a CustomResourceDefinition, and what to write.
+const FORBIDDEN: [(&str, &str); 6] = [
+    ("$ref", "write the schema out at this place"),
+    ("definitions", "write the schemas out where they are used"),
+    ("dependencies", "write x-kubernetes-validations"),
+    ("patternProperties", "write additionalProperties"),
+    ("additionalItems", "write items"),
+    ("id", "leave it out"),
+];
+
+/// The words in a CustomResourceDefinition's schemas that no server accepts.
+pub fn forbidden_words(crd: &Value) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let versions = crd["spec"]["versions"].as_array().into_iter().flatten();
+    for (index, version) in versions.enumerate() {
+        let mut steps = vec![
+            Step::Key("spec".to_owned()),
+            Step::Key("versions".to_owned()),
+            Step::Index(index),
+            Step::Key("schema".to_owned()),
+            Step::Key("openAPIV3Schema".to_owned()),
+        ];
+        let schema = &version["schema"]["openAPIV3Schema"];
+        words(schema, &mut steps, &mut found);
+    }
+    found
+}
+
+fn words(schema: &Value, steps: &mut Vec<Step>, found: &mut Vec<Violation>) {
+    let Some(map) = schema.as_object() else {
+        return;
+    };
+    let mut refuse = |word: &str, message: String| {
+        let mut path = steps.clone();
+        path.push(Step::Key(word.to_owned()));
+        found.push(Violation {
+            rule: RuleId::CUSTOM_KIND,
+            path: Path::new(path),
+            target: Target::Key,
+            message,
+            label: None,
+        });
+    };
+    for (word, advice) in FORBIDDEN {
+        if map.get(word).is_some_and(|value| !value.is_null()) {
+            refuse(
+                word,
+                format!("{word} is not allowed in the schema of a custom resource: {advice}"),
+            );
+        }
+    }
+    if map.get("uniqueItems") == Some(&Value::Bool(true)) {
+        let message = "uniqueItems may not be true in the schema of a custom resource: write x-kubernetes-list-type: set";
+        refuse("uniqueItems", message.to_owned());
+    }
+    for (word, value) in map {
+        let mut inside = |step: Option<Step>, schema: &Value| {
+            let before = steps.len();
+            steps.push(Step::Key(word.clone()));
+            steps.extend(step);
+            words(schema, steps, found);
+            steps.truncate(before);
+        };
+        match (word.as_str(), value) {
+            ("properties", Value::Object(fields)) => {
+                for (name, schema) in fields {
+                    inside(Some(Step::Key(name.clone())), schema);
+                }
+            }
+            ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
+                for (index, schema) in schemas.iter().enumerate() {
+                    inside(Some(Step::Index(index)), schema);
+                }
+            }
+            ("items" | "additionalProperties" | "not", schema) => inside(None, schema),
+            _ => {}
+        }
+    }
+}
+
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
@@ -111,6 +194,38 @@ mod tests {
                 .contains_key("spec")
         );
         assert!(set.kind("example.com/v1alpha1", "Cache").is_none());
+    }
+
+    #[test]
+    fn words_that_no_server_accepts_are_found_at_their_places() {
+        assert!(forbidden_words(&cache()).is_empty());
+        let mut crd = cache();
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({
+            "definitions": {"a": {"type": "string"}},
+            "properties": {
+                // A field may have any name.
+                "id": {"$ref": "#/definitions/a"},
+                "list": {"items": {"uniqueItems": true}, "uniqueItems": false},
+                "$ref": {"additionalProperties": {"anyOf": [{"not": {"patternProperties": {}}}]}},
+            },
+        });
+        let found: Vec<String> = forbidden_words(&crd)
+            .iter()
+            .map(|it| it.path.to_string())
+            .collect();
+        let base = "spec.versions[0].schema.openAPIV3Schema";
+        assert_eq!(found.len(), 4, "{found:?}");
+        for place in [
+            "definitions",
+            "properties.id.$ref",
+            "properties.list.items.uniqueItems",
+            "anyOf[0].not.patternProperties",
+        ] {
+            let found = found
+                .iter()
+                .any(|it| it.starts_with(base) && it.ends_with(place));
+            assert!(found, "{place}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::crd::{CrdError, add_crd, is_crd};
 use crate::check::{Dialect, Kind, LooseKind, Schema, SchemaError, SchemaSet};
+use crate::files;
 use crate::yaml::{self, YamlError};
 
 /// A schema that was named and cannot be used.
@@ -74,7 +75,11 @@ pub fn add_schema_files(set: &mut SchemaSet, path: &Path) -> Result<usize, Schem
         };
         if fs::metadata(&path).map_err(read)?.is_dir() {
             for entry in fs::read_dir(&path).map_err(read)? {
-                waiting.push(entry.map_err(read)?.path());
+                let entry = entry.map_err(read)?;
+                // A link to a folder is not entered: it may lead in a circle.
+                if !(entry.path().is_symlink() && entry.path().is_dir()) {
+                    waiting.push(entry.path());
+                }
             }
             continue;
         }
@@ -85,7 +90,11 @@ pub fn add_schema_files(set: &mut SchemaSet, path: &Path) -> Result<usize, Schem
         if !matches!(extension, "yaml" | "yml" | "json") {
             continue;
         }
-        let text = fs::read_to_string(&path).map_err(read)?;
+        let bytes = match path == named {
+            true => files::read_named(&path, files::MANIFEST),
+            false => files::read_regular(&path, files::MANIFEST),
+        };
+        let text = bytes.and_then(files::text).map_err(read)?;
         count += add_file(set, &path, &text, path == named)?;
     }
     if count == 0 {

@@ -6,6 +6,6 @@ mod crd;
 mod embedded;
 mod files;
 
-pub use crd::{CrdError, add_crd, is_crd};
+pub use crd::{CrdError, add_crd, forbidden_words, is_crd};
 pub use embedded::{EmbeddedError, embedded, embedded_versions, newest_embedded_version};
 pub use files::{SchemaFileError, add_schema_files};

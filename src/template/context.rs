@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
+use super::bounds::Size;
+
 /// Mappings with more keys than this are looked up through an index.
 const SMALL: usize = 12;
 
@@ -14,6 +16,7 @@ pub(super) struct Ordered {
     entries: Vec<(Arc<str>, Value)>,
     /// Positions in the order of the keys; empty for small mappings.
     index: Vec<u32>,
+    size: Size,
 }
 
 impl Ordered {
@@ -24,7 +27,17 @@ impl Ordered {
             index = (0..u32::try_from(entries.len()).unwrap_or(u32::MAX)).collect();
             index.sort_by(|a, b| entries[*a as usize].0.cmp(&entries[*b as usize].0));
         }
-        Self { entries, index }
+        let size = Size::around(entries.iter().map(|(_, value)| Size::of(value)));
+        Self {
+            entries,
+            index,
+            size,
+        }
+    }
+
+    /// What it holds, counted once.
+    pub(super) fn size(&self) -> Size {
+        self.size
     }
 
     fn find(&self, key: &str) -> Option<&Value> {

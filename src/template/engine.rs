@@ -1,23 +1,29 @@
 //! The template engine, closed in: it sees the files of the templates and the
-//! values that it is handed, nothing else, and its steps and output are bounded.
+//! values that it is handed, nothing else, and its steps and output are bounded, as is
+//! all else that a template takes ([`super::bounds`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use crate::product::{TemplateName, TemplateSource};
 use crate::repo::{Location, RepoPath};
 
+use super::bounds::{self, Guarded, TextFault, guarded};
 use super::chain::Chain;
 use super::filters;
 use super::trace::{Span, SpanFiles};
 
 /// Steps of one file's rendering; 64 bytes of output or of values cost one.
+/// See `docs/limits.md`.
 const FUEL: u64 = 1_000_000;
 
 /// The most that one file of a template may write for one component, in bytes.
+/// See `docs/limits.md`.
 const OUTPUT: usize = 8 << 20;
 
 /// Why a file could not be rendered.
@@ -70,10 +76,12 @@ pub(super) struct Engine {
     files: Arc<BTreeMap<String, File>>,
 }
 
-/// A file and where it stands.
+/// A file and where it is.
 struct File {
     path: Arc<RepoPath>,
     text: Arc<str>,
+    /// What the engine compiles.
+    guarded: Result<Guarded, TextFault>,
 }
 
 impl Engine {
@@ -92,8 +100,9 @@ impl Engine {
         environment.set_debug(true);
         environment.set_formatter(write_value);
         filters::install(&mut environment);
+        bounds::install(&mut environment);
         let known = Arc::clone(&files);
-        environment.set_loader(move |name| Ok(known.get(name).map(|file| file.text.to_string())));
+        environment.set_loader(move |name| known.get(name).map(File::compiled).transpose());
         let known = Arc::clone(&files);
         environment.set_path_join_callback(move |name, parent| {
             let folder = parent.split('/').next().unwrap_or_default();
@@ -115,6 +124,13 @@ impl Engine {
         context: Value,
     ) -> Result<Written, Failure> {
         let name = format!("{template}/{file}");
+        if let Some((file, Err(fault))) = self.files.get(&name).map(|it| (it, &it.guarded)) {
+            return Err(Failure::Refused {
+                reason: fault.reason.clone(),
+                location: super::trace::locate(&file.path, &file.text, fault.offset),
+                chain: Vec::new(),
+            });
+        }
         let result = self
             .environment
             .get_template(&name)
@@ -129,20 +145,24 @@ impl Engine {
 
     fn spans(&self, spans: &[minijinja::OutputSpan]) -> (Vec<Span>, SpanFiles) {
         // A rendering runs through few files, most of it through one.
-        let mut names: Vec<&str> = Vec::new();
+        let mut names: Vec<(&str, &File)> = Vec::new();
         let mut files = Vec::new();
         let mut found = Vec::with_capacity(spans.len());
         for span in spans {
-            let known = names.iter().position(|name| *name == span.name());
+            let known = names.iter().position(|(name, _)| *name == span.name());
             let file = known.or_else(|| {
                 let file = self.files.get(span.name())?;
-                names.push(span.name());
+                names.push((span.name(), file));
                 files.push((Arc::clone(&file.path), Arc::clone(&file.text)));
                 Some(files.len() - 1)
             });
+            let source = span.source_range();
             found.push(Span {
                 output: span.output_range(),
-                source: span.source_range(),
+                source: match file.and_then(|index| names.get(index)) {
+                    Some((_, file)) => file.written(source),
+                    None => source,
+                },
                 verbatim: span.kind() == minijinja::OutputSpanKind::Raw,
                 file,
             });
@@ -188,6 +208,11 @@ impl Engine {
     fn reason(&self, error: &minijinja::Error) -> String {
         let mut reason = error.kind().to_string();
         if let Some(detail) = error.detail() {
+            // The engine quotes the values there, and they may be secrets.
+            let detail = match detail.starts_with("unable to calculate") {
+                true => "unable to calculate the result",
+                false => detail,
+            };
             reason = format!("{reason}: {detail}");
         }
         if error.kind() == ErrorKind::UndefinedError
@@ -200,8 +225,8 @@ impl Engine {
     }
 
     fn words(&self, error: &minijinja::Error) -> Option<&str> {
-        let text = &self.files.get(error.name()?)?.text;
-        let words = text.get(error.range()?)?.trim();
+        let file = self.files.get(error.name()?)?;
+        let words = file.text.get(file.written(error.range()?))?.trim();
         (!words.is_empty() && words.len() < 80 && !words.contains('\n')).then_some(words)
     }
 
@@ -210,7 +235,7 @@ impl Engine {
             return Location::new(RepoPath::root(), 1, 1);
         };
         match error.range() {
-            Some(range) => super::trace::locate(&file.path, &file.text, range.start),
+            Some(range) => super::trace::locate(&file.path, &file.text, file.written(range).start),
             None => {
                 let line = error.line().unwrap_or(1);
                 Location::new(
@@ -299,6 +324,26 @@ impl File {
         Self {
             path: Arc::new(source.path.clone()),
             text: Arc::clone(&source.text),
+            guarded: guarded(&source.text, &SyntaxConfig::default()),
+        }
+    }
+
+    fn compiled(&self) -> Result<String, minijinja::Error> {
+        match &self.guarded {
+            Ok(guarded) => Ok(guarded.text.clone()),
+            Err(fault) => {
+                let at = super::trace::locate(&self.path, &self.text, fault.offset);
+                let reason = format!("{at}: {}", fault.reason);
+                Err(minijinja::Error::new(ErrorKind::SyntaxError, reason))
+            }
+        }
+    }
+
+    /// The bytes of the file for those of the compiled text.
+    fn written(&self, range: Range<usize>) -> Range<usize> {
+        match &self.guarded {
+            Ok(guarded) => guarded.written(range.start)..guarded.written(range.end),
+            Err(_) => range,
         }
     }
 }

@@ -160,6 +160,15 @@ pub enum RenderCause {
         /// The bound.
         limit: &'static str,
     },
+    /// A file whose rendering was given up.
+    #[error("the rendering of this file takes longer than {} seconds", super::bounds::PATIENCE.as_secs())]
+    TooLong,
+    /// Nothing can be rendered on this machine.
+    #[error("no thread can be started to render in: {reason}")]
+    NoThread {
+        /// What the system says.
+        reason: String,
+    },
     /// What was rendered is no YAML.
     #[error("component {component}: the rendered text is no YAML: line {line}: {reason}")]
     NotYaml {

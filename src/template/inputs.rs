@@ -322,7 +322,15 @@ fn explain(
             // The mapping that lacks the key is where to add it.
             vec![(at, cause)]
         }
-        _ => vec![(at.clone(), value_cause(&at, complaint.to_string()))],
+        _ => {
+            let secrecy = crate::product::secrecy(&at, &[values]);
+            let value = complaint.instance();
+            let reason = match secrecy.shown(value) == *value.as_ref() {
+                true => complaint.to_string(),
+                false => complaint.masked().to_string(),
+            };
+            vec![(at.clone(), value_cause(&at, reason))]
+        }
     }
 }
 

@@ -2,18 +2,26 @@
 //! for one short text that includes no file. A line that holds nothing but a statement
 //! leaves no line behind, and what is known to be absent (`none`) is written as nothing.
 
+use std::ops::Range;
+
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::ValueKind;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
+use super::bounds::{self, Bench, PATIENCE, Stuck, guarded};
 use super::context::from_json;
 use super::filters;
 
 /// Steps of one text.
+/// See `docs/limits.md`.
 const FUEL: u64 = 100_000;
 
-/// The most that one text may come to, in bytes.
+/// The longest text that a message's template writes, in bytes. Forges cut what is longer.
+/// See `docs/limits.md`.
 const OUTPUT: usize = 64 << 10;
+
+/// The longest template of a message, in bytes: as long as what it may write.
+const TEMPLATE: usize = 64 << 10;
 
 /// Why a text cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,58 +39,128 @@ pub struct MessageError {
 /// The template does not compile, speaks of something that there is not, or goes beyond
 /// its bounds.
 pub fn write_message(template: &str, facts: &serde_json::Value) -> Result<String, MessageError> {
+    let syntax = syntax();
+    let text = template.to_owned();
+    let context = from_json(facts);
+    let work = move |context: Value| written(&text, syntax.clone(), context);
+    let gave_up = |stuck: Stuck| MessageError {
+        offset: 0,
+        reason: match stuck {
+            Stuck::Time => format!("it takes longer than {} seconds", PATIENCE.as_secs()),
+            Stuck::NoThread(reason) => format!("no thread can be started to write it: {reason}"),
+        },
+    };
+    let mut bench = Bench::new(work).map_err(gave_up)?;
+    bench.give(context);
+    let failed = match bench.take().map_err(gave_up)? {
+        Ok(text) => return Ok(text),
+        Err(failed) => failed,
+    };
+    let Failed {
+        range,
+        line,
+        kind,
+        reason,
+    } = failed;
+    let offset = match &range {
+        Some(range) => range.start,
+        None => start_of_line(template, line),
+    };
+    let reason = match kind {
+        ErrorKind::UndefinedError => undefined(template, facts, range, reason),
+        _ => reason,
+    };
+    Err(MessageError { offset, reason })
+}
+
+fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true);
+    syntax.build().unwrap_or_default()
+}
+
+/// Why a text was not written, in the places of its template.
+struct Failed {
+    range: Option<Range<usize>>,
+    line: usize,
+    kind: ErrorKind,
+    reason: String,
+}
+
+impl Failed {
+    fn whole(reason: String) -> Self {
+        Self {
+            range: Some(0..0),
+            line: 1,
+            kind: ErrorKind::InvalidOperation,
+            reason,
+        }
+    }
+}
+
+fn written(template: &str, syntax: SyntaxConfig, context: Value) -> Result<String, Failed> {
+    if template.len() > TEMPLATE {
+        return Err(Failed::whole(format!(
+            "it is longer than {} KiB",
+            TEMPLATE >> 10
+        )));
+    }
+    let guarded = guarded(template, &syntax).map_err(|fault| Failed {
+        range: Some(fault.offset..fault.offset),
+        ..Failed::whole(fault.reason)
+    })?;
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     engine.set_fuel(Some(FUEL));
     engine.set_debug(true);
-    let mut syntax = SyntaxConfig::builder();
-    if let Ok(syntax) = syntax.trim_blocks(true).lstrip_blocks(true).build() {
-        engine.set_syntax(syntax);
-    }
+    engine.set_syntax(syntax);
     engine.set_formatter(|out, state, value| match value.kind() {
         ValueKind::None => Ok(()),
         _ => minijinja::escape_formatter(out, state, value),
     });
     filters::install(&mut engine);
-    let written = engine.render_str(template, from_json(facts));
-    let too_much = |what: &str| MessageError {
-        offset: 0,
-        reason: format!("it comes to more than {what}"),
-    };
-    match written {
-        Ok(text) if text.len() > OUTPUT => Err(too_much("64 KiB")),
+    bounds::install(&mut engine);
+    match engine.render_str(&guarded.text, context) {
+        Ok(text) if text.len() > OUTPUT => Err(Failed::whole(format!(
+            "it writes more than {} KiB",
+            OUTPUT >> 10
+        ))),
         Ok(text) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(too_much("100,000 steps")),
-        Err(error) => Err(MessageError {
-            offset: place(template, &error),
-            reason: reason(template, facts, &error),
+        Err(error) if error.kind() == ErrorKind::OutOfFuel => {
+            Err(Failed::whole("it takes more than 100,000 steps".to_owned()))
+        }
+        Err(error) => Err(Failed {
+            range: error
+                .range()
+                .map(|range| guarded.written(range.start)..guarded.written(range.end)),
+            line: error.line().unwrap_or(1),
+            kind: error.kind(),
+            reason: match error.detail() {
+                Some(detail) => format!("{}: {detail}", error.kind()),
+                None => error.kind().to_string(),
+            },
         }),
     }
 }
 
-/// The byte where the engine stopped; at least its line.
-fn place(template: &str, error: &minijinja::Error) -> usize {
-    let line = || {
-        let before = error.line().unwrap_or(1).saturating_sub(1);
-        template
-            .split_inclusive('\n')
-            .take(before)
-            .map(str::len)
-            .sum()
-    };
-    error.range().map_or_else(line, |range| range.start)
+fn start_of_line(template: &str, line: usize) -> usize {
+    let before = line.saturating_sub(1);
+    template
+        .split_inclusive('\n')
+        .take(before)
+        .map(str::len)
+        .sum()
 }
 
-fn reason(template: &str, facts: &serde_json::Value, error: &minijinja::Error) -> String {
-    let mut reason = error.kind().to_string();
-    if let Some(detail) = error.detail() {
-        reason = format!("{reason}: {detail}");
-    }
-    if error.kind() != ErrorKind::UndefinedError {
-        return reason;
-    }
-    let words = error.range().and_then(|range| template.get(range));
+/// The reason with the words that are not defined, and what was meant by them.
+fn undefined(
+    template: &str,
+    facts: &serde_json::Value,
+    range: Option<Range<usize>>,
+    reason: String,
+) -> String {
+    let words = range.and_then(|range| template.get(range));
     let words = words
         .map(str::trim)
         .filter(|it| !it.contains('\n') && it.len() < 80);

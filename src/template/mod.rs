@@ -5,6 +5,7 @@
 //! everything that would make two renderings of the same tree differ: there is
 //! no clock, no chance, no host, no file and no network in here.
 
+mod bounds;
 mod chain;
 mod collect;
 mod context;

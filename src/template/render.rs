@@ -1,7 +1,8 @@
 //! Rendering an environment: templates and inputs to files. A pure function of
 //! the environment's tree, its entry in `gitops.yaml`, and this renderer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use minijinja::value::Value;
 
@@ -12,6 +13,7 @@ use crate::product::{
 use crate::repo::{Location, ObjectFormat, RepoPath};
 use crate::resource::ResourceId;
 
+use super::bounds::{Bench, Stuck, on_known_stack};
 use super::chain::Chain;
 use super::collect::{Collector, Indexed, Kept};
 use super::engine::{Engine, Failure, Reads, Written};
@@ -33,6 +35,9 @@ const DEFAULT_FOLDER: &str = "manifests";
 
 /// Fewer components than this are not worth a thread.
 const SHARE: usize = 32;
+
+/// Files that are handed to a thread before the first of them is taken back.
+const AHEAD: usize = 16;
 
 /// The layer of resources that no layer claims.
 const DEFAULT_LAYER: &str = "app";
@@ -109,7 +114,7 @@ pub struct Renderer<'t> {
     repository: &'t Repository,
     pub(super) entry: &'t EnvironmentEntry,
     chains: BTreeMap<TemplateName, Chain<'t>>,
-    engine: Engine,
+    engine: Arc<Engine>,
     reads: BTreeMap<TemplateName, Reads>,
     folder: RepoPath,
 }
@@ -132,8 +137,18 @@ impl<'t> Renderer<'t> {
             .iter()
             .map(|(name, template)| (name.clone(), Chain::resolve(tree, template)))
             .collect();
-        let engine = Engine::new(chains.values());
-        let mut reads = engine.reads(&chains);
+        let compiled = on_known_stack(|| {
+            let engine = Engine::new(chains.values());
+            let reads = engine.reads(&chains);
+            (Arc::new(engine), reads)
+        });
+        let (engine, mut reads) = compiled.map_err(|stuck| {
+            RenderError::new(vec![RenderProblem {
+                component: None,
+                location: Location::new(entry.path.clone(), 1, 1),
+                cause: gave_up(stuck),
+            }])
+        })?;
         chains.retain(|name, _| used.contains(name));
         reads.retain(|name, _| used.contains(name));
         for chain in chains.values_mut() {
@@ -248,13 +263,10 @@ impl<'t> Renderer<'t> {
     ) -> Collector<K> {
         let in_turn = |part: &[(usize, &Input<'_>)]| {
             let mut collector = Collector::default();
-            for (index, input) in part {
-                let context = scene.context(self, input, *index);
-                self.render_component(input, context, &mut |made| match made {
-                    Ok((path, file)) => collector.add(path, keep(file)),
-                    Err(problem) => collector.fail(*problem),
-                });
-            }
+            self.render_part(part, scene, &mut |made| match made {
+                Ok((path, file)) => collector.add(path, keep(file)),
+                Err(problem) => collector.fail(*problem),
+            });
             collector
         };
         let hands = std::thread::available_parallelism().map_or(1, usize::from);
@@ -277,22 +289,90 @@ impl<'t> Renderer<'t> {
         })
     }
 
-    fn render_component(&self, input: &Input<'_>, context: Value, done: &mut dyn FnMut(Made)) {
-        let component = &input.node.component;
-        let Some(chain) = self.chains.get(&component.template.value) else {
-            return;
+    /// Renders components one after the other: the engine works on a thread of its own,
+    /// and what it wrote is taken apart here meanwhile.
+    fn render_part(&self, part: &[(usize, &Input<'_>)], scene: &Scene, done: &mut dyn FnMut(Made)) {
+        let engine = Arc::clone(&self.engine);
+        let bench = Bench::new(
+            move |(template, file, context): (TemplateName, String, Value)| {
+                engine.render(&template, &file, context)
+            },
+        );
+        let mut waiting = VecDeque::with_capacity(AHEAD);
+        let mut bench = match bench {
+            Ok(bench) => bench,
+            Err(stuck) => {
+                let files = part.iter().flat_map(|(_, input)| self.files_of(input));
+                if let Some(first) = files.into_iter().next() {
+                    done(Err(Box::new(first.gave_up(stuck))));
+                }
+                return;
+            }
         };
-        for (name, source) in chain.entry_files() {
-            let result = self
-                .engine
-                .render(chain.name(), name, context.clone())
-                .map_err(|failure| Box::new(failed(component, source, failure)))
-                .and_then(|written| self.files(component, chain, (name, source), &written));
-            match result {
-                Ok(files) => files.into_iter().for_each(|made| done(Ok(made))),
-                Err(problem) => done(Err(problem)),
+        for (index, input) in part {
+            let context = scene.context(self, input, *index);
+            for file in self.files_of(input) {
+                let name = (file.chain.name().clone(), file.name.to_owned());
+                bench.give((name.0, name.1, context.clone()));
+                waiting.push_back(file);
+                if waiting.len() >= AHEAD && !self.take(&mut bench, &mut waiting, done) {
+                    return;
+                }
             }
         }
+        while !waiting.is_empty() {
+            if !self.take(&mut bench, &mut waiting, done) {
+                return;
+            }
+        }
+    }
+
+    /// Takes one rendering back; false when nothing more comes.
+    fn take(
+        &self,
+        bench: &mut Bench<(TemplateName, String, Value), Result<Written, Failure>>,
+        waiting: &mut VecDeque<InWork<'_, 't>>,
+        done: &mut dyn FnMut(Made),
+    ) -> bool {
+        let Some(file) = waiting.pop_front() else {
+            return false;
+        };
+        let result = match bench.take() {
+            Ok(result) => result,
+            Err(stuck) => {
+                done(Err(Box::new(file.gave_up(stuck))));
+                return false;
+            }
+        };
+        let files = result
+            .map_err(|failure| Box::new(failed(file.component, file.source, failure)))
+            .and_then(|written| {
+                self.files(
+                    file.component,
+                    file.chain,
+                    (file.name, file.source),
+                    &written,
+                )
+            });
+        match files {
+            Ok(files) => files.into_iter().for_each(|made| done(Ok(made))),
+            Err(problem) => done(Err(problem)),
+        }
+        true
+    }
+
+    fn files_of<'r>(&'r self, input: &'r Input<'_>) -> Vec<InWork<'r, 't>> {
+        let component = &input.node.component;
+        let Some(chain) = self.chains.get(&component.template.value) else {
+            return Vec::new();
+        };
+        let file = |(name, source)| InWork {
+            component,
+            chain,
+            name,
+            source,
+        };
+        chain.entry_files().map(file).collect()
     }
 
     /// The files that one rendered template file becomes.
@@ -417,6 +497,31 @@ impl<'t> Renderer<'t> {
             Ok(path) => Ok((path, layer)),
             Err(error) => Err(file_name(component, &file, error.reason)),
         }
+    }
+}
+
+/// A template's file that is rendered for a component.
+struct InWork<'r, 't> {
+    component: &'r Component,
+    chain: &'r Chain<'t>,
+    name: &'t str,
+    source: &'t TemplateSource,
+}
+
+impl InWork<'_, '_> {
+    fn gave_up(&self, stuck: Stuck) -> RenderProblem {
+        RenderProblem {
+            component: Some(self.component.name.clone()),
+            location: Location::new(self.source.path.clone(), 1, 1),
+            cause: gave_up(stuck),
+        }
+    }
+}
+
+fn gave_up(stuck: Stuck) -> RenderCause {
+    match stuck {
+        Stuck::Time => RenderCause::TooLong,
+        Stuck::NoThread(reason) => RenderCause::NoThread { reason },
     }
 }
 

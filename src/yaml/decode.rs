@@ -121,7 +121,7 @@ impl<'d> Decoder<'d> {
     pub fn fail(&self, offset: usize, message: impl Into<String>) {
         self.errors.borrow_mut().push(DecodeError {
             position: self.document.position(offset),
-            message: message.into(),
+            message: shortened(message.into()),
         });
     }
 
@@ -415,6 +415,21 @@ impl<'c> Field<'c> {
 }
 
 /// The known name that a person most likely meant.
+/// The longest message about a value, in bytes: it quotes what is in the file, however
+/// long that is.
+const MESSAGE: usize = 1000;
+
+/// A message without its middle, when it is too long to be read.
+fn shortened(message: String) -> String {
+    if message.len() <= MESSAGE {
+        return message;
+    }
+    let (front, back) = (MESSAGE / 2, message.len() - MESSAGE / 4);
+    let front = message.floor_char_boundary(front);
+    let back = message.ceil_char_boundary(back);
+    format!("{} … {}", &message[..front], &message[back..])
+}
+
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let lower = name.to_lowercase();
     known
@@ -500,14 +515,11 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_keys_are_reported_where_they_stand() {
+    fn duplicate_keys_are_reported_with_their_place() {
         let ((), errors) = decode("a:\n  x: 1\n  x: 2\n", |decoder| {
             let mut root = decoder.root().unwrap().fields().unwrap();
             assert!(root.required("a").unwrap().fields().is_none());
         });
-        assert_eq!(
-            errors,
-            ["3:3 the key x stands twice in one mapping, first at line 2"]
-        );
+        assert_eq!(errors, ["3:3 duplicate key x, first at line 2"]);
     }
 }

@@ -27,22 +27,31 @@ pub enum YamlErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// The text has more values or documents than the limit.
+    #[error("more than {limit} {what} in one file")]
+    TooMany {
+        /// What of.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// One mapping holds the same key twice, as Kubernetes reads keys.
-    #[error("the key {key} stands twice in one mapping, first at line {}", first.line)]
+    #[error("duplicate key {key}, first at line {}", first.line)]
     DuplicateKey {
         /// The key, as Kubernetes reads it.
         key: String,
-        /// Where it stands first.
+        /// Its first place.
         first: Position,
     },
     /// A mapping key is a collection, an alias or null.
     #[error("this key is {0}; keys must be plain values")]
     Key(&'static str),
     /// An alias names no anchor before it.
-    #[error("the alias *{0} names no anchor before it")]
+    // Not the name: a password may begin with `*`, too.
+    #[error("this alias refers to an anchor that is not defined before it")]
     UnknownAnchor(String),
-    /// An alias stands inside the node it names.
-    #[error("the alias *{0} stands inside the value it names")]
+    /// An alias is inside the node it refers to.
+    #[error("this alias is inside the value that it refers to")]
     Recursive(String),
     /// Aliases expand to more than the limit.
     #[error("aliases expand this document to more than {limit} bytes")]
@@ -54,7 +63,8 @@ pub enum YamlErrorKind {
     #[error("<< takes a mapping or a list of mappings")]
     Merge,
     /// A tag and the text behind it do not agree, or the tag is not supported.
-    #[error("the tag {tag} does not fit `{text}`")]
+    // Not the text: it may be a secret. Nor a tag of one's own: a password may begin with `!`.
+    #[error("{} does not fit the text behind it", tag_name(tag))]
     Tag {
         /// The tag as written.
         tag: String,
@@ -62,9 +72,16 @@ pub enum YamlErrorKind {
         text: String,
     },
     /// A number that JSON, and so the Kubernetes API, cannot hold.
-    #[error("{0} is a number that the Kubernetes API cannot hold")]
+    #[error("the Kubernetes API cannot hold this number")]
     Number(String),
     /// The text has another number of documents than the caller can take.
     #[error("holds {0} documents where one is expected")]
     Documents(usize),
+}
+
+fn tag_name(tag: &str) -> String {
+    match tag.starts_with("!!") {
+        true => format!("the tag {tag}"),
+        false => "this tag".to_owned(),
+    }
 }

@@ -17,11 +17,45 @@ use super::node::{Entry, Node, NodeKind, Properties, Scalar, Span, Style};
 use super::stream::{Document, Source, skip_blank};
 
 /// Deeper nesting is refused. The proof of an edit allows 128, Kubernetes itself far more than anyone writes.
+/// See `docs/limits.md`.
 const DEPTH: usize = 100;
+
+/// The most documents of one text. The largest bundles of manifests have some thousand;
+/// each takes half a kilobyte of memory before anything is in it.
+/// See `docs/limits.md`.
+const DOCUMENTS: usize = 50_000;
+
+/// The most nodes (scalars, keys, lists and mappings) of one text. Each takes up to 200
+/// bytes as a node and as a value; a manifest of 16 MiB, the largest that is read, has
+/// fewer.
+/// See `docs/limits.md`.
+pub(super) const NODES: usize = 1_000_000;
+
+/// The most anchors of one document, each of which keeps its place from the root.
+/// See `docs/limits.md`.
+const ANCHORS: usize = 10_000;
+
+/// How much one text may hold.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    documents: usize,
+    nodes: usize,
+    anchors: usize,
+}
+
+const LIMITS: Limits = Limits {
+    documents: DOCUMENTS,
+    nodes: NODES,
+    anchors: ANCHORS,
+};
 
 /// Reads all documents of a text.
 pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Document>, YamlError> {
-    let mut builder = Builder::new(source);
+    within(source, LIMITS)
+}
+
+fn within(source: &Arc<Source>, limits: Limits) -> Result<Vec<Document>, YamlError> {
+    let mut builder = Builder::new(source, limits);
     builder.run()?;
     Ok(builder.documents)
 }
@@ -48,6 +82,8 @@ struct Builder<'t> {
     anchors: HashMap<usize, Vec<usize>>,
     names: HashMap<usize, String>,
     document_start: usize,
+    limits: Limits,
+    nodes: usize,
     /// End of the token before the next node.
     last: usize,
 }
@@ -55,7 +91,7 @@ struct Builder<'t> {
 type Found = Result<(), YamlError>;
 
 impl<'t> Builder<'t> {
-    fn new(source: &'t Arc<Source>) -> Builder<'t> {
+    fn new(source: &'t Arc<Source>, limits: Limits) -> Builder<'t> {
         let mut options = Options::default();
         options.emit_anchor_events = true;
         options.set_emit_comments(false);
@@ -71,6 +107,8 @@ impl<'t> Builder<'t> {
             anchors: HashMap::new(),
             names: HashMap::new(),
             document_start: 0,
+            limits,
+            nodes: 0,
             last: 0,
         }
     }
@@ -95,6 +133,7 @@ impl<'t> Builder<'t> {
                     .collect();
                 YamlErrorKind::UnknownAnchor(name)
             }
+            ErrorKind::RecursionLimitExceeded => YamlErrorKind::TooDeep { limit: DEPTH },
             _ => match template_action(&self.source.text, offset) {
                 Some(at) => return self.error(at, YamlErrorKind::Template),
                 None => YamlErrorKind::Syntax(error.info().to_owned()),
@@ -114,12 +153,13 @@ impl<'t> Builder<'t> {
     fn run(&mut self) -> Found {
         while let Some((event, span)) = self.next()? {
             let range = range(&span);
+            self.count(&event, range)?;
             match event {
                 Event::DocumentStart(explicit, ..) => self.start_document(explicit, range),
                 Event::DocumentEnd => self.end_document(range),
                 Event::Scalar(text, style, anchor, tag) => {
                     let node = self.scalar(text, style, range);
-                    self.place(anchor);
+                    self.place(anchor)?;
                     let properties = self.properties(anchor, tag.as_deref(), &span)?;
                     let node = moved_behind(node, properties);
                     // What is not written next stands behind this, too.
@@ -173,6 +213,28 @@ impl<'t> Builder<'t> {
         self.document_start = skip_blank(text.as_bytes(), self.last).min(range.start);
     }
 
+    fn count(&mut self, event: &Event<'_>, range: Span) -> Found {
+        let (what, limit) = match event {
+            Event::Scalar(..)
+            | Event::Alias(..)
+            | Event::SequenceStart(..)
+            | Event::MappingStart(..) => {
+                self.nodes += 1;
+                ("values", self.limits.nodes)
+            }
+            Event::DocumentStart(..) => ("documents", self.limits.documents),
+            _ => return Ok(()),
+        };
+        let found = match event {
+            Event::DocumentStart(..) => self.documents.len() + 1,
+            _ => self.nodes,
+        };
+        match found > limit {
+            true => Err(self.error(range.start, YamlErrorKind::TooMany { what, limit })),
+            false => Ok(()),
+        }
+    }
+
     fn end_document(&mut self, range: Span) {
         self.documents.push(Document {
             source: Arc::clone(self.source),
@@ -198,7 +260,7 @@ impl<'t> Builder<'t> {
         if self.frames.len() >= DEPTH {
             return Err(self.error(range.start, YamlErrorKind::TooDeep { limit: DEPTH }));
         }
-        self.place(anchor);
+        self.place(anchor)?;
         let properties = self.properties(anchor, tag, span)?;
         let flow = style == StructureStyle::Flow;
         if flow {
@@ -278,9 +340,9 @@ impl<'t> Builder<'t> {
     }
 
     /// Remembers where the node that comes next stands, when it has an anchor.
-    fn place(&mut self, anchor: usize) {
+    fn place(&mut self, anchor: usize) -> Found {
         if anchor == 0 {
-            return;
+            return Ok(());
         }
         let path = self
             .frames
@@ -293,6 +355,16 @@ impl<'t> Builder<'t> {
             })
             .collect();
         self.anchors.insert(anchor, path);
+        match self.anchors.len() > self.limits.anchors {
+            true => Err(self.error(
+                self.last,
+                YamlErrorKind::TooMany {
+                    what: "anchors",
+                    limit: self.limits.anchors,
+                },
+            )),
+            false => Ok(()),
+        }
     }
 
     fn properties(
@@ -479,4 +551,43 @@ fn template_action(text: &str, offset: usize) -> Option<usize> {
         start += line.len();
     }
     None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_too_many_parts_are_refused_where_they_go_on() {
+        let limits = Limits {
+            documents: 3,
+            nodes: 20,
+            anchors: 2,
+        };
+        let said = |text: &str| {
+            let error = within(&Arc::new(Source::new(text)), limits).err();
+            error.map(|error| error.to_string())
+        };
+        assert_eq!(said("--- 1\n--- 2\n--- 3\n"), None);
+        assert_eq!(
+            said("--- 1\n--- 2\n--- 3\n--- 4\n").unwrap(),
+            "line 4, column 1: more than 3 documents in one file"
+        );
+        assert_eq!(said(&"- 1\n".repeat(19)), None);
+        assert_eq!(
+            said(&"- 1\n".repeat(20)).unwrap(),
+            "line 20, column 3: more than 20 values in one file"
+        );
+        let flow = said(&format!("[{}1]", "{a: b}, ".repeat(7))).unwrap();
+        assert!(flow.ends_with("more than 20 values in one file"), "{flow}");
+        let deep = said(&"[".repeat(9000)).unwrap();
+        assert!(deep.ends_with("nested deeper than 100 levels"), "{deep}");
+        assert_eq!(said("[&a 1, &b 2, *a]"), None);
+        let anchors = said("[&a 1, &b 2, &c 3]").unwrap();
+        assert!(
+            anchors.ends_with("more than 2 anchors in one file"),
+            "{anchors}"
+        );
+    }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::node::{Entry, Node, NodeKind, Scalar, Span, Style};
+use super::parse::NODES;
 use super::stream::{Document, Source};
 
 /// Deeper nesting is left to the whole parser, which has the limit.
@@ -21,6 +22,11 @@ const KEY: usize = 200;
 /// The document of a text, where it is written plainly.
 pub(super) fn document(source: &Arc<Source>) -> Option<Document> {
     let text = source.text.as_str();
+    // Each node has a sign of its own. Where there may be too many, the whole parser counts.
+    let is_sign = |byte: &u8| matches!(byte, b'\n' | b':' | b',' | b'-' | b'[' | b'{');
+    if text.len() > NODES && text.as_bytes().iter().filter(|it| is_sign(it)).count() > NODES {
+        return None;
+    }
     if !text.chars().all(is_plain) {
         return None;
     }

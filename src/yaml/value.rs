@@ -14,6 +14,7 @@ use super::scalar::{self, Resolved};
 use super::stream::{Document, Stream};
 
 /// What aliases and merges may add to a document, in bytes of text plus a few per node.
+/// See `docs/limits.md`.
 const ALIASES: usize = 8 << 20;
 
 /// Reads a text into one value per document; documents without content are left out.
@@ -154,6 +155,8 @@ impl<'a> Reader<'a> {
             return self.fail(node, YamlErrorKind::Recursive(name.clone()));
         }
         self.open.push(*target);
+        // What an alias leads to may be empty, or lead on to others, any number of times.
+        self.spend(node, 0)?;
         let result = then(self, found);
         self.open.pop();
         result
@@ -322,6 +325,17 @@ mod tests {
     }
 
     #[test]
+    fn chains_of_merges_that_add_nothing_are_refused() {
+        let mut text = "a0: &a0 {}\n".to_owned();
+        for n in 1..40 {
+            let all = format!("*a{}, ", n - 1).repeat(10);
+            text.push_str(&format!("a{n}: &a{n} {{<<: [{all}]}}\n"));
+        }
+        let reason = error(&text).2;
+        assert!(reason.contains("expand"), "{reason}");
+    }
+
+    #[test]
     fn merges_and_aliases_are_resolved() {
         assert_eq!(
             value(
@@ -344,11 +358,7 @@ mod tests {
     fn what_is_refused_names_its_place() {
         assert_eq!(
             error("a:\n  b: 1\n  c: 2\n  \"b\": 3\n"),
-            (
-                4,
-                3,
-                "the key b stands twice in one mapping, first at line 2".into()
-            )
+            (4, 3, "duplicate key b, first at line 2".into())
         );
         // One key for Kubernetes, written in two ways.
         assert_eq!(error("on: 1\ntrue: 2\n").0, 2);
@@ -358,19 +368,23 @@ mod tests {
         );
         assert_eq!(
             error("a: *x\n"),
-            (1, 4, "the alias *x names no anchor before it".into())
+            (
+                1,
+                4,
+                "this alias refers to an anchor that is not defined before it".into()
+            )
         );
         assert_eq!(
             error("a: &x [1, *x]\n").2,
-            "the alias *x stands inside the value it names"
+            "this alias is inside the value that it refers to"
         );
         assert_eq!(
             error("a: !!int three\n").2,
-            "the tag !!int does not fit `three`"
+            "the tag !!int does not fit the text behind it"
         );
         assert_eq!(
             error("a: .inf\n").2,
-            ".inf is a number that the Kubernetes API cannot hold"
+            "the Kubernetes API cannot hold this number"
         );
         assert_eq!(error("ü: {a: 1\nb: ]").0, 2);
     }

@@ -198,7 +198,7 @@ fn two_components_with_one_name_are_an_error_with_both_places() {
     shop.refuses(
         &PROMOTE,
         2,
-        &["product.yaml:13:5", "cart stands twice", "line 9"],
+        &["product.yaml:13:5", "duplicate key cart", "line 9"],
     );
 
     let shop = Shop::new();

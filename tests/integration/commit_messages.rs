@@ -420,9 +420,9 @@ fn requests(prepare: impl Fn(&TestRegistry), more: &str) -> Vec<String> {
 fn labels_cost_requests_only_where_they_are_asked_for_and_only_of_what_changes() {
     let none = |_: &TestRegistry| {};
     let plain = requests(none, "");
-    // One ping, two lists, two manifests.
-    assert_eq!(plain.len(), 5, "{plain:?}");
-    assert_eq!(requests(none, "  commit: {compareLinks: false}\n").len(), 5);
+    // One ping, two lists, the digests of two manifests, and the manifest that is written.
+    assert_eq!(plain.len(), 6, "{plain:?}");
+    assert_eq!(requests(none, "  commit: {compareLinks: false}\n").len(), 6);
     let linked = requests(none, "  commit: {compareLinks: true}\n");
     assert_eq!(linked.len(), 5 + 4, "{linked:?}");
     let configs = linked.iter().filter(|line| line.contains("/blobs/"));

@@ -5,6 +5,7 @@ use kubectl_gitops::git::{Git, GitError, Head, Selection};
 use kubectl_gitops::repo::{BranchName, CommitId, EntryKind, ObjectFormat, RepoPath};
 
 use crate::support::Fixture;
+use crate::support::env::Env;
 
 fn path(text: &str) -> RepoPath {
     text.parse().unwrap()
@@ -244,7 +245,7 @@ fn links_submodules_and_large_files_are_listed_and_not_read() {
 }
 
 #[test]
-fn a_tree_with_a_name_that_leads_out_is_refused() {
+fn a_name_that_leads_out_of_the_tree_is_counted_and_never_read() {
     let fixture = simple();
     let blob = fixture
         .env
@@ -266,11 +267,50 @@ fn a_tree_with_a_name_that_leads_out_is_refused() {
             .env
             .git(&fixture.origin, &["commit-tree", "-m", "x", &tree]);
         let git = Git::discover(&fixture.origin).unwrap();
-        let error = git
+        let snapshot = git
             .snapshot(&commit.parse().unwrap(), &Selection::everything())
-            .unwrap_err();
-        assert!(matches!(error, GitError::HostilePath { .. }), "{error}");
+            .unwrap();
+        assert_eq!(snapshot.entries().count(), 0, "{name}");
+        let odd: Vec<String> = snapshot.odd().map(ToString::to_string).collect();
+        assert_eq!(odd, [name]);
     }
+}
+
+/// A tree that holds another one many times over, again and again, is a few kilobytes
+/// that list as billions of files.
+#[test]
+fn a_tree_without_end_is_refused_by_its_number_of_files() {
+    let fixture = simple();
+    let blob = fixture
+        .env
+        .git(&fixture.origin, &["rev-parse", "main:gitops.yaml"]);
+    let mktree = |kind: &str, id: &str| {
+        let list: String = (0..40)
+            .map(|at| format!("{kind} {id}\tf{at:02}\n"))
+            .collect();
+        let file = fixture.env.join("list");
+        std::fs::write(&file, list).unwrap();
+        let mut command = fixture.env.command("git", &fixture.origin);
+        let command = command
+            .arg("mktree")
+            .stdin(std::fs::File::open(file).unwrap());
+        Env::finish(command).code(0).stdout.trim().to_owned()
+    };
+    let mut tree = mktree("100644 blob", &blob);
+    for _ in 0..6 {
+        tree = mktree("040000 tree", &tree);
+    }
+    let commit = fixture
+        .env
+        .git(&fixture.origin, &["commit-tree", "-m", "x", &tree]);
+    let git = Git::discover(&fixture.origin).unwrap();
+    let selection = Selection::under(vec![], |_| false);
+    assert!(git.snapshot(&commit.parse().unwrap(), &selection).is_ok());
+    let selection = Selection::under(vec![RepoPath::root()], |_| false);
+    let error = git
+        .snapshot(&commit.parse().unwrap(), &selection)
+        .unwrap_err();
+    assert!(matches!(error, GitError::TooManyFiles { .. }), "{error}");
 }
 
 #[test]

@@ -145,6 +145,21 @@ fn commit_messages_are_read_as_they_were_written() {
 }
 
 #[test]
+fn templates_end_within_their_bounds() {
+    hold("template", checks::template);
+}
+
+#[test]
+fn addresses_are_shown_without_their_passwords() {
+    hold("repository_address", checks::repository_address);
+}
+
+#[test]
+fn answers_of_registries_are_read_and_shown_without_secrets() {
+    hold("registry_answer", checks::registry_answer);
+}
+
+#[test]
 fn texts_of_every_style_are_read_and_edited_in_one_place() {
     const NEW: [&str; 12] = [
         "v2",

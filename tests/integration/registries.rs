@@ -325,7 +325,7 @@ fn a_long_retry_after_is_told_at_once_and_a_short_one_kept() {
     assert!(
         error
             .to_string()
-            .ends_with("without credentials: slow[31m down"),
+            .ends_with("without credentials: slow down"),
         "{error}"
     );
 }
@@ -445,7 +445,7 @@ fn bytes_are_proven_by_their_digest() {
         "HEAD" => Say::new(200, ""),
         _ => Say::new(200, manifest),
     });
-    // No digest in the header: the body is read and its own digest counts.
+    // Without a digest in the header, the body is read and its own digest counts.
     let found = digest(
         &registries(settings()),
         &format!("{}/a/b:v1", server.host()),
@@ -591,22 +591,31 @@ fn token_services_that_know_one_scope_at_a_time_are_asked_so() {
 }
 
 #[test]
-fn an_expired_token_is_renewed_once() {
+fn a_token_that_ran_out_is_renewed_once() {
     let issued = AtomicUsize::new(0);
+    let used = AtomicUsize::new(0);
+    // Each token is good for two requests.
     let server = Scripted::start(Duration::ZERO, move |heard| {
         if heard.target.starts_with("/token") {
             let number = issued.fetch_add(1, Ordering::SeqCst);
-            return Say::new(200, format!(r#"{{"access_token":"t{number}"}}"#));
+            return Say::new(200, format!(r#"{{"token":"","access_token":"t{number}"}}"#));
         }
-        match heard.authorization.as_deref() {
-            Some("Bearer t1") => Say::new(200, list(&["v1"])),
-            _ => Say::new(401, ""),
+        let token = format!("Bearer t{}", used.load(Ordering::SeqCst) / 2);
+        if heard.authorization.as_deref() != Some(token.as_str()) {
+            return Say::new(401, "");
         }
+        used.fetch_add(1, Ordering::SeqCst);
+        Say::new(200, list(&["v1"]))
     });
     let proxy = challenge(&server);
-    let found = tags(&registries(settings()), &proxy.address().to_string(), "a/b");
-    assert_eq!(found.expect("tags").len(), 1);
-    assert_eq!(server.heard().len(), 4, "{:?}", server.heard());
+    let registries = registries(settings());
+    for _ in 0..5 {
+        let found = tags(&registries, &proxy.address().to_string(), "a/b");
+        assert_eq!(found.expect("tags").len(), 1);
+    }
+    let heard = server.heard();
+    let tokens = heard.iter().filter(|it| it.target.starts_with("/token"));
+    assert_eq!((tokens.count(), heard.len()), (3, 3 + 5 + 2), "{heard:?}");
 }
 
 #[test]
@@ -646,28 +655,6 @@ fn identity_tokens_are_traded_in_and_refusals_name_the_service_but_no_secret() {
     assert!(
         text.contains("no *** for you") && !text.contains("0ther"),
         "{text}"
-    );
-}
-
-#[test]
-fn passwords_never_leave_over_plain_http_to_other_machines() {
-    let server = Scripted::start(Duration::ZERO, |_| {
-        let challenge = "Bearer realm=\"http://tokens.example.com/token\"";
-        Say::new(401, "").header("WWW-Authenticate", challenge)
-    });
-    let home = tempfile::tempdir().expect("a folder");
-    let host = server.host();
-    let error = tags(
-        &registries(logged_in(home.path(), &host, "me", "hunter2")),
-        &host,
-        "a/b",
-    );
-    let error = error.expect_err("refused");
-    assert!(
-        error
-            .to_string()
-            .contains("its token service is not behind https"),
-        "{error}"
     );
 }
 

@@ -114,12 +114,12 @@ fn refusals_are_told_with_what_helps() {
     let for_long = answer(429, ("Retry-After", "9999"), escapes);
     let [no, may, name, wait, later] = [
         "docker login",
-        "log in as somebody who may",
+        "log in as a user who may",
         "check the image's name",
         "wait a while",
         "run it again later",
     ];
-    let said = "answered 429 for shop/cart, without credentials: ]0;no way";
+    let said = "answered 429 for shop/cart, without credentials: way";
     let list = |fault, said, help, sent| row(LIST, fault, [said, help], sent);
     each(
         vec![
@@ -141,7 +141,7 @@ fn refusals_of_manifests_and_of_the_registry_itself_are_told_too() {
     let elsewhere = "Bearer realm=\"http://tokens.example.com/\"";
     let elsewhere = answer(401, ("WWW-Authenticate", elsewhere), "");
     let [may, name, later] = [
-        "log in as somebody who may",
+        "log in as a user who may",
         "check the image's name",
         "run it again later",
     ];
@@ -154,7 +154,11 @@ fn refusals_of_manifests_and_of_the_registry_itself_are_told_too() {
             read(500, "answered 500 for shop/cart:v1.1.0", later, 4),
             ping(status(404), "answered 404 for its API (/v2/)", name),
             ping(status(401), "401 without a way to log in", later),
-            ping(elsewhere, "its token service is not behind https", later),
+            ping(
+                elsewhere,
+                ", http://tokens.example.com, is not behind https",
+                "--insecure-registry tokens.example.com",
+            ),
         ],
         &[],
     );
@@ -184,15 +188,15 @@ fn lists_without_an_end_are_no_lists() {
             ),
             row(
                 answer(200, PLAIN, "<html>"),
-                "the tags of shop/cart: no tag list",
+                "the tags of shop/cart: not a tag list",
             ),
             row(
                 answer(200, PLAIN, r#"{"tags":["v1.0.0""#),
-                "the tags of shop/cart: no tag list",
+                "the tags of shop/cart: not a tag list",
             ),
             row(
                 answer(200, PLAIN, r#"{"tags":"v1.0.0"}"#),
-                "the tags of shop/cart: no tag list",
+                "the tags of shop/cart: not a tag list",
             ),
         ],
         &[],

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ use super::bump_image::{
 use super::support::apiserver::ApiServer;
 use super::support::env::Outcome;
 use super::support::faults::{Fault, FaultProxy, Tunnel, dead_address};
+use super::support::http;
 use super::support::registry::{Auth, PASSWORD, TestRegistry, USER, authority};
+use super::support::scripted::{Say, Scripted};
 use super::support::{Env, Fixture};
 
 /// The wrong password that no output may hold.
@@ -370,6 +373,178 @@ fn requests_go_through_the_proxies_of_the_usual_variables() {
     run(&shop(&registry.host()), &dead, &[]).code(0);
     let failed = run(&far_away(plain), &dead, &["-v", "10"]).code(5);
     says(&failed, &["registry.example.com could not be asked for"]);
+    keeps_secrets(&failed);
+}
+
+/// A registry behind a password, reached through a proxy over plain HTTP: what the proxy
+/// heard is what anybody on the way hears.
+fn overheard(registry: &TestRegistry) -> Scripted {
+    let address = registry.address();
+    Scripted::start(Duration::ZERO, move |heard| {
+        let target = heard.target.strip_prefix("http://registry.example.com");
+        let headers = [("Authorization", heard.authorization.as_deref())];
+        let accept = ("Accept", "application/vnd.oci.image.manifest.v1+json");
+        let headers = headers
+            .iter()
+            .filter_map(|(name, value)| Some((*name, (*value)?)));
+        let headers: Vec<(&str, &str)> = headers.chain([accept]).collect();
+        let answer = http::send(address, &heard.method, target.unwrap(), &headers, &[]);
+        let answer = answer.unwrap();
+        let body = String::from_utf8(answer.body.clone()).unwrap();
+        let passed = ["WWW-Authenticate", "Docker-Content-Digest"];
+        let passed = passed
+            .iter()
+            .filter_map(|name| Some((*name, answer.header(name)?)));
+        passed.fold(Say::new(answer.status, body), |say, (name, value)| {
+            say.header(name, value)
+        })
+    })
+}
+
+#[test]
+fn a_login_goes_over_plain_http_where_this_machine_allows_it_only() {
+    let registry = behind_a_password();
+    let proxy = overheard(&registry);
+    let address = format!("http://{}", proxy.host());
+    let by_proxy = ("http_proxy", OsStr::new(&address));
+    let plain = "  registries: {registry.example.com: {plainHTTP: true}}\n";
+    let logged_in = |registries: &str| {
+        let fixture = far_away(registries);
+        log_in(&fixture.env, "registry.example.com", PASSWORD);
+        fixture
+    };
+    let sent = || {
+        proxy
+            .heard()
+            .iter()
+            .filter(|it| it.authorization.is_some())
+            .count()
+    };
+    // A repository's word is not enough, nor is a word about another host.
+    let other = ["--insecure-registry", "registry.example.com:5000"];
+    for words in [&[][..], &other] {
+        let failed = run(&logged_in(plain), &[by_proxy], words).code(5);
+        says(
+            &failed,
+            &[
+                "answered 401 for",
+                "without credentials because it is asked over plain HTTP",
+                "--insecure-registry registry.example.com",
+            ],
+        );
+    }
+    assert!(!proxy.heard().is_empty());
+    assert_eq!(sent(), 0, "{:?}", proxy.heard());
+    // No helper is asked for what is not sent.
+    let fixture = logged_in(plain);
+    write(
+        &fixture.env,
+        "home/.docker/config.json",
+        r#"{"credsStore": "absent"}"#,
+    );
+    run(&fixture, &[by_proxy], &[]).code(5);
+
+    let name = "KUBECTL_GITOPS_INSECURE_REGISTRIES";
+    let variable = (name, OsStr::new("a.example.com, Registry.example.com:80"));
+    let flag = ["--insecure-registry", "registry.example.com"];
+    for (registries, variables, words) in [
+        (plain, vec![by_proxy], &flag[..]),
+        (plain, vec![by_proxy, variable], &[]),
+        // The machine's word is enough.
+        ("", vec![by_proxy], &flag),
+    ] {
+        let before = sent();
+        let done = run(&logged_in(registries), &variables, words).code(0);
+        says(&done, &["cart  v1.0.0 → v1.1.0"]);
+        keeps_secrets(&done);
+        assert!(sent() > before);
+    }
+    for (variable, words, said) in [
+        ("http://registry.example.com", &[][..], name),
+        ("me:hunter2@registry.example.com", &[], name),
+        (
+            "",
+            &["--insecure-registry", "registry.example.com/shop"],
+            "--insecure-registry",
+        ),
+        (
+            "",
+            &["--insecure-registry", "me:hunter2@registry.example.com"],
+            "--insecure-registry has \"***\"",
+        ),
+    ] {
+        let variables = [by_proxy, (name, OsStr::new(variable))];
+        let failed = run(&logged_in(plain), &variables, words).code(2);
+        says(&failed, &[said, "a host looks like registry.example.com"]);
+        keeps_secrets(&failed);
+    }
+}
+
+#[test]
+fn a_refusal_that_repeats_the_login_is_printed_without_it() {
+    let repeats = Scripted::start(Duration::ZERO, |heard| match &heard.authorization {
+        None => Say::new(401, "").header("WWW-Authenticate", "Basic realm=\"x\""),
+        Some(login) => {
+            let said = format!("not with {login}, {PASSWORD}");
+            Say::new(403, json!({"errors": [{"message": said}]}).to_string())
+        }
+    });
+    let fixture = shop(&repeats.host());
+    log_in(&fixture.env, &repeats.host(), PASSWORD);
+    for words in [&["--dry-run"][..], &["--dry-run", "-o", "json"]] {
+        let failed = run(&fixture, &[], words).code(5);
+        let said = format!("{}{}", failed.stdout, failed.stderr);
+        assert!(said.contains("not with Basic ***, ***"), "{said}");
+        keeps_secrets(&failed);
+    }
+}
+
+#[test]
+fn who_is_redirected_to_is_named_and_gets_no_login() {
+    let other = Scripted::start_on("127.0.0.2", Duration::ZERO, |_| {
+        Say::new(401, "").header("WWW-Authenticate", "Basic realm=\"x\"")
+    });
+    let there = other.host();
+    let registry = Scripted::start(Duration::ZERO, move |heard| match heard.target.as_str() {
+        "/v2/" => Say::new(200, "{}"),
+        target => Say::new(302, "").header("Location", format!("http://{there}{target}")),
+    });
+    let fixture = shop(&registry.host());
+    log_in(&fixture.env, &registry.host(), PASSWORD);
+    let failed = run(&fixture, &[], &[]).code(5);
+    says(
+        &failed,
+        &[
+            &format!(
+                "{} redirected to http://{}, which answered 401 for shop/cart, without credentials",
+                registry.host(),
+                other.host()
+            ),
+            &format!(
+                "no login of {} is sent to http://{}",
+                registry.host(),
+                other.host()
+            ),
+        ],
+    );
+    assert!(other.heard().iter().all(|it| it.authorization.is_none()));
+}
+
+#[test]
+fn a_misspelt_proxy_is_an_error_and_not_the_direct_way() {
+    let proxy = (
+        "http_proxy",
+        OsStr::new("htpp://me:hunter2@proxy.example.com"),
+    );
+    let plain = "  registries: {registry.example.com: {plainHTTP: true}}\n";
+    let failed = run(&far_away(plain), &[proxy], &[]).code(5);
+    says(
+        &failed,
+        &[
+            "the proxy for http addresses: its scheme is htpp",
+            "the proxy and",
+        ],
+    );
     keeps_secrets(&failed);
 }
 

@@ -1,5 +1,6 @@
 //! How many requests a whole `bump-image` costs: one ping and one token per registry,
-//! then one request for each thing that has to be known, and eight at a time.
+//! then one request for each thing that has to be known, one more for each image that is
+//! written (its manifest is read, so that its digest is proven), and eight at a time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -68,7 +69,7 @@ fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn fifty_named_tags_are_fifty_two_requests_eight_at_a_time() {
+fn fifty_named_tags_are_a_hundred_and_two_requests_eight_at_a_time() {
     let slow = |method: &str, _: &str| match method {
         "HEAD" => Fault::Delay(Duration::from_millis(30)),
         _ => Fault::Pass,
@@ -84,7 +85,12 @@ fn fifty_named_tags_are_fifty_two_requests_eight_at_a_time() {
     fixture.run(&words).code(0);
     let text = fixture.file_at("main", KUSTOMIZATION).unwrap();
     assert_eq!(text.matches("newTag: v1.1.0").count(), MANY, "{text}");
-    let wanted = [("GET /v2/", 1), ("token", 1), ("HEAD /manifests/", MANY)];
+    let wanted = [
+        ("GET /v2/", 1),
+        ("token", 1),
+        ("HEAD /manifests/", MANY),
+        ("GET /manifests/", MANY),
+    ];
     assert_eq!(
         counted.asked(),
         counts(&wanted),
@@ -98,7 +104,7 @@ fn fifty_named_tags_are_fifty_two_requests_eight_at_a_time() {
 /// The registry's manifests are real; its lists of a thousand tags each are not, because
 /// seeding fifty thousand images takes longer than anybody waits for a test.
 #[test]
-fn fifty_policies_on_a_thousand_tags_each_are_a_hundred_and_two_requests() {
+fn fifty_policies_on_a_thousand_tags_each_are_a_hundred_and_fifty_two_requests() {
     let list = |_: &str, target: &str| match target.contains("/tags/list") {
         true => {
             let tags: Vec<String> = (0..1000).map(|minor| format!("v1.{minor}.0")).collect();
@@ -121,6 +127,7 @@ fn fifty_policies_on_a_thousand_tags_each_are_a_hundred_and_two_requests() {
         ("token", 1),
         ("GET /tags/list", MANY),
         ("HEAD /manifests/", MANY),
+        ("GET /manifests/", MANY),
     ];
     assert_eq!(counted.asked(), counts(&wanted));
     assert!(counted.proxy.busiest() <= 8);
@@ -157,12 +164,13 @@ fn ten_thousand_tags_are_ten_lists_and_one_manifest() {
         ("token", 1),
         ("GET /tags/list", 10),
         ("HEAD /manifests/", 1),
+        ("GET /manifests/", 1),
     ];
     assert_eq!(counted.asked(), counts(&wanted));
 }
 
 /// A date costs an image's manifest and its configuration, once: the platforms of the
-/// image that is chosen are in what was read for its date.
+/// image that is chosen, and the proof of its digest, are in what was read for its date.
 #[test]
 fn dates_and_platforms_are_asked_for_once_and_for_what_a_policy_left_over() {
     let counted = Counted::start(|_, _| Fault::Pass);
@@ -207,13 +215,14 @@ fn components_that_share_an_image_ask_once() {
     bump(&fixture, &["--dry-run"]).code(0);
     let all = [
         "GET /v2/",
+        "GET /v2/shop/cart/manifests/v1.1.0",
         "GET /v2/shop/cart/tags/list?n=1000",
         "HEAD /v2/shop/cart/manifests/v1.1.0",
     ];
     assert_eq!(lines(&proxy), all);
     let named = ["cart=v1.1.0", "mail=v1.1.0", "web=v1.1.0", "--dry-run"];
     bump(&fixture, &named).code(0);
-    assert_eq!(proxy.seen().len(), 3 + 2, "{:?}", proxy.seen());
+    assert_eq!(proxy.seen().len(), 4 + 3, "{:?}", proxy.seen());
     // Two equally new tags: their digests tell, and are not asked for again.
     let same = registry.push("shop/mail", "v1.0.0");
     registry.alias("shop/mail", &same, "1.0.0");

@@ -116,17 +116,66 @@ fn a_wrong_password_is_sent_once_however_many_images_there_are() {
     assert_eq!(service.heard().len(), 1, "accounts are locked for less");
 }
 
+/// A token that its service forged, as one with a wrong key does.
+fn forged() -> Say {
+    Say::new(200, r#"{"token":"e30.e30.e30"}"#)
+}
+
 #[test]
-fn a_token_that_the_registry_refuses_is_renewed_once() {
+fn a_new_token_that_the_registry_refuses_is_not_asked_for_again() {
     let home = tempfile::tempdir().unwrap();
-    let forged = |number| (number == 0).then(|| Say::new(200, r#"{"token":"e30.e30.e30"}"#));
-    let service = TokenService::spoiled(forged);
+    // However many images there are: one for all, and one for a single repository,
+    // because some services grant no more.
+    for (count, most) in [(1, 1), (20, 2)] {
+        let service = TokenService::spoiled(|_| Some(forged()));
+        let registry = TestRegistry::with_tokens(&service.realm());
+        let images = images(&registry, count);
+        for login in [
+            password(PASSWORD),
+            serde_json::json!({"identitytoken": IDENTITY}),
+        ] {
+            let before = service.heard().len();
+            let settings = logged_in(home.path(), &registry.host(), login);
+            let registries = Registries::new(settings).unwrap();
+            let references: Vec<Reference> = images.iter().map(|it| it.parse().unwrap()).collect();
+            for answers in [
+                registries.proven(&references),
+                registries.proven(&references),
+            ] {
+                for answer in answers {
+                    assert_eq!(answer.unwrap_err().fault(), Fault::Unauthorized);
+                }
+            }
+            let asked = service.heard().len() - before;
+            assert!((1..=most).contains(&asked), "{asked} for {count} images");
+        }
+    }
+}
+
+#[test]
+fn one_repository_without_access_takes_nothing_from_the_others() {
+    let home = tempfile::tempdir().unwrap();
+    // The registry does not take the token for the first repository.
+    let service = TokenService::start();
     let registry = TestRegistry::with_tokens(&service.realm());
-    let images = images(&registry, 1);
-    let login = logged_in(home.path(), &registry.host(), password(PASSWORD));
-    let answers = ask(login, &images);
-    assert!(answers[0].is_ok(), "{answers:?}");
-    assert_eq!(service.heard().len(), 2);
+    let mut all = images(&registry, 10);
+    let proxy = FaultProxy::start(registry.address(), |_, target| {
+        match target.contains("/shop/s0/") {
+            true => faults::Fault::status(401),
+            false => faults::Fault::Pass,
+        }
+    });
+    let host = proxy.address().to_string();
+    for image in &mut all {
+        *image = image.replace(&registry.host(), &host);
+    }
+    let answers = ask(logged_in(home.path(), &host, password(PASSWORD)), &all);
+    assert_eq!(
+        answers[0].as_ref().unwrap_err().fault(),
+        Fault::Unauthorized
+    );
+    assert!(answers[1..].iter().all(Result::is_ok), "{answers:?}");
+    assert!(service.heard().len() <= 2, "{:?}", service.heard());
 }
 
 /// What the token service says first, whether that passes, and how often it is asked.
@@ -138,7 +187,7 @@ fn a_token_service_in_trouble_is_waited_for_as_a_registry_is() {
         (1, limited("0"), 2, None),
         (1, limited(long_ago), 2, None),
         (3, Say::new(503, ""), 4, None),
-        // Longer than anybody waits: told at once, to all.
+        // Longer than is waited: an error at once, for all.
         (9, limited("3600"), 1, Some(Fault::RateLimited)),
         (9, Say::new(503, ""), 4, Some(Fault::Failed)),
         (9, Say::new(200, "{}"), 1, Some(Fault::Failed)),
@@ -165,7 +214,7 @@ fn a_token_service_in_trouble_is_waited_for_as_a_registry_is() {
 }
 
 #[test]
-fn tokens_go_to_the_registry_and_to_nobody_it_points_at() {
+fn tokens_go_to_the_registry_and_nowhere_it_points_at() {
     let home = tempfile::tempdir().unwrap();
     let service = TokenService::start();
     let registry = TestRegistry::with_tokens(&service.realm());

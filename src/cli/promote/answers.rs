@@ -38,5 +38,5 @@ fn question(item: &Item) -> String {
         let (short, subject) = (commit.id.short(), &commit.message.subject);
         format!(", {short} by {}: {subject}", commit.author.email)
     });
-    format!("{}{}", item.label(), by.unwrap_or_default())
+    format!("{}{}", item.shown_label(), by.unwrap_or_default())
 }

@@ -184,6 +184,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.output.format == Format::Text {
         for one in &nothing {
             context.ui.answer(&text::nothing(&one.plan));
+            for warning in &one.plan.warnings {
+                context.ui.warn(warning);
+            }
             let entry = &one.facts.target.state.entry;
             let named = (one.plan.product.as_deref(), one.plan.version.1.as_deref());
             writing::no_tag(context, &estate, writing.tag.as_ref(), entry, named)?;
@@ -466,6 +469,15 @@ pub(super) fn failure(error: PlanError) -> Failure {
         }
         PlanError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
             .hint("name the files that are promoted, under spec.promotion.files in gitops.yaml"),
-        other => Failure::new(FailureKind::Usage, other),
+        PlanError::SameEnvironment(_)
+        | PlanError::Select(_)
+        | PlanError::Record(_)
+        | PlanError::Unit(_)
+        | PlanError::Pin(_)
+        | PlanError::Snapshot(_)
+        | PlanError::Edit { .. }
+        | PlanError::Result(_)
+        | PlanError::Validate(_)
+        | PlanError::Client(_) => Failure::new(FailureKind::Usage, error),
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{Asked, Prepared};
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::failure::{Failure, FailureKind, not_written};
+use crate::files;
 use crate::ops::promote::Reviewed;
 use crate::report::text::promote as text;
 
@@ -14,7 +15,8 @@ use crate::report::text::promote as text;
 pub(super) fn asked(file: &Path) -> Result<Asked, Failure> {
     let shown = file.display();
     let failed = |error: anyhow::Error| Failure::new(FailureKind::Usage, error);
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let read = files::read_named(file, files::NAMED).and_then(files::text);
+    let text = read.map_err(|error| {
         failed(anyhow::Error::new(error).context(format!("can't read {shown}")))
     })?;
     let reviewed = Reviewed::parse(&text).map_err(|error| {
@@ -57,14 +59,14 @@ pub(super) fn same(prepared: &Prepared, digest: &str, file: &Path) -> Result<(),
 pub(super) fn write(context: &Context, prepared: &Prepared, file: &Path) -> Result<(), Failure> {
     let failed = |error: anyhow::Error| {
         let error = error.context(format!("can't write {}", file.display()));
-        Failure::new(FailureKind::Usage, error)
+        Failure::new(FailureKind::Bug, error)
     };
     let shown: Value = text::plan_data(&prepared.plan);
     let document = Reviewed::document(&prepared.plan, &prepared.request, shown)
         .map_err(|error| failed(error.into()))?;
     let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
     bytes.push(b'\n');
-    std::fs::write(file, bytes).map_err(|error| failed(error.into()))?;
+    files::write_whole(file, &bytes).map_err(|error| not_written(file, error))?;
     context.ui.note(&format!(
         "the plan is in {} and nothing else was written",
         file.display()

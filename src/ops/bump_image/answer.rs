@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::listing;
 use super::origins::{self, Origins};
+use super::proof;
 use super::{BumpError, Request, Scene, Wanted};
 use crate::image::{
     Candidate, Digest, Order, Origin, Reference, Repository, SelectError, Selection, Step, Tag,
@@ -93,7 +94,7 @@ pub struct Selected {
 /// Asks for everything that a plan needs to know. Failures are answers too.
 ///
 /// # Errors
-/// A version that was asked for is no tag or digest.
+/// A version that was asked for is not a tag or digest.
 pub fn ask(
     scene: &Scene,
     request: &Request,
@@ -143,10 +144,13 @@ pub fn ask(
     if request.pick {
         listing::add_dates(&scene.pins, &mut answers, registries);
     }
-    // What is nice to know in a commit is not asked for where there is none yet.
+    // What a commit says is not asked for where there is none yet.
     let origins = match request.pick {
         true => Origins::new(),
-        false => origins::ask(scene, request, registries, &answers),
+        false => {
+            proof::prove(scene, request, registries, &mut answers);
+            origins::ask(scene, request, registries, &answers)
+        }
     };
     Ok(Answers {
         origins,
@@ -187,7 +191,7 @@ impl Wanted {
     }
 }
 
-/// Reads the manifests that a person named.
+/// Asks for the manifests that a person named.
 fn named(explicit: &[(&Pin, Reference)], registries: &Registries) -> Components {
     let query = |(pin, reference): &(&Pin, Reference)| ManifestQuery {
         // Asked by tag, so that a digest that does not belong to it is noticed.
@@ -352,7 +356,7 @@ fn chosen(mut all: Vec<Choosing<'_>>, registries: &Registries, now: Timestamp) -
         fetch_digests(&mut all, &needs_digests, registries);
         fetch_dates(&mut all, &needs_dates, registries);
     }
-    read_manifests(&mut all, registries);
+    ask_for_manifests(&mut all, registries);
     let give_up = |image: &Reference| RegistryError::Malformed {
         registry: image.repository().host().to_owned(),
         what: image.repository().path().to_owned(),
@@ -435,8 +439,8 @@ fn fetch_dates(all: &mut [Choosing<'_>], needs: &[(usize, Tag)], registries: &Re
     }
 }
 
-/// Reads the manifest of every chosen tag: nothing is written that was not seen.
-fn read_manifests(all: &mut [Choosing<'_>], registries: &Registries) {
+/// Asks for the manifest of every chosen tag: nothing is written that does not exist.
+fn ask_for_manifests(all: &mut [Choosing<'_>], registries: &Registries) {
     let mut queries = Vec::new();
     for (index, one) in all.iter().enumerate() {
         if let Some(Answer::Selected(selected)) = &one.answer

@@ -13,6 +13,7 @@ mod message;
 mod origins;
 mod pick;
 mod plan;
+mod proof;
 mod release;
 mod scene;
 mod taken_back;

@@ -19,7 +19,7 @@ use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, PRODUCT_FILE, ProductTree, TEMPLATES_FOLDER,
     UnitError, UnitId, units,
 };
-use crate::repo::{BlobId, CommitId, RepoPath, Snapshot};
+use crate::repo::{BlobId, CommitId, OddEntry, RepoPath, Snapshot};
 use crate::yaml;
 
 /// What differs between two points.
@@ -220,6 +220,40 @@ fn files(side: &Side<'_>) -> BTreeMap<String, BlobId> {
         .collect()
 }
 
+/// The files whose names cannot be said and that differ: more than that is not known.
+fn odd_files(from: &Side<'_>, to: &Side<'_>) -> Vec<UnitDiff> {
+    let odd = |side: &Side<'_>| -> BTreeMap<Vec<u8>, (Option<BlobId>, String)> {
+        let folder = &side.entry.path;
+        let of_side = side.snapshot.odd_under(folder);
+        of_side
+            .filter(|odd| side.entry.holds_odd(odd))
+            .filter_map(|odd| {
+                let relative = odd.below(folder)?.to_vec();
+                let shown = OddEntry::new(&relative, None, odd.reason()).to_string();
+                Some((relative, (odd.id().cloned(), shown)))
+            })
+            .collect()
+    };
+    let (before, after) = (odd(from), odd(to));
+    let paths: BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
+    let unit = |path: &Vec<u8>| {
+        let (one, other) = (before.get(path), after.get(path));
+        let id = |file: Option<&(Option<BlobId>, String)>| file.and_then(|(id, _)| id.clone());
+        let same = one.is_some() && other.is_some() && id(one) == id(other);
+        let (_, name) = one.or(other).filter(|_| !same)?;
+        Some(UnitDiff {
+            kind: UnitKind::File,
+            name: name.clone(),
+            change: Change::between(one, other),
+            from_version: None,
+            to_version: None,
+            keys: Vec::new(),
+            files: Vec::new(),
+        })
+    };
+    paths.into_iter().filter_map(unit).collect()
+}
+
 fn pairs(from: &Side<'_>, to: &Side<'_>) -> Vec<Pair> {
     let (mut from, to) = (files(from), files(to));
     let mut pairs: Vec<Pair> = Vec::new();
@@ -309,6 +343,7 @@ pub fn plan(
                 .push(pair.clone()),
         }
     }
+    found.units.extend(odd_files(from, to));
     let first_file = found
         .units
         .iter()

@@ -1,12 +1,13 @@
 //! Two values, compared by key path. Lists whose items bear names are matched
-//! by name, so that one changed item is one line. What a Secret holds is told
-//! to differ, never shown.
+//! by name, so that one changed item is one line. Of what must not be shown it is said
+//! that it differs, and nothing else.
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What stands in the place of a value that must not be shown.
-const HIDDEN: &str = "(hidden)";
+use crate::confidential::{HIDDEN, Secrecy, Step, redact_shapes};
 
 /// Keys by which the items of a list are told apart, the first that fits.
 const ITEM_KEYS: [&str; 3] = ["name", "key", "mountPath"];
@@ -24,107 +25,107 @@ pub struct KeyChange {
     /// The second value; `None`: nothing is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Value>,
+    /// Whether something of the values is not shown: they differ, even where they look
+    /// alike.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// Where a comparison is, and how secret that place is.
+struct At {
+    path: String,
+    secrecy: Secrecy,
 }
 
 /// Every place at which `from` and `to` differ, in the order of `from`, then
 /// what only `to` has.
 pub fn changes(from: Option<&Value>, to: Option<&Value>) -> Vec<KeyChange> {
     let mut found = Vec::new();
-    let secret = [from, to].into_iter().flatten().any(is_secret);
-    descend(&mut String::new(), from, to, &mut found);
-    if secret {
-        for change in &mut found {
-            hide(change);
-        }
-    }
+    let mut at = At {
+        path: String::new(),
+        secrecy: Secrecy::default(),
+    };
+    descend(&mut at, from, to, &mut found);
     found
 }
 
-/// Whether it is a Kubernetes Secret, whose contents are nobody's business.
-fn is_secret(value: &Value) -> bool {
-    value.get("kind").and_then(Value::as_str) == Some("Secret")
-}
-
-fn hide(change: &mut KeyChange) {
-    let first = change.path.split(['.', '[']).next().unwrap_or_default();
-    let reveals = matches!(first, "data" | "stringData" | "")
-        || change.path.contains("last-applied-configuration")
-        || change.path == "metadata"
-        || change.path == "metadata.annotations";
-    if reveals {
-        for value in [&mut change.from, &mut change.to].into_iter().flatten() {
-            *value = HIDDEN.into();
-        }
-    }
-}
-
-fn descend(
-    path: &mut String,
-    from: Option<&Value>,
-    to: Option<&Value>,
-    found: &mut Vec<KeyChange>,
-) {
+fn descend(at: &mut At, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<KeyChange>) {
     if from == to {
         return;
     }
     match (from, to) {
-        (Some(Value::Object(from)), Some(Value::Object(to))) => maps(path, from, to, found),
-        (Some(Value::Array(from)), Some(Value::Array(to))) if lists(path, from, to, found) => {}
-        _ => found.push(KeyChange {
-            path: path.clone(),
-            from: from.cloned(),
-            to: to.cloned(),
-        }),
+        (Some(one @ Value::Object(from)), Some(other @ Value::Object(to))) => {
+            maps(at, [one, other], (from, to), found);
+        }
+        (Some(one @ Value::Array(from)), Some(other @ Value::Array(to)))
+            if lists(at, [one, other], (from, to), found) => {}
+        _ => found.push(change(at, from, to)),
+    }
+}
+
+/// A place, with its values as they may be shown.
+fn change(at: &At, from: Option<&Value>, to: Option<&Value>) -> KeyChange {
+    let both: Vec<&Value> = [from, to].into_iter().flatten().collect();
+    let shown = |value: Option<&Value>| value.map(|value| at.secrecy.shown_beside(value, &both));
+    let (one, other) = (shown(from), shown(to));
+    KeyChange {
+        path: redact_shapes(&at.path).into_owned(),
+        hidden: one.as_ref() != from || other.as_ref() != to,
+        from: one,
+        to: other,
     }
 }
 
 fn maps(
-    path: &mut String,
-    from: &Map<String, Value>,
-    to: &Map<String, Value>,
+    at: &mut At,
+    both: [&Value; 2],
+    (from, to): (&Map<String, Value>, &Map<String, Value>),
     found: &mut Vec<KeyChange>,
 ) {
     let only_to = to.keys().filter(|key| !from.contains_key(*key));
     for key in from.keys().chain(only_to) {
-        below(path, &segment(key), from.get(key), to.get(key), found);
+        let secrecy = at.secrecy.below(&both, Step::Key(key));
+        let step = (segment(key), secrecy);
+        below(at, step, (from.get(key), to.get(key)), found);
     }
 }
 
 /// Compares lists item by item where items can be told apart; `false` where
 /// they cannot, and the lists are one value each.
-fn lists(path: &mut String, from: &[Value], to: &[Value], found: &mut Vec<KeyChange>) -> bool {
+fn lists(
+    at: &mut At,
+    both: [&Value; 2],
+    (from, to): (&[Value], &[Value]),
+    found: &mut Vec<KeyChange>,
+) -> bool {
     let Some(key) = ITEM_KEYS
         .into_iter()
         .find(|key| bears(from, key) && bears(to, key))
     else {
         return false;
     };
-    let name = |item: &Value| item.get(key).and_then(Value::as_str).map(str::to_owned);
-    let named = |items: &[Value], wanted: &str| {
-        items
-            .iter()
-            .find(|item| item.get(key).and_then(Value::as_str) == Some(wanted))
-            .cloned()
-    };
-    let mut names: Vec<String> = from.iter().filter_map(name).collect();
-    names.extend(
-        to.iter()
-            .filter_map(name)
-            .filter(|name| named(from, name).is_none()),
-    );
+    let (from, to) = (by_name(from, key), by_name(to, key));
+    let known: HashMap<&str, &Value> = from.iter().copied().collect();
+    let other: HashMap<&str, &Value> = to.iter().copied().collect();
+    let only_to = to.iter().filter(|(name, _)| !known.contains_key(name));
     let before = found.len();
-    for name in &names {
-        let (from, to) = (named(from, name), named(to, name));
-        below(
-            path,
-            &format!("[{key}={name}]"),
-            from.as_ref(),
-            to.as_ref(),
-            found,
-        );
+    for &(name, _) in from.iter().chain(only_to) {
+        let states = (known.get(name).copied(), other.get(name).copied());
+        let says = [(key.to_owned(), name.to_owned())];
+        let secrecy = at.secrecy.below(&both, Step::Item(&says));
+        // The name of a credential is a part of it.
+        let name = if at.secrecy.is_hidden() { HIDDEN } else { name };
+        let step = (format!("[{key}={name}]"), secrecy);
+        below(at, step, states, found);
     }
     // Only the order differs: that is a change of the list as a whole.
     found.len() > before
+}
+
+/// The items of a list, each with its text under `key`.
+fn by_name<'v>(items: &'v [Value], key: &str) -> Vec<(&'v str, &'v Value)> {
+    let named = |item: &'v Value| Some((item.get(key)?.as_str()?, item));
+    items.iter().filter_map(named).collect()
 }
 
 /// Whether every item is a map that has a text of its own under `key`.
@@ -138,22 +139,23 @@ fn bears(items: &[Value], key: &str) -> bool {
 }
 
 fn below(
-    path: &mut String,
-    segment: &str,
-    from: Option<&Value>,
-    to: Option<&Value>,
+    at: &mut At,
+    (segment, secrecy): (String, Secrecy),
+    (from, to): (Option<&Value>, Option<&Value>),
     found: &mut Vec<KeyChange>,
 ) {
-    let length = path.len();
-    if !path.is_empty() && !segment.starts_with('[') {
-        path.push('.');
+    let length = at.path.len();
+    let above = std::mem::replace(&mut at.secrecy, secrecy);
+    if !at.path.is_empty() && !segment.starts_with('[') {
+        at.path.push('.');
     }
-    path.push_str(segment);
-    descend(path, from, to, found);
-    path.truncate(length);
+    at.path.push_str(&segment);
+    descend(at, from, to, found);
+    at.path.truncate(length);
+    at.secrecy = above;
 }
 
-/// A key as it stands in a path: quoted where it could be misread.
+/// A key as a path has it: quoted where it could be misread.
 fn segment(key: &str) -> String {
     let plain = !key.is_empty() && !key.contains(['.', '[', ']', '"', ' ', '=']);
     if plain {
@@ -218,7 +220,7 @@ mod tests {
         let secret = |value: &str| {
             json!({"kind": "Secret", "metadata": {"name": "x", "annotations": {
                 "kubectl.kubernetes.io/last-applied-configuration": format!("{{{value}}}"),
-            }}, "data": {"password": value}, "stringData": {"a": value}, "type": value})
+            }}, "data": {"password": value}, "stringData": {"a": value}, "type": value.to_uppercase()})
         };
         let shown = lines(secret("b25l"), secret("dHdv"));
         assert_eq!(shown.len(), 4);
@@ -228,8 +230,59 @@ mod tests {
                 .all(|line| line.ends_with(" \"(hidden)\" \"(hidden)\"")),
             "{shown:?}"
         );
-        assert_eq!(shown[3], "type \"b25l\" \"dHdv\"");
+        assert_eq!(shown[3], "type \"B25L\" \"DHDV\"");
         let whole = changes(None, Some(&secret("b25l")));
         assert!(!format!("{whole:?}").contains("b25l"));
+        let list = |value: &str| json!({"kind": "List", "items": [secret(value)]});
+        let lists = changes(Some(&list("b25l")), Some(&list("dHdv")));
+        assert!(!format!("{lists:?}").contains("b25l"), "{lists:?}");
+    }
+
+    #[test]
+    fn a_secret_that_became_something_else_is_hidden() {
+        let of_kind = |kind: &str| json!({"kind": kind, "data": {"a": kind}});
+        assert_eq!(
+            lines(of_kind("Secret"), of_kind("ConfigMap")),
+            [
+                "kind \"Secret\" \"ConfigMap\"",
+                "data.a \"(hidden)\" \"(hidden)\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn hidden_values_are_marked_and_others_are_not() {
+        let from =
+            json!({"db": {"password": "a", "host": "b"}, "users": [{"name": "x", "password": 1}]});
+        let to =
+            json!({"db": {"password": "c", "host": "d"}, "users": [{"name": "x", "password": 2}]});
+        let found = changes(Some(&from), Some(&to));
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.path.as_str(), it.hidden))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("db.password", true),
+                ("db.host", false),
+                ("users[name=x].password", true),
+            ]
+        );
+        let credentials = |password: &str| json!({"credentials": [{"name": "ann", "x": password}]});
+        let found = changes(Some(&credentials("a")), Some(&credentials("b")));
+        assert_eq!(found[0].path, "credentials[name=(hidden)].x");
+    }
+
+    #[test]
+    fn long_lists_are_compared_in_time() {
+        let items = |x: u32| -> Value {
+            let item = |at: u32| json!({"name": format!("item-{at}"), "x": x});
+            (0..10_000).map(item).collect()
+        };
+        let (from, to) = (items(1), items(2));
+        let begun = std::time::Instant::now();
+        assert_eq!(changes(Some(&from), Some(&to)).len(), 10_000);
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     }
 }

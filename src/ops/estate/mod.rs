@@ -12,12 +12,13 @@ mod opening;
 mod rendered;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::EstateError;
 use opening::Opening;
 
 use crate::config::Resolved;
-use crate::git::{Git, Listener, Remote, RepositoryUrl, Selection};
+use crate::git::{Git, Listener, LoginHelper, Remote, RepositoryUrl, Selection};
 use crate::product::pins::bases_beyond;
 use crate::product::{
     EnvironmentEntry, EnvironmentName, FilePattern, Known, PRODUCT_FILE, ProductTree, Repository,
@@ -30,6 +31,8 @@ use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
 pub struct OpenOptions {
     /// A folder inside it. With `copy_of`: the folder that paths are relative to.
     pub dir: PathBuf,
+    /// The folder was not named but is where the run was started, so that `GIT_DIR` counts.
+    pub here: bool,
     /// It is not a folder's, but the one at an address.
     pub copy_of: Option<CopyOf>,
     /// Hears what takes its time.
@@ -47,6 +50,8 @@ pub struct OpenOptions {
     pub config: Option<String>,
     /// A person is there to answer Git's questions for credentials.
     pub interactive: bool,
+    /// How long the remote may be silent, instead of the usual time; zero: for ever.
+    pub request_timeout: Option<Duration>,
 }
 
 /// A repository that is named by its address.
@@ -56,6 +61,8 @@ pub struct CopyOf {
     pub url: RepositoryUrl,
     /// The folder of this user's copies.
     pub cache: PathBuf,
+    /// How Git asks for the login of the address; `None`: it is not used.
+    pub login: Option<LoginHelper>,
 }
 
 /// Why the remote's branches are not those of now.
@@ -139,49 +146,67 @@ impl EnvironmentState {
 impl Estate {
     /// Opens a repository and brings its environments' branches up to date.
     pub fn open(options: &OpenOptions) -> Result<Self, EstateError> {
-        let mut again = true;
+        let mut again = options.copy_of.is_some();
         loop {
             let mut git = match &options.copy_of {
-                Some(CopyOf { url, cache }) => Git::open_copy(url, cache, options.offline)?,
+                Some(copy) => Git::open_copy(&copy.url, &copy.cache, options.offline)?,
+                None if options.here => Git::discover_here(&options.dir)?,
                 None => Git::discover(&options.dir)?,
             };
             git.set_interactive(options.interactive);
+            git.set_request_timeout(options.request_timeout);
+            if let Some(helper) = options.copy_of.as_ref().and_then(|it| it.login.as_ref()) {
+                git.hand_over_login(helper)?;
+            }
             git.set_listener(options.listener.clone());
             git.set_meanwhile(options.meanwhile);
-            let remote = git.remote(options.remote.as_deref())?;
-            if let (Some(remote), false) = (&remote, options.offline) {
-                git.may_deepen(remote);
-            }
-            let asked = git.ask_identity();
-            let mut opening = Opening {
-                options,
-                git: &git,
-                remote: remote.as_ref(),
-                stale: None,
-            };
-            let config = match (opening.config(), &remote) {
-                (Err(EstateError::Git(error)), Some(remote))
-                    if again && git.give_up_copy(remote, &error) =>
-                {
+            match Self::open_in(options, git) {
+                Err((git, EstateError::Git(error))) if again && git.give_up_copy(&error) => {
                     again = false;
-                    continue;
                 }
-                (config, _) => config?,
-            };
-            let stale = opening.stale;
-            let (author, committer) = match asked.answer(&git) {
-                Ok(both) => both,
-                Err(error) if options.writing => return Err(error.into()),
-                Err(_) => (nobody(), nobody()),
-            };
-            return Ok(Self {
+                Err((git, error)) => {
+                    let lost = git.watch_copy().and_then(|watch| watch.loss());
+                    return Err(lost.map_or(error, EstateError::Git));
+                }
+                Ok(estate) => return Ok(estate),
+            }
+        }
+    }
+
+    /// Opens what is in a repository; it is handed back where that fails.
+    fn open_in(options: &OpenOptions, mut git: Git) -> Result<Self, (Git, EstateError)> {
+        let remote = match git.remote(options.remote.as_deref()) {
+            Ok(remote) => remote,
+            Err(error) => return Err((git, error.into())),
+        };
+        if let (Some(remote), false) = (&remote, options.offline) {
+            git.may_deepen(remote);
+        }
+        let asked = git.ask_identity();
+        let mut opening = Opening {
+            options,
+            git: &git,
+            remote: remote.as_ref(),
+            stale: None,
+            given: std::cell::OnceCell::new(),
+        };
+        let config = opening.config();
+        let stale = opening.stale;
+        let (author, committer) = match asked.answer(&git) {
+            Ok(both) => both,
+            Err(error) if options.writing && config.is_ok() => return Err((git, error.into())),
+            Err(_) => (nobody(), nobody()),
+        };
+        match config {
+            Ok(config) => Ok(Self {
                 git,
                 remote,
                 config,
                 author,
                 committer,
                 stale,
-            });
+            }),
+            Err(error) => Err((git, error)),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Opening under way: which branch holds the configuration, which file of it
 //! counts, and one round trip for all the branches that it names.
 
+use std::cell::OnceCell;
+
 use super::{EstateError, OpenOptions, Stale, branches_of};
 use crate::config::{CONFIG_FILE, ConfigPlace, Found, Origin, Resolved, Sources};
+use crate::files;
 use crate::git::{Git, GitError, Head, Remote, Selection};
 use crate::repo::{BranchName, CommitId, RepoPath, SnapshotError};
 
@@ -12,6 +15,8 @@ pub(super) struct Opening<'a> {
     pub(super) git: &'a Git,
     pub(super) remote: Option<&'a Remote>,
     pub(super) stale: Option<Stale>,
+    /// What a configuration file held that may be a pipe: it is read once.
+    pub(super) given: OnceCell<String>,
 }
 
 impl Opening<'_> {
@@ -107,6 +112,12 @@ impl Opening<'_> {
                 self.be_stale(message);
                 Ok(())
             }
+            error @ GitError::Stalled { of: Some(_), .. }
+                if !self.options.writing && self.options.copy_of.is_none() =>
+            {
+                self.be_stale(error.to_string());
+                Ok(())
+            }
             error => Err(error.into()),
         }
     }
@@ -129,8 +140,13 @@ impl Opening<'_> {
         match self.git.default_branch(self.remote) {
             Ok(branch) => Ok(Some(branch)),
             Err(GitError::NoDefaultBranch { .. }) => Ok(None),
-            Err(GitError::Unreachable { message, .. }) if !self.options.writing => {
-                self.be_stale(message);
+            Err(error @ (GitError::Unreachable { .. } | GitError::Stalled { .. }))
+                if !self.options.writing =>
+            {
+                self.be_stale(match error {
+                    GitError::Unreachable { message, .. } => message,
+                    error => error.to_string(),
+                });
                 self.remote
                     .map_or(Ok(None), |remote| self.likely_default_branch(remote))
             }
@@ -144,7 +160,8 @@ impl Opening<'_> {
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
-        if let Head::Branch { name, .. } = self.git.head()? {
+        // A branch whose name cannot be said is nobody's default.
+        if let Ok(Head::Branch { name, .. }) = self.git.head() {
             names.push(name);
         }
         for name in names {
@@ -181,9 +198,16 @@ impl Opening<'_> {
         let shown = place.to_string();
         let content = match &place {
             ConfigPlace::File(file) => {
+                if let Some(text) = self.given.get() {
+                    return Ok(Found {
+                        origin: Origin::Named(place),
+                        text: text.clone(),
+                    });
+                }
                 let path = self.options.dir.join(file);
-                let content = std::fs::read_to_string(path);
-                Some(content.map_err(|source| unreadable(&shown, source))?)
+                let content = files::read_named(&path, files::MANIFEST).and_then(files::text);
+                let text = content.map_err(|source| unreadable(&shown, source))?;
+                Some(self.given.get_or_init(|| text).clone())
             }
             ConfigPlace::Revision { revision, path } => {
                 let commit = self.git.resolve(revision)?;

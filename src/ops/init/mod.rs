@@ -7,7 +7,6 @@ mod scaffold;
 mod scan;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 pub use propose::{Proposal, ProposedEnvironment, ProposedPin, scan};
@@ -111,7 +110,10 @@ fn is_yaml(path: &RepoPath) -> bool {
 
 /// Looks at a repository and, unless told not to, at its remote.
 pub fn survey(options: &OpenOptions) -> Result<Ground, InitError> {
-    let mut git = Git::discover(&options.dir)?;
+    let mut git = match options.here {
+        true => Git::discover_here(&options.dir)?,
+        false => Git::discover(&options.dir)?,
+    };
     git.set_interactive(options.interactive);
     let remote = git.remote(options.remote.as_deref())?;
     let asked = remote.as_ref().filter(|_| !options.offline);
@@ -205,12 +207,7 @@ impl Ground {
             .ok_or_else(|| InitError::NoWorkTree(self.git.git_dir().to_owned()))?;
         let path = folder.join(CONFIG_FILE);
         // Never through a link and never over a file.
-        let created = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path);
-        let written = created.and_then(|mut file| file.write_all(text.as_bytes()));
-        match written {
+        match crate::files::write_new(&path, text.as_bytes()) {
             Ok(()) => Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(InitError::InTheWay(path))

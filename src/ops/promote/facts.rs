@@ -13,6 +13,7 @@ use super::reverted::reverted;
 use crate::git::GitError;
 use crate::ops::edited::{StaleFile, stale_files};
 use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::left_out::LeftOut;
 use crate::ops::rerender::{Before, Rerendered, rerender};
 use crate::product::pins::Pin;
 use crate::product::{
@@ -59,6 +60,9 @@ pub struct Facts {
     pub stale: Vec<StaleFile>,
     /// Encrypted files that only the source has, and that stay there.
     pub left: Vec<RepoPath>,
+    /// Files that the patterns mean, that the target has not as they are, and that
+    /// cannot be promoted: with the reason.
+    pub left_out: Vec<String>,
     /// Pins that the target does not have yet, and that come with promoted files.
     pub arriving: Vec<Arriving>,
 }
@@ -111,6 +115,13 @@ impl Side {
         let product = state.product.as_ref();
         let promoted = PromotedFiles::of(repository, &state.entry, product.is_some());
         promoted.units(product, other, &state.snapshot)
+    }
+
+    /// The promoted files of this state that cannot be promoted.
+    pub(crate) fn left_out(&self, repository: &Repository) -> LeftOut {
+        let is_product = self.state.product.is_some();
+        let promoted = PromotedFiles::of(repository, &self.state.entry, is_product);
+        promoted.left_out(&self.state.snapshot)
     }
 
     /// The path in the repository of a file of this environment, by its path below it.
@@ -170,6 +181,8 @@ pub fn gather(
         Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
         Some(Before::Committed) | None => Vec::new(),
     };
+    let left_out = source.left_out(&repository);
+    let left_out = left_out.not_as_in(&target.left_out(&repository));
     Ok(Facts {
         repository,
         source,
@@ -182,6 +195,7 @@ pub fn gather(
         unrenderable,
         stale,
         left: rules.left,
+        left_out,
         arriving,
     })
 }

@@ -140,7 +140,7 @@ fn lines(plan: &Plan) -> Vec<String> {
             Decision::Overwrite => "overwritten on the target",
             _ => continue,
         };
-        lines.push(format!("{} {word}", item.label()));
+        lines.push(format!("{} {word}", item.shown_label()));
     }
     let recorded = plan.only_recorded().into_iter();
     lines.extend(recorded.map(|unit| format!("{unit} was already there")));

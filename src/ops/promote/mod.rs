@@ -6,6 +6,7 @@
 
 mod blame;
 mod bytes;
+mod confidential;
 pub(crate) mod facts;
 mod file_bytes;
 pub(crate) mod files;
@@ -28,6 +29,7 @@ pub use crate::ops::edited::StaleFile;
 pub use blame::blame;
 pub(crate) use bytes::result as edits;
 pub(crate) use bytes::{Scope, backported};
+pub(crate) use confidential::of as secrecy_of;
 pub use facts::{Facts, Side, gather};
 pub use files::Shares;
 pub use images::look_for_images;
@@ -43,12 +45,14 @@ pub use select::{SelectError, UnitSelector};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::registries::failures;
 use super::rerender::{KnownRendering, RenderedChange, RerenderError};
 use super::validate::{Change, ValidateError, one_line};
+use crate::confidential::Secrecy;
 use crate::image::Reference;
-use crate::product::{ComponentName, Difference, EnvironmentName, UnitId};
+use crate::product::{ComponentName, Difference, EnvironmentName, UnitId, shown_path};
 use crate::registry::RegistryError;
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
 use crate::template::Rendering;
@@ -122,9 +126,36 @@ pub struct Item {
     pub decision: Decision,
     /// The commit on the target that made a hotfix or conflict, where it could be found.
     pub changed_by: Option<CommitInfo>,
+    /// Whether its values may be shown.
+    pub secrecy: Secrecy,
 }
 
 impl Item {
+    /// One of its values as it may be shown.
+    pub fn shown(&self, value: &Value) -> Value {
+        let difference = &self.difference;
+        let states = [&difference.base, &difference.ours, &difference.theirs];
+        let states: Vec<&Value> = states.into_iter().flatten().collect();
+        self.secrecy.shown_beside(value, &states)
+    }
+
+    /// Whether something of one of its values is not shown.
+    pub fn hides(&self) -> bool {
+        let difference = &self.difference;
+        let values = [&difference.base, &difference.ours, &difference.theirs];
+        let values: Vec<&Value> = values.into_iter().flatten().collect();
+        let hides = |value: &&Value| self.secrecy.hides_of(value, &values);
+        values.iter().any(hides)
+    }
+
+    /// [`Item::label`] for people: without what must not be shown of the key path.
+    pub fn shown_label(&self) -> String {
+        match self.difference.path.is_root() {
+            true => self.unit.to_string(),
+            false => format!("{} {}", self.unit, shown_path(&self.difference.path)),
+        }
+    }
+
     /// `unit` or `unit key.path`, as people write it after `--keep` with a dot.
     pub fn label(&self) -> String {
         if self.difference.path.is_root() {

@@ -12,7 +12,7 @@ use super::records::record_edits;
 use super::select::{UnitSelector, diverged};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, VersionChange, bytes,
-    images, only, pins, rename, warnings,
+    confidential, images, only, pins, rename, warnings,
 };
 use crate::image::Digest;
 use crate::ops::rerender::{Rerendered, describe};
@@ -60,7 +60,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         edits.extend(records);
     }
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
-    let digest = digest(&items, &outcome.edits);
+    let digest = digest(facts, &items, &outcome.edits);
     Ok(Plan {
         product: product_name(facts),
         version: (
@@ -142,6 +142,7 @@ fn items_of(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>, units: &[&UnitId])
         );
         items.extend(differences.into_iter().map(|difference| Item {
             unit: unit.clone(),
+            secrecy: confidential::of(facts, unit, &difference),
             difference,
             decision: Decision::Ask,
             changed_by: None,
@@ -376,8 +377,22 @@ pub(crate) fn version(tree: Option<&ProductTree>) -> Option<String> {
 
 /// SHA-256 over every change that is taken and every rendered file that
 /// changes: the same plan on a target that moved elsewhere keeps its digest.
-pub(crate) fn digest(items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> String {
+///
+/// It is over the real values, hidden ones as well, and it is shown. A digest of a short
+/// secret alone could be guessed, so a unit that hides something counts with all that it
+/// holds on both sides.
+pub(crate) fn digest(facts: &Facts, items: &[Item], rendered: &BTreeMap<RepoPath, Edit>) -> String {
     let mut text = String::new();
+    let hiding = items.iter().filter(|item| item.hides());
+    let hiding: BTreeSet<&UnitId> = hiding.map(|item| &item.unit).collect();
+    for unit in hiding {
+        for side in [&facts.source, &facts.target] {
+            if let Some(value) = side.units.get(unit) {
+                canonical(value, &mut text);
+            }
+            text.push('\0');
+        }
+    }
     for item in items
         .iter()
         .filter(|item| item.decision != Decision::AlreadyThere)

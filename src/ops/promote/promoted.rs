@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::ops::left_out::LeftOut;
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, ProductTree, Repository, UnitError, UnitId,
     Units, units,
@@ -101,6 +102,38 @@ impl PromotedFiles {
             }
         }
         Ok(found)
+    }
+
+    /// The files that the patterns mean and that cannot be promoted: submodules, and
+    /// files whose names cannot be said.
+    pub(super) fn left_out(&self, snapshot: &Snapshot) -> LeftOut {
+        let mut left = LeftOut::default();
+        let folder = &self.entry.path;
+        for (path, entry) in snapshot.under(folder) {
+            let relative = path.strip_prefix(folder);
+            let meant = |path: &RepoPath| self.unit_path(path).is_some();
+            if entry.kind == EntryKind::Submodule
+                && let Some(relative) = relative.filter(meant)
+            {
+                let shown = format!("{path} (it is a submodule)");
+                left.add(relative.as_str().as_bytes(), Some(&entry.id), shown);
+            }
+        }
+        for odd in snapshot.odd() {
+            let mut patterns = self.patterns.iter();
+            let own = ["gitops.yaml", ".gitops"];
+            let own = own.iter().filter_map(|own| folder.join(own).ok());
+            let rendered = self.rendered.iter().map(|it| folder.join_path(it));
+            let mut foreign = own.chain(rendered).filter(|it| odd.below(it).is_some());
+            let meant = patterns.any(|(pattern, _)| {
+                pattern.matches_odd(folder, odd)
+                    && (pattern.from_branch_root || self.entry.holds_odd(odd))
+            });
+            if meant && foreign.next().is_none() {
+                left.add_odd(odd.below(folder).unwrap_or(odd.path()), odd);
+            }
+        }
+        left
     }
 
     /// The path by which environments know a file at this path below this one's; `None`:

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Facts, Item, pins};
+use crate::confidential::{Secrecy, Step};
+use crate::ops::left_out::sentence;
 use crate::ops::rerender;
-use crate::product::{ComponentName, UnitId, shown};
+use crate::product::{ComponentName, UnitId, shown_path};
 use crate::template::{RenderedIndex, render_components};
 use crate::yaml::Path;
 
@@ -37,6 +39,9 @@ pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
         let unit = UnitId::File(path.clone());
         warnings.push(format!("{unit} is encrypted and stays in {source}"));
     }
+    if all {
+        warnings.extend(sentence(&facts.left_out, "promoted"));
+    }
     for item in items.iter().filter(|item| item.decision.takes()) {
         let Some(value) = &item.difference.theirs else {
             continue;
@@ -55,11 +60,13 @@ pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
         {
             warnings.push(format!("{path} is new, without what belongs to the environment: that has to be written there by hand"));
         }
-        each_string(value, &item.difference.path, &mut |path, text| {
+        let at = (&item.difference.path, item.secrecy);
+        each_string(value, at, &mut |path, secrecy, text| {
             let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
             if words.any(|word| word == source) {
-                let text = shown(path, &Value::from(text));
+                let text = secrecy.shown(&Value::from(text));
                 let text = text.as_str().unwrap_or_default();
+                let path = shown_path(path);
                 warnings.push(format!("{} {path} names {source}: {text}", item.unit));
             }
         });
@@ -67,16 +74,21 @@ pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
     warnings
 }
 
-fn each_string(value: &Value, path: &Path, found: &mut dyn FnMut(&Path, &str)) {
+fn each_string(
+    value: &Value,
+    (path, secrecy): (&Path, Secrecy),
+    found: &mut dyn FnMut(&Path, Secrecy, &str),
+) {
     match value {
-        Value::String(text) => found(path, text),
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(key, value)| each_string(value, &path.key(key), found)),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .for_each(|(index, value)| each_string(value, &path.index(index), found)),
+        Value::String(text) => found(path, secrecy, text),
+        Value::Object(map) => map.iter().for_each(|(key, child)| {
+            let below = secrecy.below(&[value], Step::Key(key));
+            each_string(child, (&path.key(key), below), found);
+        }),
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, child)| {
+            let below = secrecy.below(&[value], Step::Index(index));
+            each_string(child, (&path.index(index), below), found);
+        }),
         _ => {}
     }
 }

@@ -10,7 +10,7 @@ use crate::git::Selection;
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::right_cluster::right_cluster;
 use crate::ops::{LiveError, LiveRequest};
-use crate::registry::CredentialDocument;
+use crate::registry::{CredentialDocument, CredentialSource};
 use crate::yaml::parse_values;
 
 /// What a pod or a service account names its pull secrets under.
@@ -86,7 +86,10 @@ pub fn pull_secrets(
 
 fn document(secret: PullSecret) -> CredentialDocument {
     CredentialDocument {
-        place: format!("secret {} in namespace {}", secret.name, secret.namespace),
+        source: CredentialSource::Document(format!(
+            "secret {} in namespace {}",
+            secret.name, secret.namespace
+        )),
         config: secret.config,
     }
 }

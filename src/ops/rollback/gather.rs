@@ -6,6 +6,7 @@ use super::{Candidate, Request, RollbackError};
 use crate::git::{FileVersion, GitError, Selection};
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::history::{self, HistoryEntry, watched};
+use crate::ops::left_out::LeftOut;
 use crate::ops::promote::facts::{pin_units, records, understand};
 use crate::ops::promote::files::align;
 use crate::ops::promote::{self, Side};
@@ -79,6 +80,7 @@ pub fn gather(
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
+    let left_out = LeftOut::between(&then.left_out(&repository), &now.left_out(&repository));
     let facts = Facts {
         restored: estate.git.commit(&restored)?,
         records: records(&then.state.snapshot, entry)?,
@@ -98,6 +100,7 @@ pub fn gather(
             unrenderable,
             stale: Vec::new(),
             left: Vec::new(),
+            left_out,
             arriving: Vec::new(),
         },
     };

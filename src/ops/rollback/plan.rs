@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Plan, Request, RollbackError};
 use crate::config::CONFIG_FILE;
+use crate::ops::left_out::sentence;
 use crate::ops::promote::{
     self, Decision, Item, PlanError, Scope, Side, UnitSelector, digest, templates, version,
     versions,
@@ -68,10 +69,12 @@ struct Outcome {
     later: Vec<String>,
 }
 
-fn finish(facts: &Facts, items: Vec<Item>, outcome: Outcome) -> Plan {
+fn finish(facts: &Facts, items: Vec<Item>, mut outcome: Outcome) -> Plan {
     let change = &facts.change;
+    let left_out = sentence(&change.left_out, "rolled back");
+    outcome.warnings.extend(left_out);
     let (then, now) = (&change.source.state, &change.target.state);
-    let digest = digest(&items, &outcome.rendered);
+    let digest = digest(change, &items, &outcome.rendered);
     let product = then.product.as_ref().or(now.product.as_ref());
     Plan {
         restored: facts.restored.clone(),
@@ -137,6 +140,7 @@ fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
                 .filter(|difference| difference.class != Class::AlreadyThere)
                 .map(|difference| Item {
                     unit: unit.clone(),
+                    secrecy: promote::secrecy_of(&facts.change, unit, &difference),
                     difference,
                     decision: Decision::Take,
                     changed_by: None,

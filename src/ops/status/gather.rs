@@ -12,7 +12,7 @@ use crate::git::GitError;
 use crate::ops::estate::{EnvironmentState, Estate, EstateError};
 use crate::ops::promote::{self, Facts, PlanError};
 use crate::product::pins::{PinError, environment_pins};
-use crate::product::{EnvironmentEntry, EnvironmentName, UnitId};
+use crate::product::{EnvironmentEntry, EnvironmentName, UnitId, shown_path};
 use crate::repo::{CommitId, CommitInfo};
 
 /// How many commits are looked through for the newest promotion and for the
@@ -184,10 +184,11 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
         };
         let keys = units.entry((&item.unit, standing)).or_default();
         if !difference.path.is_root() {
-            keys.push(difference.path.to_string());
+            keys.push(shown_path(&difference.path));
         }
     }
     let mut comparison = Comparison {
+        left_out: facts.left_out.clone(),
         edited_files: facts
             .stale
             .iter()

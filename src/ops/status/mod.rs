@@ -88,6 +88,10 @@ pub struct Comparison {
     /// on: nothing was ever promoted, and the branches have no past in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<UnitStatus>,
+    /// Promoted files that cannot be promoted, with the reason: their names cannot be
+    /// said, or they are submodules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Rendered files that were edited by hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edited_files: Vec<String>,

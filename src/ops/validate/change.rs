@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::excerpts::Excerpts;
 use super::folder::is_manifest;
 use super::objects::{Setup, check_texts};
 use super::trace::Tracer;
@@ -116,6 +117,7 @@ impl<'a> Change<'a> {
             snapshot: &result,
             tree: &tree,
             rendering: &rendering,
+            excerpts: &Excerpts::default(),
         };
         for finding in findings {
             tracer.trace(finding);

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use super::excerpts::Excerpts;
 use super::folder::is_manifest;
-use super::objects::{Checked, Setup, check_texts, line_of};
+use super::objects::{Checked, Setup, check_texts};
 use super::trace::Tracer;
 use crate::check::{DANGLING_OVERRIDE, FOREIGN_FILE, Finding, RENDERED_STALE, RuleId, Severity};
-use crate::product::{EnvironmentEntry, ModelError, ModelWarning, ProductTree, Repository};
-use crate::repo::{Location, RepoPath, Snapshot, SnapshotError, blob_id_in};
+use crate::confidential::redact_shapes;
+use crate::product::{
+    EnvironmentEntry, ModelError, ModelWarning, PRODUCT_FILE, ProductTree, Repository,
+};
+use crate::repo::{Location, OddEntry, RepoPath, Snapshot, SnapshotError, blob_id_in};
 use crate::template::{FILES_FOLDER, RenderError, Rendering, render};
 
-/// How many stale files a finding names.
+/// How many files a finding names.
 const NAMED: usize = 5;
 
 /// Checks an environment with or without a product.
@@ -20,9 +24,10 @@ pub(super) fn check(
     entry: &EnvironmentEntry,
     setup: &Setup<'_>,
 ) -> Checked {
+    let excerpts = Excerpts::default();
     let mut checked = match ProductTree::load(snapshot, entry) {
         Ok(None) => check_files(snapshot, &entry.path, setup),
-        Ok(Some(tree)) => product(snapshot, (repository, entry), &tree, setup),
+        Ok(Some(tree)) => product(snapshot, (repository, entry), (&tree, &excerpts), setup),
         Err(errors) => {
             // What is committed can still be looked at.
             let mut checked = committed(snapshot, (repository, entry), setup);
@@ -30,8 +35,51 @@ pub(super) fn check(
             checked
         }
     };
-    add_excerpts(snapshot, &mut checked.findings);
     checked
+        .findings
+        .extend(odd_files(snapshot, (repository, entry)));
+    add_excerpts(snapshot, &excerpts, &mut checked.findings);
+    checked
+}
+
+/// The manifests of an environment that cannot be read because of their names: what is
+/// applied there is not only what was checked.
+fn odd_files(
+    snapshot: &Snapshot,
+    (repository, entry): (&Repository, &EnvironmentEntry),
+) -> Option<Finding> {
+    let product = entry.path.join(PRODUCT_FILE);
+    let is_product = product.is_ok_and(|file| snapshot.entry(&file).is_some());
+    let folders = match is_product {
+        true => rendered_folders(repository, entry),
+        false => vec![entry.path.clone()],
+    };
+    let odd: Vec<&OddEntry> = snapshot
+        .odd_under(&entry.path)
+        .filter(|odd| entry.holds_odd(odd) && odd.is_manifest())
+        .filter(|odd| folders.iter().any(|folder| odd.below(folder).is_some()))
+        .collect();
+    not_checked(&odd)
+}
+
+/// One finding for all files that are not checked because of their names.
+pub(super) fn not_checked(odd: &[&OddEntry]) -> Option<Finding> {
+    let first = odd.first()?;
+    let message = match odd.len() {
+        1 => "1 file is not checked because of its name".to_owned(),
+        many => format!("{many} files are not checked because of their names"),
+    };
+    let place = Location::new(first.place(), 1, 1);
+    let mut finding = Finding::new(RuleId::UNREADABLE, Severity::Warning, place, message);
+    for odd in odd.iter().take(NAMED) {
+        finding.notes.push(format!("{odd}: {}", odd.reason()));
+    }
+    if odd.len() > NAMED {
+        finding
+            .notes
+            .push(format!("and {} more", odd.len() - NAMED));
+    }
+    Some(finding)
 }
 
 /// Checks every object in the YAML and JSON files below a folder.
@@ -99,7 +147,7 @@ fn unreadable(path: &RepoPath, error: &SnapshotError) -> Finding {
 fn product(
     snapshot: &Snapshot,
     (repository, entry): (&Repository, &EnvironmentEntry),
-    tree: &ProductTree,
+    (tree, excerpts): (&ProductTree, &Excerpts),
     setup: &Setup<'_>,
 ) -> Checked {
     let rendering = match render(tree, repository, entry) {
@@ -135,6 +183,7 @@ fn product(
         snapshot,
         tree,
         rendering: &rendering,
+        excerpts,
     };
     for finding in &mut checked.findings {
         tracer.trace(finding);
@@ -279,7 +328,7 @@ fn model_error(error: &ModelError) -> Finding {
         RuleId::MODEL,
         Severity::Error,
         error.location.clone(),
-        error.problem.to_string(),
+        redact_shapes(&error.problem.to_string()),
     )
 }
 
@@ -291,6 +340,7 @@ fn render_errors(error: &RenderError) -> Vec<Finding> {
             .map(|name| format!("component {name}: "))
             .unwrap_or_default();
         let message = format!("{component}{}", problem.cause);
+        let message = redact_shapes(&message).into_owned();
         Finding::new(
             RuleId::RENDER,
             Severity::Error,
@@ -312,7 +362,7 @@ fn override_finding(warning: &ModelWarning, setup: &Setup<'_>) -> Option<Finding
 }
 
 /// The lines of findings that are about no object, and so about no Secret.
-fn add_excerpts(snapshot: &Snapshot, findings: &mut [Finding]) {
+fn add_excerpts(snapshot: &Snapshot, excerpts: &Excerpts, findings: &mut [Finding]) {
     for finding in findings
         .iter_mut()
         .filter(|finding| finding.object.is_none() && finding.excerpt.is_none())
@@ -322,7 +372,7 @@ fn add_excerpts(snapshot: &Snapshot, findings: &mut [Finding]) {
         if let Ok(Some(text)) = snapshot.text(&finding.location.path)
             && shown
         {
-            finding.excerpt = line_of(text, finding.location.line);
+            finding.excerpt = excerpts.line(text, finding.location.line);
         }
     }
 }

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::repo::{RepoPath, Snapshot};
-
-/// A file that is larger is not read.
-pub(super) const LARGEST: u64 = 16 << 20;
+use crate::files;
+use crate::repo::{OddEntry, RepoPath, Snapshot};
 
 /// A path that cannot be read.
 #[derive(Debug, Error)]
@@ -31,6 +29,8 @@ pub(super) struct Folder {
     pub(super) snapshot: Snapshot,
     /// Files that were left out, and why.
     pub(super) refused: Vec<(RepoPath, String)>,
+    /// Files that were left out because of their names.
+    pub(super) odd: Vec<OddEntry>,
 }
 
 /// Reads a file, or a folder's YAML and JSON files at any depth.
@@ -41,10 +41,20 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
     };
     let real_base = base.canonicalize().map_err(fail(base))?;
     let mut files = Vec::new();
-    let mut refused = Vec::new();
+    let (mut refused, mut odd) = (Vec::new(), Vec::new());
+    let named = path;
     let mut waiting = vec![path.to_path_buf()];
     while let Some(path) = waiting.pop() {
-        let kind = fs::metadata(&path).map_err(fail(&path))?;
+        let named = path == named;
+        let kind = match fs::metadata(&path) {
+            Ok(kind) => kind,
+            Err(error) if named => return Err(fail(&path)(error)),
+            // A link that leads nowhere, or in a circle, says nothing about the others.
+            Err(error) => {
+                refused.extend(name_below(base, &path).map(|name| (name, error.to_string())));
+                continue;
+            }
+        };
         if kind.is_dir() {
             let mut entries: Vec<PathBuf> = Vec::new();
             for entry in fs::read_dir(&path).map_err(fail(&path))? {
@@ -56,40 +66,45 @@ pub(super) fn read_folder(base: &Path, path: &Path) -> Result<Folder, FolderErro
             waiting.extend(entries);
             continue;
         }
-        let Some(name) = path
-            .strip_prefix(base)
-            .ok()
-            .and_then(|relative| relative.to_str()?.parse::<RepoPath>().ok())
-        else {
-            continue;
+        let relative = path.strip_prefix(base).unwrap_or(&path);
+        let name = match relative.to_str().map(str::parse::<RepoPath>) {
+            Some(Ok(name)) => name,
+            broken => {
+                let reason = broken.and_then(Result::err).map(|error| error.reason);
+                let reason = reason.unwrap_or("it is not UTF-8");
+                let bytes = relative.as_os_str().as_encoded_bytes();
+                odd.push(OddEntry::new(bytes, None, reason));
+                continue;
+            }
         };
-        match readable(&path, &real_base, kind.len()) {
-            Ok(()) => files.push((name, fs::read(&path).map_err(fail(&path))?)),
+        match readable(&path, &real_base) {
+            Ok(bytes) => files.push((name, bytes)),
             Err(reason) => refused.push((name, reason)),
         }
     }
     Ok(Folder {
         snapshot: Snapshot::from_files(None, files),
         refused,
+        odd,
     })
 }
 
-fn readable(path: &Path, base: &Path, size: u64) -> Result<(), String> {
+fn name_below(base: &Path, path: &Path) -> Option<RepoPath> {
+    path.strip_prefix(base).ok()?.to_str()?.parse().ok()
+}
+
+fn readable(path: &Path, base: &Path) -> Result<Vec<u8>, String> {
     let real = path.canonicalize().map_err(|error| error.to_string())?;
     if !real.starts_with(base) {
         return Err("a link that leads out of the folder; it is not followed".to_owned());
     }
-    if size > LARGEST {
-        return Err(format!("larger than {} MiB; it is not read", LARGEST >> 20));
-    }
-    Ok(())
+    files::read_regular(&real, files::MANIFEST).map_err(|error| format!("{error}; it is not read"))
 }
 
 fn wanted(entry: &fs::DirEntry) -> bool {
+    // One that is not UTF-8 is wanted all the same, and counted.
     let name = entry.file_name();
-    let Some(name) = name.to_str() else {
-        return false;
-    };
+    let name = name.to_string_lossy();
     if name.starts_with('.') {
         return false;
     }
@@ -97,7 +112,7 @@ fn wanted(entry: &fs::DirEntry) -> bool {
         Ok(kind) if kind.is_dir() => true,
         // A link to a folder is not entered: it may lead in a circle.
         Ok(kind) if kind.is_symlink() && entry.path().is_dir() => false,
-        Ok(_) => is_manifest(name),
+        Ok(_) => is_manifest(&name),
         Err(_) => false,
     }
 }

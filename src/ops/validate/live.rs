@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::excerpts::Excerpts;
 use super::objects::finding;
 use crate::check::{Finding, RuleId, Severity, Subject};
 use crate::ops::{
@@ -53,6 +54,7 @@ pub(super) fn ask(
     request: &LiveRequest,
     resources: &[&Resource],
     known: &[Finding],
+    excerpts: &Excerpts,
 ) -> Result<(Live, Vec<Finding>), LiveError> {
     let subjects: Vec<Subject<'_>> = resources
         .iter()
@@ -68,7 +70,7 @@ pub(super) fn ask(
     let mut findings = Vec::new();
     for remark in std::mem::take(&mut report.remarks) {
         let one = resources[remark.subject];
-        let new = finding(one, remark.severity, remark.violation);
+        let new = finding(one, remark.severity, remark.violation, excerpts);
         if !known.iter().any(|other| is_same(other, &new)) {
             findings.push(new);
         }

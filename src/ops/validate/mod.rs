@@ -5,6 +5,7 @@
 
 mod change;
 mod environment;
+mod excerpts;
 mod folder;
 mod live;
 mod objects;
@@ -26,7 +27,7 @@ use crate::cluster::ConnectOptions;
 use crate::ops::commit::{self, TemplateError};
 use crate::ops::{LiveError, LiveRequest};
 use crate::product::{EnvironmentEntry, Repository, RuleLevel};
-use crate::repo::{CommitId, Location, RepoPath, Snapshot};
+use crate::repo::{CommitId, Location, OddEntry, RepoPath, Snapshot};
 use crate::resource::Resource;
 use crate::schema::{EmbeddedError, SchemaFileError, add_schema_files, embedded};
 
@@ -234,6 +235,8 @@ pub fn check_path(
             reason,
         ));
     }
+    let odd: Vec<&OddEntry> = folder.odd.iter().collect();
+    checked.findings.extend(environment::not_checked(&odd));
     section(path.display().to_string(), None, &schemas, checked)
 }
 

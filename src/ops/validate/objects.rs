@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::excerpts::Excerpts;
 use super::live::{self, Live};
 use super::parallel::in_parallel;
 use crate::check::{
     Finding, Kind, Levels, Remark, RuleId, Scene, SchemaSet, Scope, Severity, Subject, Target,
-    Violation, WalkOptions, check_names, identify, run_rules, walk,
+    Violation, WalkOptions, check_addresses, check_names, identify, run_rules, walk,
 };
+use crate::confidential::redact_shapes;
 use crate::ops::{LiveError, LiveRequest};
 use crate::repo::RepoPath;
 use crate::resource::{
     Place, Problem, ProblemKind, Reading, Resource, is_client_side, patch_paths, read_resources,
 };
-use crate::schema::{add_crd, is_crd};
-use crate::yaml::{Path, Step};
+use crate::schema::{add_crd, forbidden_words, is_crd};
+use crate::yaml::Path;
 
 /// How objects are checked.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +56,11 @@ pub(super) struct Checked {
 pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Checked {
     let readings = in_parallel(texts, |(path, text)| read_resources(path, text));
     let mut checked = Checked::default();
+    let excerpts = Excerpts::default();
     let partial = parts_of_objects(&readings);
     for (reading, (_, text)) in readings.into_iter().zip(texts) {
         for problem in &reading.problems {
-            match problem_finding(problem, text, setup.only_objects) {
+            match problem_finding(problem, (text, &excerpts), setup.only_objects) {
                 Some(finding) => checked.findings.push(finding),
                 None => checked.other_documents += 1,
             }
@@ -65,7 +68,7 @@ pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Chec
         checked.resources.extend(reading.resources);
     }
     checked.resources.retain(|one| !is_client_side(&one.id));
-    let schemas = with_custom_kinds(setup, &mut checked);
+    let schemas = with_custom_kinds(setup, &mut checked, &excerpts);
     let shapes = in_parallel(&checked.resources, |one| {
         let options = WalkOptions {
             partial: partial.contains(one.path()),
@@ -76,7 +79,7 @@ pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Chec
         checked.findings.extend(
             violations
                 .into_iter()
-                .map(|(severity, violation)| finding(one, severity, violation)),
+                .map(|(severity, violation)| finding(one, severity, violation, &excerpts)),
         );
     }
     let whole: Vec<&Resource> = checked
@@ -84,9 +87,11 @@ pub(super) fn check_texts(texts: &[(RepoPath, &str)], setup: &Setup<'_>) -> Chec
         .iter()
         .filter(|one| !partial.contains(one.path()))
         .collect();
-    checked.findings.extend(rules(&schemas, &whole, setup));
+    checked
+        .findings
+        .extend(rules(&schemas, &whole, setup, &excerpts));
     if let Some(request) = setup.live {
-        let answer = live::ask(request, &whole, &checked.findings);
+        let answer = live::ask(request, &whole, &checked.findings, &excerpts);
         checked.live = Some(answer.map(|(live, findings)| {
             checked.findings.extend(findings);
             live
@@ -112,7 +117,11 @@ fn parts_of_objects(readings: &[Reading]) -> BTreeSet<RepoPath> {
         .collect()
 }
 
-fn problem_finding(problem: &Problem, text: &str, only_objects: bool) -> Option<Finding> {
+fn problem_finding(
+    problem: &Problem,
+    (text, excerpts): (&str, &Excerpts),
+    only_objects: bool,
+) -> Option<Finding> {
     let (rule, message) = match &problem.kind {
         ProblemKind::Yaml(kind) => (RuleId::SYNTAX, kind.to_string()),
         ProblemKind::NotAResource { missing } if only_objects => (
@@ -125,18 +134,22 @@ fn problem_finding(problem: &Problem, text: &str, only_objects: bool) -> Option<
         rule,
         Severity::Error,
         problem.place.location.clone(),
-        message,
+        redact_shapes(&message).into_owned(),
     );
     finding.width = problem.place.width;
     // What cannot be read may still be a Secret.
     if !text.contains("Secret") {
-        finding.excerpt = line_of(text, problem.place.location.line);
+        finding.excerpt = excerpts.line(text, problem.place.location.line);
     }
     Some(finding)
 }
 
 /// The given kinds, and those that the objects themselves define.
-fn with_custom_kinds(setup: &Setup<'_>, checked: &mut Checked) -> Arc<SchemaSet> {
+fn with_custom_kinds(
+    setup: &Setup<'_>,
+    checked: &mut Checked,
+    excerpts: &Excerpts,
+) -> Arc<SchemaSet> {
     let mut set: Option<SchemaSet> = None;
     for one in checked.resources.iter().filter(|one| is_crd(&one.value)) {
         let set = set.get_or_insert_with(|| SchemaSet::on(Arc::clone(setup.schemas)));
@@ -150,7 +163,7 @@ fn with_custom_kinds(setup: &Setup<'_>, checked: &mut Checked) -> Arc<SchemaSet>
             };
             checked
                 .findings
-                .push(finding(one, Severity::Error, violation));
+                .push(finding(one, Severity::Error, violation, excerpts));
         }
     }
     set.map_or_else(|| Arc::clone(setup.schemas), Arc::new)
@@ -167,6 +180,11 @@ fn shape(
         // SOPS encrypts values in place and adds a field of its own.
         Ok(_) if is_encrypted(&one.value) => {}
         Ok(kind) => {
+            out.extend(check_addresses(&one.id.kind, one.id.group(), &one.value));
+            if is_crd(&one.value) {
+                let words = forbidden_words(&one.value).into_iter();
+                out.extend(words.map(|violation| (Severity::Error, violation)));
+            }
             if let Some(schema) = schemas.definition(&kind.definition) {
                 let violations = walk(schemas, schema, &one.value, options);
                 out.extend(
@@ -196,7 +214,12 @@ fn is_encrypted(value: &Value) -> bool {
     value.get("sops").and_then(|sops| sops.get("mac")).is_some()
 }
 
-fn rules(schemas: &SchemaSet, resources: &[&Resource], setup: &Setup<'_>) -> Vec<Finding> {
+fn rules(
+    schemas: &SchemaSet,
+    resources: &[&Resource],
+    setup: &Setup<'_>,
+    excerpts: &Excerpts,
+) -> Vec<Finding> {
     // Where absences say nothing, several environments may lie side by side:
     // only objects of one folder belong together.
     let mut scenes: BTreeMap<Option<RepoPath>, Vec<&Resource>> = BTreeMap::new();
@@ -225,7 +248,8 @@ fn rules(schemas: &SchemaSet, resources: &[&Resource], setup: &Setup<'_>) -> Vec
             ..
         } in run_rules(&scene, setup.levels)
         {
-            out.push(finding(resources[subject], severity, violation));
+            let one = resources[subject];
+            out.push(finding(one, severity, violation, excerpts));
         }
     }
     out
@@ -247,14 +271,16 @@ fn subject<'a>(schemas: &SchemaSet, one: &'a Resource, namespace: Option<&'a str
     }
 }
 
-/// A violation with its place in the file.
-pub(super) fn finding(one: &Resource, severity: Severity, violation: Violation) -> Finding {
+/// A violation with its place in the file, without what must not be shown.
+pub(super) fn finding(
+    one: &Resource,
+    severity: Severity,
+    violation: Violation,
+    excerpts: &Excerpts,
+) -> Finding {
     let Place { location, width } = one.place(&violation.path, violation.target == Target::Key);
-    let excerpt = if is_secret(one, &violation.path) {
-        None
-    } else {
-        line_of(one.text(), location.line)
-    };
+    let excerpt = excerpts.line_of(one, &violation.path, location.line);
+    let shown = |text: &str| excerpts.message(one, text);
     Finding {
         rule: violation.rule,
         severity,
@@ -262,36 +288,11 @@ pub(super) fn finding(one: &Resource, severity: Severity, violation: Violation) 
         path: violation.path,
         location,
         width,
-        message: violation.message,
-        label: violation.label,
+        message: shown(&violation.message),
+        label: violation.label.as_deref().map(shown),
         others: Vec::new(),
         rendered: None,
         notes: Vec::new(),
         excerpt,
     }
-}
-
-/// Whether the text at a place may be a secret: everything in a Secret apart
-/// from its head, and the copy of an object in the last-applied annotation.
-fn is_secret(one: &Resource, path: &Path) -> bool {
-    let first = path.steps().first();
-    let head = [
-        Step::Key("metadata".to_owned()),
-        Step::Key("kind".to_owned()),
-        Step::Key("type".to_owned()),
-    ];
-    let in_head = first.is_some_and(|first| head.contains(first));
-    let annotation = path
-        .steps()
-        .iter()
-        .any(|step| matches!(step, Step::Key(key) if key.ends_with("last-applied-configuration")));
-    annotation || (one.id.kind == "Secret" && !in_head)
-}
-
-/// One line of a text, from 1.
-pub(super) fn line_of(text: &str, line: u32) -> Option<String> {
-    let index = usize::try_from(line).ok()?.checked_sub(1)?;
-    text.lines()
-        .nth(index)
-        .map(|line| line.trim_end().to_owned())
 }

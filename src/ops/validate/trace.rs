@@ -1,7 +1,7 @@
 //! From a place in a rendered file to the place that a person edits: the line
 //! of the template, or the value that a template's expression wrote there.
 
-use super::objects::line_of;
+use super::excerpts::Excerpts;
 use crate::check::Finding;
 use crate::product::ProductTree;
 use crate::repo::{Location, Snapshot};
@@ -13,6 +13,7 @@ pub(super) struct Tracer<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) tree: &'a ProductTree,
     pub(super) rendering: &'a Rendering,
+    pub(super) excerpts: &'a Excerpts,
 }
 
 impl Tracer<'_> {
@@ -41,7 +42,7 @@ impl Tracer<'_> {
             },
         };
         finding.excerpt = match self.snapshot.text(&location.path) {
-            Ok(Some(text)) if !secret => line_of(text, location.line),
+            Ok(Some(text)) if !secret => self.excerpts.line(text, location.line),
             _ => None,
         };
         finding.width = finding
@@ -95,11 +96,13 @@ fn inner(expression: &str) -> &str {
     text.trim_matches(|c: char| c == '-' || c.is_whitespace())
 }
 
+/// A text within an expression may be a secret, so that only what is before it is shown.
 fn braces(expression: &str) -> String {
-    format!(
-        "{{{{ {} }}}}",
-        inner(expression).lines().next().unwrap_or_default()
-    )
+    let line = inner(expression).lines().next().unwrap_or_default();
+    match line.split_once(['"', '\'']) {
+        Some((before, _)) => format!("{{{{ {}… }}}}", before.trim_end_matches(['(', ' '])),
+        None => format!("{{{{ {line} }}}}"),
+    }
 }
 
 fn width_of(expression: &str) -> u32 {
@@ -127,6 +130,10 @@ mod tests {
         assert_eq!(
             braces("{{- values.port | quote -}}"),
             "{{ values.port | quote }}"
+        );
+        assert_eq!(
+            braces("{{ values.password | default('hush') }}"),
+            "{{ values.password | default… }}"
         );
     }
 }

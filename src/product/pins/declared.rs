@@ -6,7 +6,7 @@ use crate::product::decode;
 use crate::product::{
     ComponentName, DeclaredPlace, DeclaredSite, EnvironmentEntry, PinEntry, Repository,
 };
-use crate::repo::{Location, RepoPath, Snapshot};
+use crate::repo::{Location, OddEntry, RepoPath, Snapshot};
 use crate::yaml::{Path, Stream};
 
 use super::text::{Holds, TextPattern};
@@ -39,6 +39,18 @@ pub(super) fn declared_sites(
                 {
                     declared.sites.extend(finder.find(file, text)?);
                 }
+            }
+            let odd = snapshot.odd();
+            let meant = |odd: &&OddEntry| {
+                let pattern = pattern.as_ref();
+                pattern.is_some_and(|it| it.matches_odd(&entry.path, odd))
+            };
+            for odd in odd.filter(meant) {
+                declared.warnings.push(format!(
+                    "{}: {odd} is not looked at: {}",
+                    site.location,
+                    odd.reason()
+                ));
             }
             if declared.sites.len() == before {
                 declared.warnings.push(format!(

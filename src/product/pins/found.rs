@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::product::{ComponentName, EnvironmentEntry, PinEntry, Repository};
-use crate::repo::{RepoPath, Snapshot};
+use crate::repo::{OddEntry, RepoPath, Snapshot};
 
 use super::declared::declared_sites;
 use super::flux::marked_sites;
@@ -71,8 +71,28 @@ pub fn environment_pins_by(
     found.warnings.extend(marked.warnings);
     found.warnings.extend(scanned.warnings);
     found.warnings.extend(inherited.warnings);
+    found.warnings.extend(not_looked_at(snapshot, entry));
     found.unresolved = marked.unresolved;
     Ok(found)
+}
+
+/// YAML and JSON files of an environment that may pin images, and whose names cannot be
+/// said.
+fn not_looked_at(snapshot: &Snapshot, entry: &EnvironmentEntry) -> Option<String> {
+    let odd: Vec<&OddEntry> = snapshot
+        .odd_under(&entry.path)
+        .filter(|odd| odd.is_manifest() && entry.holds_odd(odd))
+        .collect();
+    let first = odd.first()?;
+    let others = match odd.len() {
+        1 => String::new(),
+        2 => " nor 1 other file".to_owned(),
+        many => format!(" nor {} other files", many - 1),
+    };
+    let reason = first.reason();
+    Some(format!(
+        "{first} is not looked at for images ({reason}){others}"
+    ))
 }
 
 /// The pins of all kustomizations below a folder.

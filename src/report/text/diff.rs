@@ -123,7 +123,11 @@ fn keys(unit: &UnitDiff, style: &Style) -> String {
             &key.path
         };
         let (from, to) = (inline(key.from.as_ref()), inline(key.to.as_ref()));
-        table.row([Cell::from(path), format!("{from} → {to}").into()]);
+        let differ = match key.hidden && from == to {
+            true => " (the values differ)",
+            false => "",
+        };
+        table.row([Cell::from(path), format!("{from} → {to}{differ}").into()]);
     }
     table.render(style)
 }
@@ -237,6 +241,7 @@ mod tests {
             path: path.to_owned(),
             from: Some(from),
             to: Some(to),
+            hidden: false,
         }
     }
 

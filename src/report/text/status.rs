@@ -200,6 +200,11 @@ fn standing_line(
             files => parts.push(format!("{} edited by hand", count(files, "rendered file"))),
         }
     }
+    let left_out = environment.comparison.iter().flat_map(|it| &it.left_out);
+    match left_out.count() {
+        0 => {}
+        files => parts.push(format!("{} cannot be promoted", count(files, "file"))),
+    }
     parts.push(match &environment.last_promotion {
         Some(promotion) => format!("last promotion {}", ago(promotion.time, style.now)),
         None => "never promoted".to_owned(),

@@ -19,6 +19,8 @@ pub enum Answers {
     Dumb,
 }
 
+type Moved = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Serves every repository under a folder; it ends with this value.
 pub struct GitHttp {
     server: Arc<Server>,
@@ -38,6 +40,15 @@ impl GitHttp {
 
     /// The same, as a server of another kind.
     pub fn start_as(root: &Path, (user, password): (&str, &str), answers: Answers) -> Self {
+        Self::begin(root, (user, password), answers, Arc::new(|_| None))
+    }
+
+    fn begin(
+        root: &Path,
+        (user, password): (&str, &str),
+        answers: Answers,
+        moved: Arc<Moved>,
+    ) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").expect("a free port"));
         let address = server.server_addr().to_ip().expect("an IP address");
         let listening = Arc::clone(&server);
@@ -47,7 +58,10 @@ impl GitHttp {
         std::thread::spawn(move || {
             for request in listening.incoming_requests() {
                 let (root, wanted, user) = (root.clone(), wanted.clone(), remote_user.clone());
-                std::thread::spawn(move || answer(request, &root, (&wanted, &user), answers));
+                let moved = Arc::clone(&moved);
+                std::thread::spawn(move || {
+                    answer(request, &root, (&wanted, &user), answers, &*moved);
+                });
             }
         });
         Self {
@@ -56,6 +70,15 @@ impl GitHttp {
             user: user.to_owned(),
             password: password.to_owned(),
         }
+    }
+
+    /// The same, but some requests, by their path and query, are sent elsewhere.
+    pub fn start_moved(
+        root: &Path,
+        (user, password): (&str, &str),
+        moved: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::begin(root, (user, password), Answers::Smart, Arc::new(moved))
     }
 
     /// The URL of a repository without credentials.
@@ -91,13 +114,25 @@ fn header(request: &Request, name: &'static str) -> Option<String> {
         .map(|header| header.value.as_str().to_owned())
 }
 
-fn answer(mut request: Request, root: &Path, (wanted, user): (&str, &str), answers: Answers) {
+fn answer(
+    mut request: Request,
+    root: &Path,
+    (wanted, user): (&str, &str),
+    answers: Answers,
+    moved: &Moved,
+) {
     if header(&request, "Authorization").as_deref() != Some(wanted) {
         let challenge = Header::from_bytes("WWW-Authenticate", "Basic realm=\"tests\"");
         let refusal = Response::from_string("who are you?")
             .with_status_code(401)
             .with_header(challenge.expect("a header"));
         let _ = request.respond(refusal);
+        return;
+    }
+    if let Some(to) = moved(request.url()) {
+        let place = Header::from_bytes("Location", to).expect("a header");
+        let moved = Response::from_string("moved").with_status_code(301);
+        let _ = request.respond(moved.with_header(place));
         return;
     }
     let mut body = Vec::new();

@@ -165,8 +165,13 @@ pub struct Server {
 
 impl Server {
     pub fn start(answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
+        Self::start_on("127.0.0.1", answer)
+    }
+
+    /// The same on another address of this machine, which is another host.
+    pub fn start_on(host: &str, answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
         let answer = Arc::new(answer);
-        Self::serve(move |stream, over| {
+        Self::serve(host, move |stream, over| {
             let whole = stream.try_clone()?;
             let ended = converse(stream, &*answer, over);
             let _ = whole.shutdown(Shutdown::Both);
@@ -177,7 +182,7 @@ impl Server {
     /// The same over TLS, with the certificate of the tests.
     pub fn start_tls(answer: impl Fn(Asked) -> Told + Send + Sync + 'static) -> Self {
         let (answer, config) = (Arc::new(answer), Arc::new(tls()));
-        Self::serve(move |stream, over| {
+        Self::serve("127.0.0.1", move |stream, over| {
             let session = rustls::ServerConnection::new(Arc::clone(&config));
             let session = session.map_err(std::io::Error::other)?;
             converse(rustls::StreamOwned::new(session, stream), &*answer, over)
@@ -185,9 +190,10 @@ impl Server {
     }
 
     fn serve(
+        host: &str,
         meet: impl Fn(TcpStream, &AtomicBool) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind((host, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let over = Arc::new(AtomicBool::new(false));
         let (meet, ends) = (Arc::new(meet), Arc::clone(&over));

@@ -12,7 +12,10 @@ use super::http::{Arrives, Server, Told};
 pub struct Heard {
     pub method: String,
     pub target: String,
+    /// Whom it was sent to, as the client calls it.
+    pub host: String,
     pub authorization: Option<String>,
+    pub proxy_authorization: Option<String>,
     pub body: String,
 }
 
@@ -49,13 +52,24 @@ pub struct Scripted {
 impl Scripted {
     /// Starts on a free port; every answer takes `delay`.
     pub fn start(delay: Duration, answer: impl Fn(&Heard) -> Say + Send + Sync + 'static) -> Self {
+        Self::start_on("127.0.0.1", delay, answer)
+    }
+
+    /// The same on another address of this machine, which is another host.
+    pub fn start_on(
+        host: &str,
+        delay: Duration,
+        answer: impl Fn(&Heard) -> Say + Send + Sync + 'static,
+    ) -> Self {
         let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
         let (running, busiest) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let (log, most) = (Arc::clone(&heard), Arc::clone(&busiest));
-        let server = Server::start(move |asked| {
+        let server = Server::start_on(host, move |asked| {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let said = Heard {
+                host: asked.header("host").unwrap_or_default().to_owned(),
                 authorization: asked.header("authorization").map(str::to_owned),
+                proxy_authorization: asked.header("proxy-authorization").map(str::to_owned),
                 method: asked.method,
                 target: asked.target,
                 body: String::from_utf8_lossy(&asked.body).into_owned(),
@@ -81,6 +95,11 @@ impl Scripted {
     /// `127.0.0.1:PORT`
     pub fn host(&self) -> String {
         self.server.address().to_string()
+    }
+
+    /// The socket that it listens on.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
     }
 
     /// Every request so far.

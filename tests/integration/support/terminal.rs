@@ -25,6 +25,13 @@ pub struct Terminal {
     seen: usize,
 }
 
+/// Starts a program that hears signals, though whoever started the tests may ignore them,
+/// as shells do for what they start in the background.
+#[cfg(target_os = "linux")]
+pub const HEARING: &str = "env --default-signal=HUP,INT,TERM";
+#[cfg(not(target_os = "linux"))]
+pub const HEARING: &str = "env";
+
 impl Terminal {
     /// Runs our executable with these words in a folder.
     pub fn run(env: &Env, folder: &Path, words: &str) -> Terminal {
@@ -36,7 +43,11 @@ impl Terminal {
         let program = env!("CARGO_BIN_EXE_kubectl-gitops");
         let mut command = env.command("script", folder);
         let mut script = command
-            .args(["-qefc", &format!("exec {program} {words}"), "/dev/null"])
+            .args([
+                "-qefc",
+                &format!("exec {HEARING} {program} {words}"),
+                "/dev/null",
+            ])
             .env("TERM", "xterm")
             .env("SHELL", "/bin/sh")
             .envs(variables.iter().copied())

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::ops::backport;
 use crate::ops::promote::{Item, Plan, Refusal};
 use crate::ops::rerender::RenderedChange;
-use crate::product::shown;
+use crate::product::shown_path;
 
 /// The plan as data.
 pub fn plan_data(plan: &Plan) -> Value {
@@ -48,10 +48,10 @@ fn rendered_data(change: &RenderedChange) -> Value {
 
 fn item_data(item: &Item) -> Value {
     let difference = &item.difference;
-    let value = |value: &Option<Value>| value.as_ref().map(|it| shown(&difference.path, it));
-    json!({
+    let value = |value: &Option<Value>| value.as_ref().map(|it| item.shown(it));
+    let mut data = json!({
         "unit": item.unit.to_string(),
-        "path": difference.path.to_string(),
+        "path": shown_path(&difference.path),
         "class": difference.class,
         "decision": item.decision,
         "base": value(&difference.base),
@@ -63,7 +63,12 @@ fn item_data(item: &Item) -> Value {
             "time": crate::report::rfc3339(commit.author.seconds, commit.author.offset_minutes),
             "subject": commit.message.subject,
         })),
-    })
+    });
+    // Hidden values look alike though they differ.
+    if item.hides() {
+        data["hidden"] = true.into();
+    }
+    data
 }
 
 fn refusal_data(refusal: &Refusal) -> Value {

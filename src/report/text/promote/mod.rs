@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::ops::backport;
 use crate::ops::promote::{Decision, Item, Plan, Refusal};
 use crate::ops::rerender::RenderedChange;
-use crate::product::{Class, Repository, UnitId, shown};
+use crate::product::{Class, Repository, UnitId, shown_path};
 use crate::repo::CommitInfo;
 use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
 
@@ -46,7 +46,7 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
         for item in plan.items.iter().filter(|item| item.decision == decision) {
             table.row([
                 Cell::new(Tone::Warning, word),
-                item.label().into(),
+                item.shown_label().into(),
                 two_sides(item).into(),
             ]);
         }
@@ -132,7 +132,7 @@ fn changes(plan: &Plan) -> Table {
             .collect();
         for item in shown.iter().take(LISTED) {
             table.row([
-                Cell::from(format!("  {}", item.difference.path)),
+                Cell::from(format!("  {}", shown_path(&item.difference.path))),
                 Cell::from(change_text(item)),
             ]);
         }
@@ -176,14 +176,26 @@ fn change_text(item: &Item) -> String {
     match (&difference.ours, &difference.theirs) {
         (None, Some(new)) => format!("+ {}", short(item, new)),
         (Some(old), None) => format!("- {}", short(item, old)),
-        (Some(old), Some(new)) => format!("{} → {}", short(item, old), short(item, new)),
+        (Some(old), Some(new)) => {
+            let (old, new) = (short(item, old), short(item, new));
+            let differ = differ(item, &old, &new);
+            format!("{old} → {new}{differ}")
+        }
         (None, None) => String::new(),
+    }
+}
+
+/// What is said of values that look alike because they are hidden.
+fn differ(item: &Item, one: &str, other: &str) -> &'static str {
+    match one == other && item.hides() {
+        true => " (the values differ)",
+        false => "",
     }
 }
 
 /// A value for one line: image references by tag, long ones cut.
 fn short(item: &Item, value: &Value) -> String {
-    let text = match shown(&item.difference.path, value) {
+    let text = match item.shown(value) {
         Value::String(text) => text,
         other => other.to_string(),
     };
@@ -245,9 +257,15 @@ pub fn values(item: &Item) -> (String, String) {
 fn two_sides(item: &Item) -> String {
     let (ours, theirs) = values(item);
     match item.decision {
-        Decision::Overwrite => format!("{ours} → {theirs}"),
+        Decision::Overwrite => {
+            let differ = differ(item, &ours, &theirs);
+            format!("{ours} → {theirs}{differ}")
+        }
         _ if item.difference.theirs.is_none() => "stays; the source does not have it".to_owned(),
-        _ => format!("stays {ours}, the source has {theirs}"),
+        _ => {
+            let differ = differ(item, &ours, &theirs);
+            format!("stays {ours}, the source has {theirs}{differ}")
+        }
     }
 }
 
@@ -371,12 +389,20 @@ fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Styl
             brief(item, difference.ours.as_ref()),
             brief(item, difference.theirs.as_ref()),
         );
+        let differ = differ(item, &ours, &theirs);
         let (word, tone, values) = match difference.class {
-            Class::Hotfix => ("hotfix", Tone::Warning, format!("{theirs} → {ours}")),
+            Class::Hotfix => (
+                "hotfix",
+                Tone::Warning,
+                format!("{theirs} → {ours}{differ}"),
+            ),
             _ => (
                 "conflict",
                 Tone::Bad,
-                format!("{} {ours}, {} {theirs}", plan.target.0, plan.source.0),
+                format!(
+                    "{} {ours}, {} {theirs}{differ}",
+                    plan.target.0, plan.source.0
+                ),
             ),
         };
         let who = item
@@ -385,7 +411,7 @@ fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Styl
             .map_or_else(String::new, |commit| who(commit, style));
         table.row([
             Cell::new(tone, word),
-            item.label().into(),
+            item.shown_label().into(),
             values.into(),
             who.into(),
         ]);
@@ -418,15 +444,9 @@ pub fn backport(plan: &backport::Plan, repository: &Repository, style: &Style) -
     );
     let mut table = Table::new(2);
     for item in &plan.items {
-        let difference = &item.difference;
-        table.row([
-            item.label(),
-            format!(
-                "{} → {}",
-                brief(item, difference.theirs.as_ref()),
-                brief(item, difference.ours.as_ref())
-            ),
-        ]);
+        let (ours, theirs) = values(item);
+        let differ = differ(item, &ours, &theirs);
+        table.row([item.shown_label(), format!("{theirs} → {ours}{differ}")]);
     }
     text.push_str(&table.render(style));
     let rendered = rendered(&plan.rendered, repository);
@@ -438,7 +458,7 @@ pub fn backport(plan: &backport::Plan, repository: &Repository, style: &Style) -
             Class::Conflict => "left: both sides changed it",
             _ => "left: kept on purpose, or not chosen",
         };
-        let _ = writeln!(text, "  {}  {why}", item.label());
+        let _ = writeln!(text, "  {}  {why}", item.shown_label());
     }
     text
 }

@@ -1,0 +1,20 @@
+//! What keeps a template from taking all of the stack, the memory or the time.
+//!
+//! The engine counts steps and the bytes that they make. Not counted by it: text that nests
+//! without end ([`text`]), lists that it puts together lazily and values that hold themselves
+//! many times over ([`values`], which [`guard`] lets the template use), and what takes long
+//! in one step ([`bench`]).
+
+mod bench;
+mod guard;
+mod joined;
+mod text;
+mod values;
+
+pub(super) use bench::{Bench, PATIENCE, Stuck, on_known_stack};
+pub(super) use guard::{Guarded, guarded};
+pub(super) use text::TextFault;
+pub(super) use values::{Size, install};
+
+#[cfg(test)]
+mod tests;
