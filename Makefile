@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: build install test testenv soak fuzz demo bench completions clean-testenv
+.PHONY: build install test deny testenv soak fuzz demo bench completions clean-testenv
 
 build:
 	$(CARGO) build --release --locked
@@ -16,6 +16,20 @@ test: testenv
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory deny
+
+# What may be linked into the binary, and from where. Known advisories are asked about
+# where their database is on this machine already; it is not fetched.
+ADVISORIES ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/advisory-dbs
+deny:
+	@if ! command -v cargo-deny >/dev/null; then \
+		echo "deny: cargo-deny is not installed, so licences, bans and sources were not checked (cargo install --locked cargo-deny)"; \
+	elif [ -n "$$(ls '$(ADVISORIES)' 2>/dev/null)" ]; then \
+		$(CARGO) deny --locked check --disable-fetch; \
+	else \
+		echo "deny: no database of advisories in $(ADVISORIES), so they were not checked (cargo deny fetch)"; \
+		$(CARGO) deny --locked check licenses bans sources; \
+	fi
 
 testenv:
 	@tests/testenv/setup >/dev/null
