@@ -186,7 +186,7 @@ pub(super) fn git_failure(error: GitError) -> Failure {
     }
 }
 
-/// Whose turn it is. There is no rest: what is new has to be judged here.
+/// The exit code of each failure. Exhaustive: a new variant has to be judged here.
 fn git_kind(error: &GitError) -> FailureKind {
     match error {
         GitError::NotARepository { .. }

@@ -70,7 +70,7 @@ pub(super) fn ready(config: &Config, origin: &Origin, terms: Terms) -> Result<Re
     let mut user = fields(&config.auth_info, origin)?;
     let plugin = config.auth_info.exec.clone();
     let is_renewable = plugin.is_some() || user.contains_key("tokenFile");
-    // kube's own type leaves out what only the plugin is told.
+    // kube's own type leaves out what only the plugin gets.
     user.shift_remove("exec");
     former_provider(&mut user, origin)?;
     if let Some((name, password)) = basic(&user, login) {
@@ -130,7 +130,7 @@ fn address(config: &mut Config, origin: &Origin) -> Result<Option<(String, Strin
         let problem = "the server of the cluster is not an http:// or https:// address";
         origin.incomplete(problem.to_owned())
     };
-    // A port that is no number is not a part of what the type calls port.
+    // The type calls a port only what is a number.
     let has_port = |authority: &Authority| {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         host.len() == authority.host().len() || authority.port_u16().is_some()

@@ -42,7 +42,7 @@ impl Concealed {
                 other => values.push(other.to_string()),
             }
         }
-        // A bracket on a line of its own is no secret.
+        // A bracket on a line of its own is not a secret.
         values.retain(|value| value.contains(char::is_alphanumeric));
         values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         values.dedup();

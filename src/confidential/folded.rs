@@ -90,7 +90,7 @@ impl Folded {
     }
 }
 
-/// What an escape stands for.
+/// What an escape means.
 enum Read {
     Byte(u8),
     Char(char),
