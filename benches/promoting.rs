@@ -10,8 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use divan::Bencher;
+use kubectl_gitops::ops::comparison::gather;
 use kubectl_gitops::ops::estate::{Estate, OpenOptions};
-use kubectl_gitops::ops::promote::{Facts, Plan, Request, gather, plan, planned};
+use kubectl_gitops::ops::promote::planned;
+use kubectl_gitops::promotion::{Facts, Plan, Request, plan};
 use kubectl_gitops::repo::{CommitId, RepoPath};
 use kubectl_gitops::template::render;
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 //! Words come in at [`cli`]; an operation in [`ops`] gathers facts through the
 //! adapters ([`git`], [`registry`], [`cluster`], [`schema`]), plans on pure
 //! domain values ([`repo`], [`yaml`], [`image`], [`product`], [`resource`],
-//! [`template`], [`check`], [`config`]) and leaves through one writer,
+//! [`template`], [`promotion`], [`check`], [`config`]) and leaves through one writer,
 //! `ops::publish`. [`report`] turns values into bytes. What no output may show is
 //! recognised in [`confidential`], by whichever room needs it; [`files`] and [`glob`]
 //! have limits that hold wherever a file or a glob comes from.
@@ -19,6 +19,7 @@ pub mod glob;
 pub mod image;
 pub mod ops;
 pub mod product;
+pub mod promotion;
 pub mod registry;
 pub mod repo;
 pub mod report;

@@ -9,8 +9,9 @@ use super::promote as promote_words;
 use super::writing::{self, Again};
 use crate::ops::backport::{self, Request};
 use crate::ops::commit::TemplateError;
+use crate::ops::comparison::gather;
 use crate::ops::estate::Estate;
-use crate::ops::promote::{self, PlanError};
+use crate::ops::promote::PromoteError;
 use crate::product::EnvironmentName;
 use crate::report::Format;
 use crate::report::text::promote as text;
@@ -151,8 +152,8 @@ fn one(
         allow_downgrade: args.allow_downgrade,
         message: args.write.message.clone(),
     };
-    let facts = promote::gather(estate, environment, None, None).map_err(promote_words::failure)?;
-    let plan = backport::plan(&request, &facts).map_err(promote_words::failure)?;
+    let facts = gather(estate, environment, None, None).map_err(promote_words::gather_failure)?;
+    let plan = backport::plan(&request, &facts).map_err(promote_words::plan_failure)?;
     let text_wanted = args.output.format == Format::Text;
     if text_wanted && !plan.items.is_empty() {
         let style = context.ui.style();
@@ -199,9 +200,9 @@ fn one(
         return Ok(done);
     }
     let mut replan = || {
-        let facts = promote::gather(estate, environment, None, None)?;
+        let facts = gather(estate, environment, None, None)?;
         let plan = backport::plan(&request, &facts)?;
-        Ok::<_, PlanError>(backport::planned(&plan, &request, estate, &facts)?)
+        Ok::<_, PromoteError>(backport::planned(&plan, &request, estate, &facts)?)
     };
     let again = Again {
         plan: &mut replan,

@@ -163,9 +163,8 @@ pub(super) fn estate_failure(error: EstateError) -> Failure {
             );
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
-        EstateError::Model {
-            ref environment, ..
-        } => {
+        EstateError::Model(ref wrong) => {
+            let environment = &wrong.environment;
             let hint = format!("look at all of it: kubectl gitops validate {environment}");
             Failure::new(FailureKind::Usage, error).hint(hint)
         }

@@ -12,8 +12,9 @@ use super::context::Context;
 use super::failure::{Failure, FailureKind};
 use super::opening::estate_failure;
 use crate::image::Reference;
-use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::estate::Estate;
 use crate::ops::registries::{PullSecretsError, local_settings, pull_secrets};
+use crate::product::EnvironmentState;
 use crate::product::{ComponentName, RegistryEntry};
 use crate::registry::{
     CredentialSource, Fault, InsecureHost, InsecureHostError, RegistryError, Settings,

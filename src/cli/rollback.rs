@@ -5,7 +5,7 @@ use super::args::{OutputArgs, WriteArgs};
 use super::context::Context;
 use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
-use super::promote::failure as plan_failure;
+use super::promote::plan_failure;
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;

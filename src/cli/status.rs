@@ -60,6 +60,6 @@ fn failure(error: StatusError) -> Failure {
     match error {
         StatusError::Estate(error) => estate_failure(error),
         StatusError::Git(error) => git_failure(error),
-        StatusError::Compare(error) => super::promote::failure(error),
+        StatusError::Compare(error) => super::promote::gather_failure(error),
     }
 }

@@ -2,16 +2,18 @@
 //! promoted from. Exactly those values move; everything else of the source
 //! stays, and its next promotion finds them already there.
 
+use crate::promotion;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::{ComponentChange, Draft, ProductChange, TemplateError};
 use super::estate::Estate;
-use super::promote::{self, Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use super::publish::Planned;
-use super::rerender::{Before, KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::image::{Reference, coerce, steps_back};
-use crate::product::{Class, CommitAction, ComponentName, EnvironmentName, UnitId};
+use crate::product::{CommitAction, ComponentName, EnvironmentName};
+use crate::promotion::{Class, UnitId};
+use crate::promotion::{Decision, Facts, Item, PlanError, SelectError, UnitSelector};
 use crate::repo::{CommitId, Edit, RepoPath};
+use crate::template::{Before, KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::template::{RenderedIndex, render};
 
 /// What a person asked for.
@@ -65,7 +67,7 @@ pub struct Plan {
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
     let (mut items, mut left) = (Vec::new(), Vec::new());
-    for item in promote::compared(facts) {
+    for item in promotion::compared(facts) {
         let record = facts.records.get(&item.unit);
         let kept = record.is_some_and(|record| {
             record.keeps(&item.difference.path, item.difference.theirs.as_ref())
@@ -83,7 +85,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
             Class::Change | Class::Removal | Class::AlreadyThere => {}
         }
     }
-    let mut edits = promote::backported(facts, &items)?;
+    let mut edits = promotion::backported(facts, &items)?;
     let into = &facts.source.state;
     let before = rendered_product(&facts.repository, into)
         .and_then(|product| render(product, &facts.repository, &into.entry).ok())
@@ -98,7 +100,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     )
     .map_err(PlanError::Result)?;
     edits.extend(outcome.edits.clone());
-    let digest = promote::digest(facts, &items, &outcome.edits);
+    let digest = promotion::digest(facts, &items, &outcome.edits);
     let (hotfixed, into) = (&facts.target.state, &facts.source.state);
     Ok(Plan {
         hotfixed: (hotfixed.entry.name.clone(), hotfixed.commit.clone()),

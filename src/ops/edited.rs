@@ -12,33 +12,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::estate::{EnvironmentState, Estate};
-use super::promote::PromotedFiles;
-use super::rerender;
+use super::estate::Estate;
 use crate::git::GitError;
-use crate::product::{
-    Base, ComponentName, EnvironmentName, ProductTree, Record, TemplateName, UnitId, compare,
-};
+use crate::product::EnvironmentState;
+use crate::product::{ComponentName, EnvironmentName, ProductTree, TemplateName};
+use crate::promotion::{Base, Record, UnitId, compare};
+use crate::promotion::{PromotedFiles, StaleFile};
 use crate::repo::{BlobId, CommitId, CommitInfo, Edit, RepoPath};
+use crate::template::stale;
 use crate::template::{RenderedIndex, Rendering, render_components, sources_digest};
 use crate::yaml::{parse_values, to_yaml};
 
 /// Larger files are no templates, and no resources.
 const MAX_BYTES: u64 = 4 << 20;
-
-/// A rendered file that is not what its sources render to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StaleFile {
-    /// Its path in the repository.
-    pub path: RepoPath,
-    /// The component it belongs to.
-    pub component: ComponentName,
-    /// The commit that touched it last.
-    pub changed_by: Option<CommitInfo>,
-    /// Whether a person edited it; else its sources, `gitops.yaml` or this
-    /// tool changed since it was rendered.
-    pub edited: bool,
-}
 
 /// The stale files of an environment; `rendering` is what it renders to, `records` is
 /// what was promoted into it.
@@ -51,7 +37,7 @@ pub(super) fn stale_files(
     rendering: &RenderedIndex,
     records: &BTreeMap<UnitId, Record>,
 ) -> Result<Vec<StaleFile>, GitError> {
-    let changes = rerender::stale(state, rendering);
+    let changes = stale(state, rendering);
     let components = changes.iter().map(|it| it.component.clone()).collect();
     let mut history = History {
         estate,

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::estate::{EnvironmentState, Estate};
+use super::estate::Estate;
 use crate::git::{GitError, Selection};
 use crate::product::ComponentName;
+use crate::product::EnvironmentState;
 use crate::product::pins::{FluxPolicies, Follow, FoundPins, Pin, SourceError};
 use crate::repo::{CommitId, RepoPath};
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::estate::{EnvironmentState, Estate, EstateError};
+use super::estate::{Estate, EstateError};
 use super::followed::{follow, is_yaml};
 use crate::git::{GitError, Selection};
 use crate::image::TagPolicy;
+use crate::product::EnvironmentState;
 use crate::product::pins::{
     Deployed, FluxPolicies, FoundPins, Pin, PinError, Site, environment_pins, environment_pins_by,
     product_pins, with_declared_sites,

@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::commit::{Draft, ProductChange, TemplateError};
-use super::estate::{EnvironmentState, Estate, EstateError};
+use super::estate::{Estate, EstateError};
 use super::publish::Planned;
-use super::rerender::{RenderedChange, RerenderError, digest, rerender};
 use crate::git::{GitError, Head, Selection};
+use crate::product::EnvironmentState;
 use crate::product::{
     CommitAction, ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository,
 };
 use crate::repo::{BranchName, CommitId, Edit, Location, RepoPath, Snapshot};
 use crate::template::{RenderError, Renderer, Rendering};
+use crate::template::{RenderedChange, RerenderError, digest, rerender};
 
 /// An environment's rendering, and how the committed one differs from it.
 #[derive(Debug)]

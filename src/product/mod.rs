@@ -5,31 +5,27 @@
 //! setting that is silently ignored would be worse than an error.
 
 mod commit;
-mod compare;
 mod confidential;
 mod decode;
 mod error;
-pub mod files;
-mod listed;
 mod load;
 mod load_templates;
 mod manifest;
 mod manifest_decode;
 mod name;
+mod parts;
 mod pin_decode;
 pub mod pins;
 mod recipe;
-mod record;
 mod repository;
 mod repository_decode;
 mod same;
 mod schemas;
+mod state;
 mod tree;
-mod unit;
 mod update;
 
 pub use commit::{CommitAction, CommitEntry, CommitText};
-pub use compare::{Base, Class, Difference, compare, same, value_at};
 pub use confidential::{secrecy, shown_path, step_of};
 pub use decode::API_VERSION;
 pub(crate) use decode::private_use;
@@ -38,17 +34,17 @@ pub use error::{ModelError, ModelWarning, Problem, Remark};
 pub use load::Known;
 pub use manifest::{Component, Environment, Located, NodeRef, Override, Product, Values};
 pub use name::{ComponentName, EnvironmentName, LayerName, NameError, ProductName, TemplateName};
+pub use parts::UnitError;
 pub use recipe::{Output, SOURCE_SUFFIX, Template, TemplateSource};
-pub use record::{Kept, Record, RecordError, Refused, canonical, content_digest};
 pub use repository::{
     ClusterEntry, DeclaredPlace, DeclaredSite, EnvironmentEntry, FilePattern, Layer, PinEntry,
     Promotion, PullRequests, RegistryEntry, Repository, RuleEntry, RuleLevel, WriteMode,
 };
 pub use schemas::Kind;
+pub use state::{EnvironmentState, StateError};
 pub use tree::{
     ComponentNode, ENVIRONMENT_FILE, PRODUCT_FILE, ProductTree, TEMPLATE_FILE, TEMPLATES_FOLDER,
 };
-pub use unit::{UnitError, UnitId, Units, share_units, units};
 pub use update::{PolicyName, PolicyNameError, PolicySource, Update};
 
 #[cfg(test)]

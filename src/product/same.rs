@@ -59,10 +59,9 @@ impl<'a> Same<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{
-        EnvironmentEntry, Known, ModelError, Repository, UnitId, Units, share_units, units,
-    };
+    use super::super::{EnvironmentEntry, Known, ModelError, Repository};
     use super::*;
+    use crate::promotion::{UnitId, Units, share_units, units};
     use crate::repo::Snapshot;
 
     const HEAD: &str = "apiVersion: kubectl-gitops/v1alpha1\nkind: ";

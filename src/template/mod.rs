@@ -17,6 +17,7 @@ mod inputs;
 mod merge;
 mod message;
 mod render;
+mod rerender;
 mod scene;
 mod split;
 mod trace;
@@ -30,6 +31,11 @@ pub use message::{MessageError, write_message};
 pub use render::{
     FILES_FOLDER, RENDERER_VERSION, RenderedFile, Renderer, Rendering, render, render_components,
 };
+pub use rerender::{
+    Before, ChangeKind, KnownRendering, PROOF, RenderedChange, RerenderError, Rerendered, proof,
+    rerender, stale,
+};
+pub(crate) use rerender::{describe, digest, rendered_product};
 pub use trace::{Origin, Trace};
 
 #[cfg(test)]

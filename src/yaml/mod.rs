@@ -24,7 +24,7 @@ pub use emit::{needs_quotes, quote, to_yaml};
 pub use error::{YamlError, YamlErrorKind};
 pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};
 pub use parts::{Part, Parts};
-pub use path::{Path, PathError, Step, said_of};
+pub use path::{Path, PathError, Step, said_of, value_at};
 pub use scalar::Resolved;
 pub use stream::{Document, Stream};
 pub use value::parse_values;

@@ -45,6 +45,13 @@ impl Step {
     }
 }
 
+/// The value at a key path below `root`.
+pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
+    path.steps()
+        .iter()
+        .try_fold(root, |value, step| step.down(value))
+}
+
 /// What an item says under a key, as text; `None` for what is no scalar.
 pub fn said_of<'v>(item: &'v Value, key: &str) -> Option<Cow<'v, str>> {
     match item.as_object()?.get(key) {

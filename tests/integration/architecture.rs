@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may import; itself is understood. `cli` may import all.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     // What must not be shown, and how it is masked. All may ask it.
     ("confidential", &[]),
     // What has a limit wherever it comes from. All may use them.
@@ -22,6 +22,10 @@ const ROOMS: [(&str, &[&str]); 18] = [
         &["product", "resource", "yaml", "repo", "image"],
     ),
     (
+        "promotion",
+        &["product", "resource", "template", "yaml", "repo", "image"],
+    ),
+    (
         "check",
         &["product", "resource", "template", "yaml", "repo", "image"],
     ),
@@ -33,21 +37,54 @@ const ROOMS: [(&str, &[&str]); 18] = [
     (
         "ops",
         &[
-            "config", "product", "resource", "template", "check", "yaml", "repo", "image", "git",
-            "registry", "cluster", "schema",
+            "config",
+            "product",
+            "promotion",
+            "resource",
+            "template",
+            "check",
+            "yaml",
+            "repo",
+            "image",
+            "git",
+            "registry",
+            "cluster",
+            "schema",
         ],
     ),
     (
         "report",
         &[
-            "ops", "config", "product", "resource", "template", "check", "yaml", "repo", "image",
+            "ops",
+            "config",
+            "product",
+            "promotion",
+            "resource",
+            "template",
+            "check",
+            "yaml",
+            "repo",
+            "image",
         ],
     ),
     (
         "cli",
         &[
-            "ops", "report", "config", "product", "resource", "template", "check", "yaml", "repo",
-            "image", "git", "registry", "cluster", "schema",
+            "ops",
+            "report",
+            "config",
+            "product",
+            "promotion",
+            "resource",
+            "template",
+            "check",
+            "yaml",
+            "repo",
+            "image",
+            "git",
+            "registry",
+            "cluster",
+            "schema",
         ],
     ),
 ];

@@ -4,7 +4,7 @@
 use super::Prepared;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::ops::promote::{Item, Request};
+use crate::promotion::{Item, Request};
 use crate::report::text::promote as text;
 
 /// The request with an answer to everything that is undecided; `None`: the person

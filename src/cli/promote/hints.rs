@@ -1,6 +1,6 @@
 //! What helps when a plan may not be written as it is.
 
-use crate::ops::promote::{Decision, Item, Plan, Refusal, Request};
+use crate::promotion::{Decision, Item, Plan, Refusal, Request};
 
 /// A line of advice for each refusal, commands to copy among them.
 pub(super) fn hints(plan: &Plan, request: &Request) -> Vec<String> {
@@ -26,7 +26,7 @@ pub(super) fn hints(plan: &Plan, request: &Request) -> Vec<String> {
                 ));
                 let hotfix = plan
                     .undecided()
-                    .find(|item| item.difference.class == crate::product::Class::Hotfix);
+                    .find(|item| item.difference.class == crate::promotion::Class::Hotfix);
                 if let Some(hotfix) = hotfix {
                     hints.push(format!(
                         "  kubectl gitops backport {target} --only {}",

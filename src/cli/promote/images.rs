@@ -4,7 +4,7 @@ use super::{Args, Prepared, failure};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::ops::estate::Estate;
-use crate::ops::promote::{PlanError, look_for_images};
+use crate::ops::promote::{PromoteError, look_for_images};
 use crate::registry::Registries;
 
 /// The guard's name.
@@ -47,7 +47,7 @@ pub(super) fn check(
 }
 
 /// What helps when a registry does not say.
-fn unknown(error: PlanError, one: &Prepared) -> Failure {
+fn unknown(error: PromoteError, one: &Prepared) -> Failure {
     let target = &one.plan.target.0;
     failure(error).hint(format!(
         "or go on without knowing: kubectl gitops promote {target} --override {GUARD} 'REASON'"

@@ -6,6 +6,7 @@ mod hints;
 mod images;
 mod reviewed;
 
+use crate::promotion;
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -16,10 +17,12 @@ use super::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::registry_options::{RegistryArgs, nothing_known};
 use super::writing::{self, Again};
+use crate::ops::comparison::{GatherError, gather};
 use crate::ops::estate::Estate;
-use crate::ops::promote::{self, Facts, Plan, PlanError, Request};
+use crate::ops::promote::{self, PromoteError};
 use crate::ops::publish::{Planned, TagTemplate};
 use crate::product::EnvironmentName;
+use crate::promotion::{Facts, Plan, PlanError, Request};
 use crate::report::Format;
 use crate::report::text::promote as text;
 
@@ -120,10 +123,8 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(estate: &Estate, facts: Facts, request: Request) -> Result<Self, PlanError> {
-        let mut plan = promote::plan(&request, &facts)?;
-        promote::blame(estate, &facts, &mut plan)?;
-        promote::validate(&request, &facts, &mut plan)?;
+    fn new(estate: &Estate, facts: Facts, request: Request) -> Result<Self, PromoteError> {
+        let plan = promote::prepare(estate, &request, &facts)?;
         Ok(Self {
             facts,
             plan,
@@ -146,8 +147,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let mut all = Vec::new();
     for target in &asked.targets {
-        let facts = promote::gather(&estate, target, asked.source.as_ref(), revision.as_ref())
-            .map_err(failure)?;
+        let facts = gather(&estate, target, asked.source.as_ref(), revision.as_ref())
+            .map_err(gather_failure)?;
         let mut one = Prepared::new(&estate, facts, asked.request.clone()).map_err(failure)?;
         show(args, context, &one);
         let asks = asks_a_person(args, context) && one.plan.undecided().next().is_some();
@@ -273,9 +274,9 @@ impl Writing<'_> {
             for one in all {
                 let (source, target) = (&one.facts.source.state, &one.facts.target.state.entry);
                 let name = Some(&source.entry.name);
-                let facts = promote::gather(estate, &target.name, name, Some(&source.commit))
-                    .map_err(failure)?;
-                let plan = promote::plan(&one.request, &facts).map_err(failure)?;
+                let facts = gather(estate, &target.name, name, Some(&source.commit))
+                    .map_err(gather_failure)?;
+                let plan = promotion::plan(&one.request, &facts).map_err(plan_failure)?;
                 plans.push((plan, *one));
             }
             self.together(plans)
@@ -450,34 +451,42 @@ fn request(args: &Args) -> Result<Request, Failure> {
     })
 }
 
-/// The failure of a plan, with what helps.
-pub(super) fn failure(error: PlanError) -> Failure {
+/// The failure of a promotion, with what helps.
+pub(super) fn failure(error: PromoteError) -> Failure {
     match error {
-        PlanError::Estate(error) => estate_failure(error),
-        PlanError::Git(error) => git_failure(error),
-        PlanError::NoSource(ref environment) => {
+        PromoteError::Gather(error) => gather_failure(error),
+        PromoteError::Plan(error) => plan_failure(error),
+        PromoteError::Message(error) => writing::message_failure(error),
+        PromoteError::Registry { ref failed } => {
+            let hints = nothing_known(failed);
+            let failure = Failure::new(FailureKind::Unreachable, error);
+            hints.into_iter().fold(failure, Failure::hint)
+        }
+        PromoteError::Validate(_) | PromoteError::Client(_) => {
+            Failure::new(FailureKind::Usage, error)
+        }
+    }
+}
+
+/// The failure of a comparison, with what helps.
+pub(super) fn gather_failure(error: GatherError) -> Failure {
+    match error {
+        GatherError::Estate(error) => estate_failure(error),
+        GatherError::Git(error) => git_failure(error),
+        GatherError::Plan(error) => plan_failure(error),
+        GatherError::NoSource(ref environment) => {
             let hint = format!(
                 "name the source: kubectl gitops promote {environment} --from ENVIRONMENT, or set promoteFrom in gitops.yaml"
             );
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
-        PlanError::Message(error) => writing::message_failure(error),
-        PlanError::Registry { ref failed } => {
-            let hints = nothing_known(failed);
-            let failure = Failure::new(FailureKind::Unreachable, error);
-            hints.into_iter().fold(failure, Failure::hint)
-        }
-        PlanError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
+        GatherError::NothingPromoted(_) => Failure::new(FailureKind::Usage, error)
             .hint("name the files that are promoted, under spec.promotion.files in gitops.yaml"),
-        PlanError::SameEnvironment(_)
-        | PlanError::Select(_)
-        | PlanError::Record(_)
-        | PlanError::Unit(_)
-        | PlanError::Pin(_)
-        | PlanError::Snapshot(_)
-        | PlanError::Edit { .. }
-        | PlanError::Result(_)
-        | PlanError::Validate(_)
-        | PlanError::Client(_) => Failure::new(FailureKind::Usage, error),
+        GatherError::SameEnvironment(_) => Failure::new(FailureKind::Usage, error),
     }
+}
+
+/// The failure of a plan: something in the files, or a word that names nothing.
+pub(super) fn plan_failure(error: PlanError) -> Failure {
+    Failure::new(FailureKind::Usage, error)
 }

@@ -3,10 +3,10 @@
 use crate::image::{DigestError, Tag, TagError};
 use crate::ops::estate::EstateError;
 use crate::ops::registries::failures;
-use crate::ops::rerender::RerenderError;
 use crate::product::pins::{PinError, SourceError};
 use crate::product::{ComponentName, EnvironmentName};
 use crate::registry::RegistryError;
+use crate::template::RerenderError;
 
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]

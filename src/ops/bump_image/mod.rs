@@ -32,11 +32,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::rerender::{KnownRendering, RenderedChange};
 use crate::image::{Digest, Origin, Platform, SelectError, Tag, TagPolicy, Verdict};
 use crate::product::{ComponentName, EnvironmentName};
 use crate::registry::RegistryError;
 use crate::repo::{CommitId, Edit, Location, RepoPath};
+use crate::template::{KnownRendering, RenderedChange};
 
 /// The JSON Schema of a plan as data, with what came of it.
 pub const REPORT_SCHEMA: &str = include_str!("../../../schemas/bump-image-report.json");

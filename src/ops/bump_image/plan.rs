@@ -9,11 +9,11 @@ use super::answer::Answers;
 use super::decide::decide;
 use super::{BumpError, Decision, Plan, Refusal, Request, Row, Scene, release};
 use crate::image::Digest;
-use crate::ops::rerender::{Before, KnownRendering, RenderedChange, rerender};
 use crate::ops::validate::{Change, one_line};
 use crate::product::pins::{Pin, Target, write};
 use crate::repo::{Edit, RepoPath, Snapshot, blob_id, blob_id_in};
 use crate::template::Rendering;
+use crate::template::{Before, KnownRendering, RenderedChange, rerender};
 
 /// Makes the plan for `request` from what stands in the environment and what the
 /// registries said.

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use super::taken_back::{TakenBack, taken_back};
 use super::{BumpError, Request};
-use crate::ops::edited::{StaleFile, stale_files};
-use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::edited::stale_files;
+use crate::ops::estate::Estate;
 use crate::ops::followed::{Unfollowed, follow};
 use crate::ops::pins::{PinsError, pins_of};
-use crate::ops::promote::facts::records;
-use crate::ops::rerender::Before;
+use crate::ops::records::records;
+use crate::product::EnvironmentState;
 use crate::product::pins::{FoundPins, Pin, PinError};
 use crate::product::{ComponentName, EnvironmentName, Repository, nearest};
+use crate::promotion::StaleFile;
+use crate::template::Before;
 use crate::template::RenderedIndex;
 
 /// An environment, and the pins of it that a request is about.

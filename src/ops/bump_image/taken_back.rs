@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::git::GitError;
 use crate::image::{Digest, Reference, Tag};
-use crate::ops::estate::{EnvironmentState, Estate, EstateError};
+use crate::ops::estate::{Estate, EstateError};
 use crate::ops::history::{ours, reverted};
 use crate::ops::pins::pins_of;
 use crate::product::ComponentName;
+use crate::product::EnvironmentState;
 use crate::product::pins::{Pin, Site};
 use crate::repo::{CommitId, CommitInfo};
 

@@ -6,6 +6,7 @@
 //! text from elsewhere can leave one out or add one.
 
 mod facts;
+mod planned;
 mod specimen;
 mod trailers;
 mod wording;
@@ -17,6 +18,7 @@ use crate::product::{CommitAction, CommitEntry, CommitText, EnvironmentName};
 use crate::repo::{CommitId, CommitMessage, Location};
 use crate::template::write_message;
 
+pub(crate) use planned::{changed_components, component_changes, product_change};
 pub use specimen::check;
 pub use wording::{changed, own_words};
 

@@ -2,7 +2,7 @@
 //! read history read nothing else.
 
 use super::{Draft, wording};
-use crate::ops::rerender::PROOF;
+use crate::template::PROOF;
 
 /// The trailers of a commit.
 pub(super) fn of(draft: &Draft<'_>) -> Vec<(String, String)> {

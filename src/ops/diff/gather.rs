@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{DiffReport, Side, plan, point, wanted};
 use crate::git::{DEFAULT_MAX_BYTES, GitError};
-use crate::ops::estate::{EnvironmentState, Estate, EstateError};
+use crate::ops::estate::{Estate, EstateError};
+use crate::product::EnvironmentState;
 use crate::product::{EnvironmentName, UnitError, nearest};
 use crate::repo::{BlobId, CommitId};
 

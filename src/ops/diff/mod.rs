@@ -17,8 +17,9 @@ use serde::Serialize;
 
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, PRODUCT_FILE, ProductTree, TEMPLATES_FOLDER,
-    UnitError, UnitId, units,
+    UnitError,
 };
+use crate::promotion::{UnitId, units};
 use crate::repo::{BlobId, CommitId, OddEntry, RepoPath, Snapshot};
 use crate::yaml;
 

@@ -2,8 +2,8 @@
 
 use crate::config::{CONFIG_FILE, ConfigError, ConfigPlaceError};
 use crate::git::GitError;
-use crate::product::{EnvironmentName, ModelError};
-use crate::repo::{BranchName, CommitId};
+use crate::product::{EnvironmentName, StateError};
+use crate::repo::BranchName;
 
 /// Why a repository or an environment cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -62,15 +62,8 @@ pub enum EstateError {
         place: String,
     },
     /// The files of an environment are wrong.
-    #[error("{}", listing(.errors))]
-    Model {
-        /// The environment.
-        environment: EnvironmentName,
-        /// The commit.
-        commit: CommitId,
-        /// What is wrong; at least one.
-        errors: Vec<ModelError>,
-    },
+    #[error(transparent)]
+    Model(#[from] StateError),
 }
 
 fn meant(nearest: &Option<String>) -> String {
@@ -78,9 +71,4 @@ fn meant(nearest: &Option<String>) -> String {
         .as_ref()
         .map(|name| format!(", did you mean {name:?}?"))
         .unwrap_or_default()
-}
-
-fn listing(errors: &[ModelError]) -> String {
-    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    lines.join("\n")
 }

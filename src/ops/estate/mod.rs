@@ -21,7 +21,7 @@ use crate::config::Resolved;
 use crate::git::{Git, Listener, LoginHelper, Remote, RepositoryUrl, Selection};
 use crate::product::pins::bases_beyond;
 use crate::product::{
-    EnvironmentEntry, EnvironmentName, FilePattern, Known, PRODUCT_FILE, ProductTree, Repository,
+    EnvironmentEntry, EnvironmentName, EnvironmentState, FilePattern, PRODUCT_FILE, Repository,
     TEMPLATES_FOLDER,
 };
 use crate::repo::{BranchName, CommitId, RepoPath, Signature, Snapshot};
@@ -90,57 +90,6 @@ pub struct Estate {
     pub committer: Signature,
     /// Set when the remote's branches are the last known ones.
     pub stale: Option<Stale>,
-}
-
-/// One environment at one commit.
-#[derive(Debug, Clone)]
-pub struct EnvironmentState {
-    /// Its entry in the configuration.
-    pub entry: EnvironmentEntry,
-    /// The commit.
-    pub commit: CommitId,
-    /// Its files.
-    pub snapshot: Snapshot,
-    /// Its product; `None` without a product manifest.
-    pub product: Option<ProductTree>,
-}
-
-impl EnvironmentState {
-    /// The state that these files are, read from this commit.
-    ///
-    /// # Errors
-    /// [`EstateError::Model`]
-    pub fn understand(
-        entry: EnvironmentEntry,
-        commit: &CommitId,
-        snapshot: Snapshot,
-    ) -> Result<Self, EstateError> {
-        Self::understand_like(entry, commit, snapshot, Known::default())
-    }
-
-    /// The same, where much of it was read already.
-    ///
-    /// # Errors
-    /// [`EstateError::Model`]
-    pub fn understand_like(
-        entry: EnvironmentEntry,
-        commit: &CommitId,
-        snapshot: Snapshot,
-        known: Known<'_>,
-    ) -> Result<Self, EstateError> {
-        let product = ProductTree::load_like(&snapshot, &entry, known);
-        let product = product.map_err(|errors| EstateError::Model {
-            environment: entry.name.clone(),
-            commit: commit.clone(),
-            errors,
-        })?;
-        Ok(Self {
-            entry,
-            commit: commit.clone(),
-            snapshot,
-            product,
-        })
-    }
 }
 
 impl Estate {
@@ -417,7 +366,7 @@ impl Estate {
     ) -> Result<EnvironmentState, EstateError> {
         let entry = self.environment(name)?.clone();
         let snapshot = self.files(&entry, commit, whole)?;
-        EnvironmentState::understand(entry, commit, snapshot)
+        Ok(EnvironmentState::understand(entry, commit, snapshot)?)
     }
 
     /// The folder of rendered files, in an environment that renders them from

@@ -1,8 +1,9 @@
 //! What environments render to, remembered in the Git folder: sources that were
 //! rendered once are not rendered again only to see what they come to.
 
-use super::{EnvironmentState, Estate};
-use crate::ops::rerender::{Before, KnownRendering, PROOF, proof, rendered_product};
+use super::Estate;
+use crate::product::EnvironmentState;
+use crate::template::{Before, KnownRendering, PROOF, proof, rendered_product};
 use crate::template::{RenderError, RenderedIndex, Renderer, sources_digest};
 
 impl Estate {

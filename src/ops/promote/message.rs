@@ -1,13 +1,13 @@
 //! The commit of a promotion: what it says beyond what all commits say.
 
-use std::collections::BTreeSet;
-
-use super::{Decision, Plan, Request, VersionChange};
 use crate::image::Digest;
-use crate::ops::commit::{ComponentChange, Draft, ProductChange, TemplateError, changed};
+use crate::ops::commit::{
+    Draft, TemplateError, changed, changed_components, component_changes, product_change,
+};
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::product::{CommitAction, EnvironmentEntry};
+use crate::promotion::{Decision, Plan, Request, VersionChange};
 
 /// The plan as a change set on the target's branch.
 ///
@@ -76,34 +76,6 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
         subject: subject(plan, request),
         lines: lines(plan),
     }
-}
-
-/// The product, as its version goes from the target's to the source's.
-pub(crate) fn product_change(plan: &Plan) -> Option<ProductChange<'_>> {
-    Some(ProductChange {
-        name: plan.product.as_deref()?,
-        from: plan.version.0.as_deref(),
-        version: plan.version.1.as_deref(),
-    })
-}
-
-/// The components whose version changes.
-pub(crate) fn component_changes(plan: &Plan) -> Vec<ComponentChange> {
-    let change = |change: &VersionChange| ComponentChange {
-        name: change.component.to_string(),
-        from: change.from.clone(),
-        to: change.to.clone(),
-        ..ComponentChange::default()
-    };
-    plan.versions.iter().map(change).collect()
-}
-
-/// Their names.
-pub(crate) fn changed_components(plan: &Plan) -> BTreeSet<String> {
-    let versions = plan.versions.iter();
-    versions
-        .map(|change| change.component.to_string())
-        .collect()
 }
 
 fn subject(plan: &Plan, request: &Request) -> String {

@@ -8,8 +8,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Plan, Request};
 use crate::product::EnvironmentName;
+use crate::promotion::{Plan, Request};
 use crate::repo::CommitId;
 
 /// The kind of the document.

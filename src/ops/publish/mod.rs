@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::estate::Estate;
-use super::rerender::KnownRendering;
 use crate::git::{LocalRef, PushOutcome, RefMove, Remote, pause};
 use crate::repo::{
     BranchName, ChangeSet, CommitId, CommitMessage, Edit, ObjectId, PullRequestPage, RefName,
     RefUpdate, RepoPath, TagName,
 };
+use crate::template::KnownRendering;
 
 pub use error::{PublishError, Replanned};
 pub use tagging::{TagTemplate, TagTemplateError};

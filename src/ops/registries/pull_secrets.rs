@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::cluster::{ConnectOptions, PullSecret};
 use crate::git::Selection;
-use crate::ops::estate::{EnvironmentState, Estate, EstateError};
+use crate::ops::estate::{Estate, EstateError};
 use crate::ops::right_cluster::right_cluster;
 use crate::ops::{LiveError, LiveRequest};
+use crate::product::EnvironmentState;
 use crate::registry::{CredentialDocument, CredentialSource};
 use crate::yaml::parse_values;
 

@@ -1,18 +1,18 @@
 //! Gathering: which older state is meant, and both states read whole.
 
+use crate::promotion;
 use std::collections::BTreeMap;
 
 use super::{Candidate, Request, RollbackError};
 use crate::git::{FileVersion, GitError, Selection};
-use crate::ops::estate::{EnvironmentState, Estate, EstateError};
+use crate::ops::estate::{Estate, EstateError};
 use crate::ops::history::{self, HistoryEntry, watched};
-use crate::ops::left_out::LeftOut;
-use crate::ops::promote::facts::{pin_units, records, understand};
-use crate::ops::promote::files::align;
-use crate::ops::promote::{self, Side};
-use crate::product::{
-    EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree, Record, UnitId,
-};
+use crate::ops::records::records;
+use crate::product::EnvironmentState;
+use crate::product::{EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree};
+use crate::promotion::Side;
+use crate::promotion::{LeftOut, align, pin_units, understand};
+use crate::promotion::{Record, UnitId};
 use crate::repo::{CommitId, CommitInfo, RepoPath};
 use crate::template::RenderedIndex;
 use crate::yaml::{Path, Stream};
@@ -21,7 +21,7 @@ use crate::yaml::{Path, Stream};
 #[derive(Debug)]
 pub struct Facts {
     /// The older state as the source and the present one as the target.
-    pub change: promote::Facts,
+    pub change: promotion::Facts,
     /// The commit whose state is restored.
     pub restored: CommitInfo,
     /// The records in the older state's tree.
@@ -53,7 +53,7 @@ pub fn gather(
     };
     let repository = estate.repository().clone();
     let side =
-        |state: EnvironmentState| Side::new(state, &repository).map_err(promote::PlanError::from);
+        |state: EnvironmentState| Side::new(state, &repository).map_err(promotion::PlanError::from);
     let mut then = side(estate.load_at(name, &restored)?)?;
     let (state, broken) = present(estate, entry, &tip)?;
     let mut now = side(state)?;
@@ -88,7 +88,7 @@ pub fn gather(
         undone: undone(estate, entry, &tip, &restored)?,
         promoted,
         broken,
-        change: promote::Facts {
+        change: promotion::Facts {
             records: kept,
             repository,
             source: then,
@@ -116,7 +116,7 @@ fn present(
 ) -> Result<(EnvironmentState, Option<String>), RollbackError> {
     match estate.load_at(&entry.name, tip) {
         Ok(state) => Ok((state, None)),
-        Err(EstateError::Model { errors, .. }) => {
+        Err(EstateError::Model(wrong)) => {
             let selection = Selection::under(vec![entry.path.clone()], |path| {
                 path.as_str().contains(".gitops/")
             });
@@ -126,7 +126,7 @@ fn present(
                 snapshot: estate.git.snapshot(tip, &selection)?,
                 product: None,
             };
-            Ok((state, errors.first().map(ToString::to_string)))
+            Ok((state, wrong.errors.first().map(ToString::to_string)))
         }
         Err(error) => Err(error.into()),
     }
@@ -249,7 +249,7 @@ fn with_version(
         let Ok(state) = estate.load_at(&entry.name, &commit.id) else {
             continue;
         };
-        let side = Side::new(state, estate.repository()).map_err(promote::PlanError::from)?;
+        let side = Side::new(state, estate.repository()).map_err(promotion::PlanError::from)?;
         if !seen.contains(&side.units) {
             seen.push(side.units);
             candidates.push(Candidate { commit });

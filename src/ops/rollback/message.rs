@@ -1,9 +1,10 @@
 //! The commit of a rollback: what it says beyond what all commits say.
 
 use super::{Plan, Request};
-use crate::ops::commit::{Draft, TemplateError, changed};
+use crate::ops::commit::{
+    Draft, TemplateError, changed, changed_components, component_changes, product_change,
+};
 use crate::ops::estate::Estate;
-use crate::ops::promote::{changed_components, component_changes, product_change};
 use crate::ops::publish::Planned;
 use crate::product::{CommitAction, EnvironmentEntry};
 

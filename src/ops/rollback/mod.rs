@@ -16,9 +16,11 @@ pub use plan::plan;
 
 use super::estate::EstateError;
 use super::history::HistoryEntry;
-use super::promote::{self, PlanError};
 use crate::git::GitError;
-use crate::product::{EnvironmentName, UnitId};
+use crate::product::EnvironmentName;
+use crate::promotion;
+use crate::promotion::PlanError;
+use crate::promotion::UnitId;
 use crate::repo::{CommitId, CommitInfo};
 
 /// What a person asked for.
@@ -41,7 +43,7 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The change, as a promotion of the older state into the newer one.
-    pub change: promote::Plan,
+    pub change: promotion::Plan,
     /// The commit whose state is restored.
     pub restored: CommitInfo,
     /// The commits whose effect goes away, newest first.

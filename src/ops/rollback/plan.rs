@@ -5,21 +5,20 @@
 //! are rendered anew otherwise. Without one, the environment's files become
 //! what they were, path by path.
 
+use crate::promotion;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Plan, Request, RollbackError};
 use crate::config::CONFIG_FILE;
-use crate::ops::left_out::sentence;
-use crate::ops::promote::{
-    self, Decision, Item, PlanError, Scope, Side, UnitSelector, digest, templates, version,
-    versions,
-};
-use crate::ops::rerender::{KnownRendering, RenderedChange, rerender};
-use crate::product::{
-    Base, Class, ENVIRONMENT_FILE, ProductTree, Record, Refused, UnitId, compare, content_digest,
+use crate::product::{ENVIRONMENT_FILE, ProductTree};
+use crate::promotion::sentence;
+use crate::promotion::{Base, Class, Record, Refused, UnitId, compare, content_digest};
+use crate::promotion::{
+    Decision, Item, PlanError, Scope, Side, UnitSelector, digest, templates, version, versions,
 };
 use crate::repo::{Edit, Entry, EntryKind, RepoPath};
 use crate::template::{FILES_FOLDER, Rendering};
+use crate::template::{KnownRendering, RenderedChange, rerender};
 
 /// Makes the plan for `request` from `facts`.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
@@ -42,7 +41,7 @@ fn by_unit(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
         return Ok(finish(facts, items, Outcome::default()));
     }
     let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
-    let mut edits = promote::edits(change, &items, scope)?;
+    let mut edits = promotion::edits(change, &items, scope)?;
     edits.extend(own);
     let mut outcome = rendered(facts, &edits, chosen.is_none())?;
     let (records, refused) = records(request, facts, chosen.as_ref());
@@ -81,7 +80,7 @@ fn finish(facts: &Facts, items: Vec<Item>, mut outcome: Outcome) -> Plan {
         undone: facts.undone.clone(),
         refused: outcome.refused,
         later: outcome.later,
-        change: promote::Plan {
+        change: promotion::Plan {
             product: product.map(|tree| tree.product.name.to_string()),
             version: (
                 version(now.product.as_ref()),
@@ -140,7 +139,7 @@ fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
                 .filter(|difference| difference.class != Class::AlreadyThere)
                 .map(|difference| Item {
                     unit: unit.clone(),
-                    secrecy: promote::secrecy_of(&facts.change, unit, &difference),
+                    secrecy: promotion::secrecy_of(&facts.change, unit, &difference),
                     difference,
                     decision: Decision::Take,
                     changed_by: None,

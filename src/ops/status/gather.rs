@@ -2,6 +2,7 @@
 //! promotion would. What cannot be read is a fact about that environment, not
 //! the end of the report.
 
+use crate::promotion;
 use std::collections::BTreeMap;
 
 use super::{
@@ -9,10 +10,13 @@ use super::{
     StatusReport, UnitStatus, plan,
 };
 use crate::git::GitError;
-use crate::ops::estate::{EnvironmentState, Estate, EstateError};
-use crate::ops::promote::{self, Facts, PlanError};
+use crate::ops::comparison::{GatherError, gather};
+use crate::ops::estate::{Estate, EstateError};
+use crate::product::EnvironmentState;
 use crate::product::pins::{PinError, environment_pins};
-use crate::product::{EnvironmentEntry, EnvironmentName, UnitId, shown_path};
+use crate::product::{EnvironmentEntry, EnvironmentName, shown_path};
+use crate::promotion::Facts;
+use crate::promotion::UnitId;
 use crate::repo::{CommitId, CommitInfo};
 
 /// How many commits are looked through for the newest promotion and for the
@@ -30,7 +34,7 @@ pub enum StatusError {
     Git(#[from] GitError),
     /// An environment could not be compared with its source.
     #[error(transparent)]
-    Compare(#[from] PlanError),
+    Compare(#[from] GatherError),
 }
 
 /// The status of these environments, or of all when none is named.
@@ -66,7 +70,7 @@ fn environment(estate: &Estate, entry: &EnvironmentEntry) -> Result<EnvironmentF
     };
     let state = match estate.load(&entry.name) {
         Ok(state) => state,
-        Err(error @ (EstateError::Unborn { .. } | EstateError::Model { .. })) => {
+        Err(error @ (EstateError::Unborn { .. } | EstateError::Model(_))) => {
             facts.status.problem = Some(error.to_string());
             return Ok(facts);
         }
@@ -82,11 +86,11 @@ fn environment(estate: &Estate, entry: &EnvironmentEntry) -> Result<EnvironmentF
     let log = estate.git.log(&state.commit, Some(FURTHEST))?;
     facts.status.last_promotion = log.iter().find_map(|commit| promotion(commit, &entry.name));
     if entry.promote_from.is_some() {
-        match promote::gather(estate, &entry.name, None, None) {
+        match gather(estate, &entry.name, None, None) {
             Ok(compared) => facts.status.comparison = Some(comparison(estate, &compared)?),
             // Said once already, in the source's own line.
-            Err(PlanError::Estate(EstateError::Unborn { .. } | EstateError::Model { .. })) => {}
-            Err(PlanError::NothingPromoted(_)) => {}
+            Err(GatherError::Estate(EstateError::Unborn { .. } | EstateError::Model(_))) => {}
+            Err(GatherError::NothingPromoted(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -161,7 +165,7 @@ fn promotion(commit: &CommitInfo, into: &EnvironmentName) -> Option<LastPromotio
 
 fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError> {
     let mut units: BTreeMap<(&UnitId, Standing), Vec<String>> = BTreeMap::new();
-    let items = promote::compared(facts);
+    let items = promotion::compared(facts);
     for item in &items {
         let record = facts.records.get(&item.unit);
         let difference = &item.difference;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::product::Class;
+use crate::promotion::Class;
 
 /// The state of a repository's environments.
 #[derive(Clone, Debug, Default, Serialize)]

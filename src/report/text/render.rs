@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::ops::render::RenderPlan;
-use crate::ops::rerender::ChangeKind;
 use crate::product::Repository;
+use crate::template::ChangeKind;
 
 use super::promote::rendered as layers;
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::ops::backport;
-use crate::ops::promote::{Item, Plan, Refusal};
-use crate::ops::rerender::RenderedChange;
 use crate::product::shown_path;
+use crate::promotion::{Item, Plan, Refusal};
+use crate::template::RenderedChange;
 
 /// The plan as data.
 pub fn plan_data(plan: &Plan) -> Value {

@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::ops::backport;
-use crate::ops::promote::{Decision, Item, Plan, Refusal};
-use crate::ops::rerender::RenderedChange;
-use crate::product::{Class, Repository, UnitId, shown_path};
+use crate::product::{Repository, shown_path};
+use crate::promotion::{Class, UnitId};
+use crate::promotion::{Decision, Item, Plan, Refusal};
 use crate::repo::CommitInfo;
 use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
+use crate::template::RenderedChange;
 
 pub use data::{backport_data, plan_data};
 

@@ -15,17 +15,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::estate::EnvironmentState;
-use super::together;
-use crate::image::Digest;
-use crate::product::{
-    ComponentName, EnvironmentEntry, Known, LayerName, ModelError, ProductTree, Repository,
-};
-use crate::repo::{Edit, RepoPath, Snapshot, blob_id};
-use crate::template::{
+use super::{
     FILES_FOLDER, IndexedFile, RenderError, RenderedIndex, Renderer, Rendering, render,
     sources_digest,
 };
+use crate::image::Digest;
+use crate::product::{
+    ComponentName, EnvironmentEntry, EnvironmentState, Known, LayerName, ModelError, ProductTree,
+    Repository,
+};
+use crate::repo::{Edit, RepoPath, Snapshot, blob_id};
 
 /// How a rendered file changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -114,7 +113,7 @@ fn first(errors: &[ModelError]) -> String {
 }
 
 /// The product of an environment that commits a rendering of it.
-pub(super) fn rendered_product<'a>(
+pub(crate) fn rendered_product<'a>(
     repository: &Repository,
     state: &'a EnvironmentState,
 ) -> Option<&'a ProductTree> {
@@ -328,7 +327,7 @@ fn again<'a>(
         Before::Index(_) => (None, renderer()),
         Before::Committed => {
             let old = || Renderer::new(old, repository, entry).ok();
-            together::both(old, renderer)
+            rayon::join(old, renderer)
         }
     };
     let renderer = renderer?;
@@ -377,7 +376,7 @@ fn again<'a>(
 }
 
 /// SHA-256 over the files that a rendering changes, `sha256:<hex>`.
-pub fn digest(edits: &BTreeMap<RepoPath, Edit>) -> String {
+pub(crate) fn digest(edits: &BTreeMap<RepoPath, Edit>) -> String {
     let mut text = String::new();
     describe(edits, &mut text);
     sha256(&text)
@@ -388,7 +387,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// Writes each file's path and new id, for a digest.
-pub(super) fn describe(edits: &BTreeMap<RepoPath, Edit>, text: &mut String) {
+pub(crate) fn describe(edits: &BTreeMap<RepoPath, Edit>, text: &mut String) {
     for (path, edit) in edits {
         let id = match edit {
             Edit::Write { bytes, .. } => blob_id(bytes).to_string(),

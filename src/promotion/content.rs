@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// What a promoted file holds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub(super) enum Content {
     /// It belongs to its environment, whole.
     Encrypted,
     /// It is compared as a whole.
@@ -27,7 +27,7 @@ pub enum Content {
 
 impl Content {
     /// Reads a file.
-    pub fn of(path: &RepoPath, bytes: &[u8]) -> Self {
+    pub(super) fn of(path: &RepoPath, bytes: &[u8]) -> Self {
         if bytes.starts_with(b"\0GITCRYPT\0") {
             return Self::Encrypted;
         }
@@ -89,7 +89,7 @@ fn is_sops(document: &Value) -> bool {
 }
 
 /// Whether an object is encrypted for one cluster.
-pub fn is_sealed(document: &Value) -> bool {
+pub(super) fn is_sealed(document: &Value) -> bool {
     document.get("kind").and_then(Value::as_str) == Some("SealedSecret")
 }
 
@@ -121,7 +121,7 @@ fn values(text: &str) -> Result<Vec<Value>, YamlErrorKind> {
 }
 
 /// What an object is called among the documents of a file: `Deployment/web`.
-pub fn identity(document: &Value) -> Option<String> {
+pub(super) fn identity(document: &Value) -> Option<String> {
     let kind = document.get("kind")?.as_str()?;
     let name = document.get("metadata")?.get("name")?.as_str()?;
     Some(format!("{kind}/{name}"))
@@ -139,7 +139,7 @@ pub fn together(documents: &[Value]) -> Option<Value> {
 }
 
 /// Whether a value is one that [`together`] made.
-pub fn is_together(value: &Value) -> bool {
+pub(super) fn is_together(value: &Value) -> bool {
     value.as_object().is_some_and(|map| {
         !map.is_empty()
             && map
@@ -150,7 +150,7 @@ pub fn is_together(value: &Value) -> bool {
 
 /// A path with numbers of items, by what those items say instead, where the lists they
 /// stand in are compared item by item.
-pub fn by_items(root: &Value, path: &Path) -> Path {
+pub(super) fn by_items(root: &Value, path: &Path) -> Path {
     let mut steps: Vec<Step> = Vec::new();
     let mut here = Some(root);
     let mut field = None;
@@ -175,7 +175,7 @@ pub fn by_items(root: &Value, path: &Path) -> Path {
 /// Takes what stands at an owned path out of a document. Lists on the way need not be
 /// named: `containers.resources` means those of every container. Returns whether
 /// something was there.
-pub fn take_out(document: &mut Value, owned: &Path) -> bool {
+pub(super) fn take_out(document: &mut Value, owned: &Path) -> bool {
     let before = document.clone();
     if out(document, owned.steps()) {
         *document = Value::Null;
@@ -238,7 +238,7 @@ fn out(value: &mut Value, steps: &[Step]) -> bool {
 }
 
 /// The paths that `whole` has and `rest`, a part of it, has not; the highest of each.
-pub fn beyond(whole: &Value, rest: &Value) -> Vec<Path> {
+pub(super) fn beyond(whole: &Value, rest: &Value) -> Vec<Path> {
     let mut found = Vec::new();
     gone(&mut Vec::new(), whole, rest, &mut found);
     found

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::UnitId;
 use super::bytes::copy_file;
+use super::content::{beyond, identity, is_sealed, is_together, take_out};
 use super::{Item, PlanError, Shares, Side};
-use crate::product::files::{beyond, identity, is_sealed, is_together, take_out};
-use crate::product::{UnitId, value_at};
 use crate::repo::{Edit, EntryKind, RepoPath};
+use crate::yaml::value_at;
 use crate::yaml::{EditError, Editor, Path, Step, Stream, parse_values};
 
 /// How much of a file moves.

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::UnitId;
 use super::{Facts, Item, PlanError};
-use crate::product::{ComponentName, ProductTree, UnitId};
+use crate::product::{ComponentName, ProductTree};
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::{EditError, Editor, Path, Stream};
 

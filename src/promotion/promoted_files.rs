@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::ops::left_out::LeftOut;
+use super::left_out::LeftOut;
+use super::{UnitId, Units, units};
 use crate::product::{
-    ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, ProductTree, Repository, UnitError, UnitId,
-    Units, units,
+    ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, ProductTree, Repository, UnitError,
 };
 use crate::repo::{EntryKind, RepoPath, Snapshot};
 use crate::template::FILES_FOLDER;
@@ -160,7 +160,7 @@ impl PromotedFiles {
 }
 
 /// The path of a unit's file in one environment.
-pub(super) fn own_path(unit: &str, entry: &EnvironmentEntry) -> Option<RepoPath> {
+pub(crate) fn own_path(unit: &str, entry: &EnvironmentEntry) -> Option<RepoPath> {
     if let Some(path) = unit.strip_prefix(ROOT) {
         return path.replace(NAME, entry.name.as_str()).parse().ok();
     }

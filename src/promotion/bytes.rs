@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::UnitId;
 use super::file_bytes::{Extent, moved};
 use super::splice::splice;
 use super::{Facts, Item, PlanError, Side, pins};
-use crate::product::{NodeRef, UnitId};
+use crate::product::NodeRef;
 use crate::repo::{Edit, EntryKind, RepoPath, SnapshotError};
 use crate::yaml::{Path, Step};
 

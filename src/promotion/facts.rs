@@ -1,26 +1,16 @@
-//! Gathering: everything a plan needs, read once.
+//! All that a plan is made from.
 
 use std::collections::BTreeMap;
 
-use super::PlanError;
-use super::files::{FileRules, Shares, align};
-pub(crate) use super::pins::units as pin_units;
+use super::files::{FileRules, Shares};
+use super::left_out::LeftOut;
 use super::pins::{self, Arriving};
-use super::promoted::{PromotedFiles, is_at_root, own_path};
-use super::read;
-pub(crate) use super::read::records;
-use super::reverted::reverted;
-use crate::git::GitError;
-use crate::ops::edited::{StaleFile, stale_files};
-use crate::ops::estate::{EnvironmentState, Estate};
-use crate::ops::left_out::LeftOut;
-use crate::ops::rerender::{Before, Rerendered, rerender};
+use super::promoted_files::{PromotedFiles, is_at_root, own_path};
+use super::{PlanError, Record, Refused, UnitId, Units};
 use crate::product::pins::Pin;
-use crate::product::{
-    ENVIRONMENT_FILE, EnvironmentName, ProductTree, Record, Refused, Repository, UnitError, UnitId,
-    Units,
-};
-use crate::repo::{CommitId, Edit, RepoPath};
+use crate::product::{ComponentName, EnvironmentState, ProductTree, Repository, UnitError};
+use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
+use crate::template::{Before, Rerendered, rerender};
 
 /// One environment as the plan sees it.
 #[derive(Debug)]
@@ -33,6 +23,20 @@ pub struct Side {
     pub pins: Vec<Pin>,
     /// The promoted files that are compared by key path, by unit.
     pub files: BTreeMap<RepoPath, Shares>,
+}
+
+/// A rendered file that is not what its sources render to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StaleFile {
+    /// Its path in the repository.
+    pub path: RepoPath,
+    /// The component it belongs to.
+    pub component: ComponentName,
+    /// The commit that touched it last.
+    pub changed_by: Option<CommitInfo>,
+    /// Whether a person edited it; else its sources, `gitops.yaml` or this
+    /// tool changed since it was rendered.
+    pub edited: bool,
 }
 
 /// All that a promotion plan is made from.
@@ -96,7 +100,7 @@ impl Side {
     }
 
     /// A state and its units.
-    pub(super) fn of(state: EnvironmentState, units: Units) -> Self {
+    pub(crate) fn of(state: EnvironmentState, units: Units) -> Self {
         Self {
             state,
             units,
@@ -107,7 +111,7 @@ impl Side {
 
     /// Splits a state into its units, without components that it shares with another
     /// product; the value of a file is its id so far.
-    pub(super) fn split(
+    pub(crate) fn split(
         state: &EnvironmentState,
         other: Option<&ProductTree>,
         repository: &Repository,
@@ -135,71 +139,6 @@ impl Side {
     }
 }
 
-/// Reads both environments at their tips (the source at `revision` when one
-/// is given), the target's records, the merge base where a record is missing,
-/// and the rendered files that are not what they should be.
-pub fn gather(
-    estate: &Estate,
-    target: &EnvironmentName,
-    source: Option<&EnvironmentName>,
-    revision: Option<&CommitId>,
-) -> Result<Facts, PlanError> {
-    let repository = estate.repository().clone();
-    let entry = estate.environment(target)?;
-    let source = match source {
-        Some(source) => source.clone(),
-        None => entry
-            .promote_from
-            .clone()
-            .ok_or_else(|| PlanError::NoSource(target.clone()))?,
-    };
-    if source == *target {
-        return Err(PlanError::SameEnvironment(source));
-    }
-    let (mut source, mut target, mut records) = read::both(estate, (&source, revision), target)?;
-    let (rules, arriving) = understand(&repository, &mut source, &mut target, &mut records)?;
-    if source.units.is_empty() {
-        return Err(PlanError::NothingPromoted(source.state.entry.name.clone()));
-    }
-    let reverted = reverted(estate, &target.state)?;
-    let unrecorded = source
-        .units
-        .keys()
-        .chain(target.units.keys())
-        .any(|unit| !records.contains_key(unit));
-    let (mut merge_base, history_cut) = match unrecorded {
-        true => merge_base(estate, &source, &target, &rules)?,
-        false => (None, false),
-    };
-    let base = merge_base.as_mut().map(|(_, units)| units);
-    align(&mut source.units, &mut target.units, &mut records, base);
-    let (rendering, unrenderable) = match estate.rendered_before(&target.state) {
-        Ok(rendering) => (rendering, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let stale = match &rendering {
-        Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
-        Some(Before::Committed) | None => Vec::new(),
-    };
-    let left_out = source.left_out(&repository);
-    let left_out = left_out.not_as_in(&target.left_out(&repository));
-    Ok(Facts {
-        repository,
-        source,
-        target,
-        records,
-        reverted,
-        merge_base,
-        history_cut,
-        rendering,
-        unrenderable,
-        stale,
-        left: rules.left,
-        left_out,
-        arriving,
-    })
-}
-
 /// Gives two sides the units that only a look at both tells: pins, and promoted files
 /// by key path.
 pub(crate) fn understand(
@@ -222,51 +161,4 @@ pub(crate) fn understand(
     rules.apply(target);
     let arriving = pins::add(source, target, records);
     Ok((rules, arriving))
-}
-
-/// The units at the merge base of the two branches. Folders of one branch
-/// have the same tip, so they have no past in common that says anything. And
-/// whether a shallow clone's history ended before it told.
-fn merge_base(
-    estate: &Estate,
-    source: &Side,
-    target: &Side,
-    rules: &FileRules,
-) -> Result<(Option<(CommitId, Units)>, bool), PlanError> {
-    if source.state.entry.branch == target.state.entry.branch
-        || source.state.entry.path != target.state.entry.path
-    {
-        return Ok((None, false));
-    }
-    let base = match estate
-        .git
-        .merge_base(&source.state.commit, &target.state.commit)
-    {
-        Ok(base) => base,
-        Err(GitError::HistoryCut) => return Ok((None, true)),
-        Err(error) => return Err(error.into()),
-    };
-    let Some(base) = base else {
-        return Ok((None, false));
-    };
-    let entry = &target.state.entry;
-    let snapshot = estate.files_at(entry, &base)?;
-    // What the common past says of its own environment is of no interest here.
-    let own: BTreeMap<_, _> = entry
-        .path
-        .join(ENVIRONMENT_FILE)
-        .into_iter()
-        .map(|path| (path, Edit::Delete))
-        .collect();
-    let snapshot = snapshot.with_edits(&own, None);
-    let Ok(product) = ProductTree::load(&snapshot, entry) else {
-        return Ok((None, false));
-    };
-    let promoted = PromotedFiles::of(estate.repository(), entry, product.is_some());
-    let mut units = promoted.units(product.as_ref(), None, &snapshot)?;
-    rules.apply_to(&mut units, &snapshot, &|path| own_path(path, entry));
-    if product.is_none() {
-        units.extend(pins::units(estate.repository(), &snapshot, entry));
-    }
-    Ok(((!units.is_empty()).then_some((base, units)), false))
 }

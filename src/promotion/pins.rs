@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::content::take_out;
 use super::files::FileRules;
 use super::{Item, PlanError, Side};
-use crate::product::files::take_out;
+use super::{Record, UnitId, Units};
 use crate::product::pins::{Deployed, Pin, PinError, Site, Target, environment_pins, write};
-use crate::product::{EnvironmentEntry, Record, Repository, UnitId, Units, value_at};
+use crate::product::{EnvironmentEntry, Repository};
 use crate::repo::{Edit, RepoPath, Snapshot};
+use crate::yaml::value_at;
 use crate::yaml::{Path, parse_values};
 
 /// The key of a pin's value: `TAG`, `TAG@DIGEST` or `@DIGEST`.

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::UnitId;
 use super::bytes::Scope;
-use super::{Facts, Item, PlanError, Refusal, bytes, plan};
-use crate::ops::rerender::Rerendered;
-use crate::product::{ComponentName, UnitId};
+use super::{Facts, Item, PlanError, Refusal, bytes, items};
+use crate::product::ComponentName;
 use crate::repo::{Edit, RepoPath};
+use crate::template::Rerendered;
 
 /// The refusal for a choice that would come out differently, if it would.
 pub(super) fn incomplete(
@@ -91,7 +92,7 @@ fn along(
     missing: &BTreeSet<UnitId>,
 ) -> Result<Rerendered, PlanError> {
     let mut all = items.to_vec();
-    all.extend(plan::taking_all(facts, missing));
+    all.extend(items::taking_all(facts, missing));
     let fuller = chosen.union(missing).cloned().collect();
     render(facts, &all, &fuller)
 }

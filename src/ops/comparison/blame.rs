@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Facts, Item, Plan, PlanError};
+use super::GatherError;
 use crate::git::{FileVersion, Git, GitError};
 use crate::ops::estate::Estate;
-use crate::product::files::together;
-use crate::product::{UnitId, value_at};
+use crate::promotion::UnitId;
+use crate::promotion::together;
+use crate::promotion::{Facts, Item, Plan};
 use crate::repo::{CommitInfo, RepoPath};
+use crate::yaml::value_at;
 use crate::yaml::{Path, Step, parse_values};
 
 /// How far back a file's history is read.
@@ -25,7 +27,7 @@ const AT_ONCE: usize = 8;
 type Questions = Vec<(usize, Option<Path>, Option<Value>)>;
 
 /// Fills in `changed_by` of the diverged items, where history tells.
-pub fn blame(estate: &Estate, facts: &Facts, plan: &mut Plan) -> Result<(), PlanError> {
+pub fn blame(estate: &Estate, facts: &Facts, plan: &mut Plan) -> Result<(), GatherError> {
     let mut files: BTreeMap<RepoPath, Questions> = BTreeMap::new();
     for (at, item) in plan.items.iter().enumerate() {
         if !item.difference.class.is_diverged() {
@@ -87,7 +89,7 @@ fn authors(
     facts: &Facts,
     file: &RepoPath,
     mut open: Questions,
-) -> Result<BTreeMap<usize, CommitInfo>, PlanError> {
+) -> Result<BTreeMap<usize, CommitInfo>, GatherError> {
     let (git, tip) = (&estate.git, &facts.target.state.commit);
     if git.is_partial() {
         let versions = git.file_history(tip, file, Some(AT_ONCE))?;

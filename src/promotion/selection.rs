@@ -1,7 +1,7 @@
 //! The words after `--only`, `--keep`, `--overwrite` and `--release`: which
 //! units and key paths they mean.
 
-use crate::product::UnitId;
+use super::UnitId;
 use crate::yaml::Path;
 
 use super::Item;

@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Base, EnvironmentName};
+use super::Base;
+use crate::product::EnvironmentName;
 use crate::repo::{CommitId, Location, RepoPath};
 use crate::yaml::{Path, Stream, to_yaml};
 

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Side;
-use crate::product::files::{Content, by_items, is_sealed, is_together, take_out, together};
-use crate::product::{Record, Repository, UnitId, Units};
+use super::content::{Content, by_items, is_sealed, is_together, take_out, together};
+use super::{Record, UnitId, Units};
+use crate::product::Repository;
 use crate::repo::{RepoPath, Snapshot};
 use crate::yaml::Path;
 
@@ -31,7 +32,7 @@ pub(crate) struct FileRules {
     pub(super) whole: BTreeSet<RepoPath>,
     encrypted: BTreeSet<RepoPath>,
     /// Those of them that only the first side has.
-    pub(super) left: Vec<RepoPath>,
+    pub(crate) left: Vec<RepoPath>,
     pins: BTreeMap<RepoPath, BTreeSet<Path>>,
 }
 
@@ -107,7 +108,7 @@ impl FileRules {
     }
 
     /// The same for the units of a state that is no side.
-    pub(super) fn apply_to(
+    pub(crate) fn apply_to(
         &self,
         units: &mut Units,
         snapshot: &Snapshot,

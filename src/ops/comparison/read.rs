@@ -4,27 +4,23 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
-use super::PlanError;
-use super::facts::Side;
-use crate::git::{Git, Selection};
-use crate::ops::estate::{EnvironmentState, Estate};
+use super::GatherError;
+use crate::ops::estate::Estate;
+use crate::ops::records::records_at;
 use crate::ops::together;
-use crate::product::{
-    EnvironmentEntry, EnvironmentName, Known, PRODUCT_FILE, Record, RecordError, UnitId,
-    private_use, share_units,
-};
-use crate::repo::{CommitId, RepoPath, Snapshot, SnapshotError};
+use crate::product::EnvironmentState;
+use crate::product::{EnvironmentEntry, EnvironmentName, Known, PRODUCT_FILE, private_use};
+use crate::promotion::Side;
+use crate::promotion::{Record, UnitId, share_units};
+use crate::repo::{CommitId, Snapshot};
 use crate::yaml::Stream;
-
-/// Fewer records than this are not worth a thread.
-const FEW: usize = 128;
 
 /// The source, at its tip or at `revision`, the target, and the target's records.
 pub(super) fn both(
     estate: &Estate,
     (source, revision): (&EnvironmentName, Option<&CommitId>),
     target: &EnvironmentName,
-) -> Result<(Side, Side, BTreeMap<UnitId, Record>), PlanError> {
+) -> Result<(Side, Side, BTreeMap<UnitId, Record>), GatherError> {
     together::make_room();
     let from = match revision {
         Some(commit) => commit.clone(),
@@ -55,7 +51,7 @@ pub(super) fn both(
             let _ = listed.send(theirs.clone());
             drop(listed);
             let target = EnvironmentState::understand(target_entry.clone(), &into, ours);
-            Ok::<_, PlanError>((theirs, target))
+            Ok::<_, GatherError>((theirs, target))
         },
     );
     let (theirs, target) = sides?;
@@ -68,7 +64,7 @@ pub(super) fn both(
         || {
             let state = EnvironmentState::understand_like(source_entry, &from, theirs, known)?;
             let units = Side::split(&state, tree, repository)?;
-            Ok::<_, PlanError>(Side::of(state, units))
+            Ok::<_, GatherError>(Side::of(state, units))
         },
         || {
             let target = target.as_ref().ok();
@@ -90,55 +86,4 @@ fn parsed_manifest(snapshot: &Snapshot, entry: &EnvironmentEntry) -> Option<Stre
     let text = snapshot.text(&manifest).ok()??;
     let readable = private_use(text).is_none();
     readable.then(|| Stream::parse(text).ok())?
-}
-
-/// The records of an environment at a commit.
-fn records_at(
-    git: &Git,
-    commit: &CommitId,
-    entry: &EnvironmentEntry,
-) -> Result<BTreeMap<UnitId, Record>, PlanError> {
-    let folder = Selection::under(vec![entry.records()], |_| true);
-    let snapshot = git.snapshot(commit, &folder)?;
-    let files = record_files(&snapshot, entry)?;
-    Ok(parse(&files)?.into_iter().collect())
-}
-
-/// Reads the records in an environment's files, many of them side by side.
-pub(crate) fn records(
-    snapshot: &Snapshot,
-    entry: &EnvironmentEntry,
-) -> Result<BTreeMap<UnitId, Record>, PlanError> {
-    let files = record_files(snapshot, entry)?;
-    if files.len() < FEW {
-        return Ok(parse(&files)?.into_iter().collect());
-    }
-    let (some, others) = files.split_at(files.len() / 2);
-    let (some, others) = together::both(|| parse(some), || parse(others));
-    Ok(some?.into_iter().chain(others?).collect())
-}
-
-type RecordFile<'a> = (UnitId, &'a RepoPath, &'a str);
-
-fn record_files<'a>(
-    snapshot: &'a Snapshot,
-    entry: &EnvironmentEntry,
-) -> Result<Vec<RecordFile<'a>>, SnapshotError> {
-    let folder = entry.records();
-    let mut files = Vec::new();
-    for (path, _) in snapshot.under(&folder) {
-        let unit = path.below(&folder).and_then(UnitId::of_record);
-        if let Some((unit, text)) = unit.zip(snapshot.text(path)?) {
-            files.push((unit, path, text));
-        }
-    }
-    Ok(files)
-}
-
-fn parse(files: &[RecordFile<'_>]) -> Result<Vec<(UnitId, Record)>, RecordError> {
-    let record = |(unit, path, text): &RecordFile<'_>| {
-        let record = Record::parse(path, text);
-        record.map(|record| (unit.clone(), record))
-    };
-    files.iter().map(record).collect()
 }

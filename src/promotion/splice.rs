@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::UnitId;
 use super::bytes::{How, Move, manifests, place, relative};
 use super::file_bytes::{with_documents, without_documents};
 use super::{PlanError, Side};
-use crate::product::{NodeRef, UnitId, value_at};
+use crate::product::NodeRef;
 use crate::repo::RepoPath;
+use crate::yaml::value_at;
 use crate::yaml::{Editor, Step, Stream};
 
 /// New texts of `base`'s manifests by relative path, empty for one that goes, and the

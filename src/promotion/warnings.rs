@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::UnitId;
+use super::left_out::sentence;
 use super::{Facts, Item, pins};
 use crate::confidential::{Secrecy, Step};
-use crate::ops::left_out::sentence;
-use crate::ops::rerender;
-use crate::product::{ComponentName, UnitId, shown_path};
-use crate::template::{RenderedIndex, render_components};
+use crate::product::{ComponentName, shown_path};
+use crate::template::{RenderedIndex, render_components, stale as stale_files};
 use crate::yaml::Path;
 
 /// How many components a warning names.
@@ -130,7 +130,7 @@ fn behind<'a>(facts: &Facts, items: &'a [Item]) -> BTreeSet<&'a ComponentName> {
         return BTreeSet::new();
     };
     let index = RenderedIndex::of(&rendering, state.snapshot.object_format());
-    let stale = rerender::stale(state, &index);
+    let stale = stale_files(state, &index);
     let is_stale = |name: &&ComponentName| stale.iter().any(|file| file.component == **name);
     promoted.into_iter().filter(is_stale).collect()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Decision, Facts, Item, PlanError, Request, plan};
-use crate::product::{Base, Kept, Record, Refused, UnitId, same};
+use super::{Base, Kept, Record, Refused, UnitId, same};
+use super::{Decision, Facts, Item, PlanError, Request, items};
 use crate::repo::{Edit, RepoPath};
 use crate::yaml::Step;
 
@@ -132,7 +132,7 @@ fn image_record(request: &Request, facts: &Facts, unit: &UnitId, items: &[&Item]
     if let Some(record) = refused_record(facts, unit, items) {
         return record;
     }
-    let base = plan::base_of(facts, unit);
+    let base = items::base_of(facts, unit);
     let (known, partial) = match base {
         Base::Known(content) => (content.cloned(), false),
         Base::Partly(content) => (Some(content.clone()), true),

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::git::{GitError, Selection};
-use crate::ops::estate::{EnvironmentState, Estate};
+use crate::ops::estate::Estate;
 use crate::ops::history::{ours, reverted as reverted_commit};
-use crate::product::{Record, Refused, UnitId, content_digest};
+use crate::product::EnvironmentState;
+use crate::promotion::{Record, Refused, UnitId, content_digest};
 use crate::repo::{CommitId, CommitInfo, RepoPath, Snapshot};
 
 /// How many commits above the last one of ours are looked at: people revert what

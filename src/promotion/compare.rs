@@ -213,13 +213,6 @@ fn same_order(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The value at a key path below `root`.
-pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
-    path.steps()
-        .iter()
-        .try_fold(root, |value, step| step.down(value))
-}
-
 fn classify(base: Base<'_>, ours: Option<&Value>, theirs: Option<&Value>) -> Class {
     if ours == theirs {
         return Class::AlreadyThere;
@@ -239,6 +232,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::json;
+
+    use crate::yaml::value_at;
 
     fn classes(base: Value, ours: Value, theirs: Value) -> Vec<(String, Class)> {
         compare(Base::Known(Some(&base)), Some(&ours), Some(&theirs))

@@ -1,9 +1,10 @@
 //! Whether the values of a difference may be shown: by its key path, and by what the
 //! whole unit says on both sides.
 
+use super::{Difference, UnitId};
 use super::{Facts, Side};
 use crate::confidential::{Secrecy, is_secret_name, is_secret_text};
-use crate::product::{Difference, UnitId, secrecy};
+use crate::product::secrecy;
 use crate::repo::RepoPath;
 
 /// How secret the values of a difference are.
