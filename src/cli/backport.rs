@@ -1,9 +1,9 @@
 //! `backport ENV`: an environment's hotfixes to the environment that it is
 //! promoted from.
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, open_to_write};
 use super::promote as promote_words;
 use super::writing::{self, Again};

@@ -5,9 +5,9 @@ mod pick;
 
 use jiff::Timestamp;
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, open_to_write};
 use super::registry_options::{RegistryArgs, nothing_known};
 use super::tag_file::TagFileArgs;

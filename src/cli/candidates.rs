@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap_complete::engine::CompletionCandidate;
 use serde_json::Value;
 
-use super::context::{cache_folder, current_directory, variable};
+use super::edge::context::{cache_folder, current_directory, variable};
 use crate::config::CONFIG_FILE;
 use crate::files;
 use crate::git::{Git, Remote, RepositoryUrl, Selection};

@@ -1,7 +1,7 @@
 //! kubectl's flags and variables as a connection, and what a cluster's refusal or silence means for a run.
 
-use super::context::Context;
-use super::failure::{Failure, FailureKind};
+use super::edge::context::Context;
+use super::edge::failure::{Failure, FailureKind};
 use crate::cluster::{ClusterError, ConnectError, ConnectOptions};
 use crate::ops::LiveError;
 use crate::ops::validate::{Live, Section};

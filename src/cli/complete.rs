@@ -11,10 +11,10 @@ use clap::ColorChoice;
 use clap_complete::engine::{self, ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 
-use super::args::parser;
 use super::candidates::{Facts, Values};
-use super::context::{current_directory, variable};
-use super::program::Program;
+use super::edge::args::parser;
+use super::edge::context::{current_directory, variable};
+use super::edge::program::Program;
 
 /// The variable by which a shell script asks; its value names the shell.
 pub(super) const SHELL_VARIABLE: &str = "KUBECTL_GITOPS_COMPLETE";

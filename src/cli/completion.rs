@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use clap_complete::env::Shells;
 
 use super::complete::SHELL_VARIABLE;
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
-use super::program::COMPLETION_NAME;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::program::COMPLETION_NAME;
 
 /// Print a completion script, or make `kubectl gitops <Tab>` work
 #[derive(clap::Args)]

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum as _, ValueHint};
 
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
-use super::program::Program;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::program::Program;
 use crate::ops::demo::{self, DemoError, Moment, Playground};
 use crate::repo::Signature;
 use crate::report::Tone;

@@ -1,8 +1,8 @@
 //! `diff A B`: what differs between two environments or two of their states.
 
-use super::args::OutputArgs;
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::OutputArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{estate_failure, git_failure, open};
 use crate::ops::diff::{DiffError, DiffRequest, diff};
 use crate::report::text;

@@ -1,8 +1,8 @@
 //! `history`: who changed an environment, when and from where.
 
-use super::args::OutputArgs;
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::edge::args::OutputArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure};
 use super::opening::{environment, estate_failure, open};
 use crate::ops::history::history;
 use crate::product::EnvironmentName;

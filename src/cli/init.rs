@@ -10,11 +10,11 @@ use dialoguer::theme::SimpleTheme;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::ui::unanswered;
 use super::opening::git_failure;
-use super::ui::unanswered;
 use super::writing::{announce, publish_failure, published_data};
 use crate::config::CONFIG_FILE;
 use crate::image::Reference;

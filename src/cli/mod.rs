@@ -5,24 +5,19 @@
 //! nothing about repositories: every command is its `Args` and a short `run`
 //! that calls an operation and hands the result to [`crate::report`].
 
-mod args;
 mod backport;
 mod bump_image;
 mod candidates;
 mod cluster;
 mod complete;
 mod completion;
-mod context;
-mod credential;
 mod demo;
 mod diff;
-mod failure;
+mod edge;
 mod history;
 mod init;
-mod interrupt;
 mod opening;
 mod pins;
-mod program;
 mod promote;
 mod registry_options;
 mod render;
@@ -30,10 +25,8 @@ mod rollback;
 mod schema;
 mod status;
 mod tag_file;
-mod ui;
 mod validate;
 mod version;
-mod waiting;
 mod writing;
 
 use std::ffi::OsString;
@@ -41,11 +34,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::{FromArgMatches, Subcommand};
 
-use args::{GlobalArgs, parser};
-use context::Context;
-use failure::{Exit, Failure};
-use program::Program;
-use ui::Ui;
+use edge::args::{GlobalArgs, parser};
+use edge::context::Context;
+use edge::failure::{Exit, Failure};
+use edge::program::Program;
+use edge::ui::Ui;
 
 /// Every command, in the order of the help text.
 #[derive(Subcommand)]
@@ -94,12 +87,12 @@ impl Command {
 /// 4 the branch kept moving, 5 something outside failed, 101 a bug.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    failure::report_panics();
-    catch_unwind(AssertUnwindSafe(|| start(argv))).unwrap_or(failure::BUG)
+    edge::failure::report_panics();
+    catch_unwind(AssertUnwindSafe(|| start(argv))).unwrap_or(edge::failure::BUG)
 }
 
 fn start(argv: Vec<OsString>) -> u8 {
-    if let Some(code) = credential::for_git(&argv) {
+    if let Some(code) = edge::credential::for_git(&argv) {
         return code;
     }
     let program = Program::of(argv.first());
@@ -109,7 +102,7 @@ fn start(argv: Vec<OsString>) -> u8 {
     if let Some(code) = complete::for_shell(&argv) {
         return code;
     }
-    let ui = Ui::new(program, args::color_choice(&argv));
+    let ui = Ui::new(program, edge::args::color_choice(&argv));
     let mut parser = parser(program, ui.clap_color());
     let name = argv.first().cloned().unwrap_or_default();
     let arguments = if argv.len() < 2 {
@@ -129,7 +122,7 @@ fn start(argv: Vec<OsString>) -> u8 {
         Err(error) => return ui.usage(&error),
     };
     let context = Context::new(global, ui, name);
-    interrupt::end_with_children();
+    edge::interrupt::end_with_children();
     let outcome = command.run(&context);
     let outcome = outcome.map_err(|failure| opening::judged(&context, failure));
     context.ui.detail(1, || {

@@ -1,8 +1,8 @@
 //! Opening a repository for a command, and the failures of Git and of the
 //! repository's description with what helps against each.
 
-use super::context::Context;
-use super::failure::{Failure, FailureKind};
+use super::edge::context::Context;
+use super::edge::failure::{Failure, FailureKind};
 use crate::config::Origin;
 use crate::git::{GitError, Listener, Notice};
 use crate::ops::estate::{Estate, EstateError, OpenOptions};

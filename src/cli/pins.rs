@@ -1,8 +1,8 @@
 //! `pins`: every image reference of an environment, and where it is written.
 
-use super::args::OutputArgs;
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::edge::args::OutputArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure};
 use super::opening::{environment, estate_failure, open};
 use crate::ops::pins::pins;
 use crate::report::text;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::ValueHint;
 
 use super::cluster::{connect_options, pull_secrets_failure};
-use super::context::Context;
-use super::failure::{Failure, FailureKind};
+use super::edge::context::Context;
+use super::edge::failure::{Failure, FailureKind};
 use super::opening::estate_failure;
 use crate::image::Reference;
 use crate::ops::estate::Estate;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open, open_to_write};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;

@@ -1,9 +1,9 @@
 //! `rollback ENV`: words to a request, the plan to the person, the plan to the
 //! one writer.
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::promote::plan_failure;
 use super::writing::{self, Again};

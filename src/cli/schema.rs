@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure};
 use crate::ops::bump_image::REPORT_SCHEMA;
 use crate::ops::pins::PINS_SCHEMA;
 use crate::ops::promote::PLAN_SCHEMA;

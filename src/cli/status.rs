@@ -1,8 +1,8 @@
 //! `status [ENV…]`: which version runs where, and what is to be done next.
 
-use super::args::OutputArgs;
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::edge::args::OutputArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure};
 use super::opening::{environment, estate_failure, git_failure, open};
 use crate::ops::status::{StatusError, status};
 use crate::report::text;

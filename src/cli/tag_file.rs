@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueHint;
 use jiff::Timestamp;
 
-use super::context::Context;
-use super::failure::{Failure, FailureKind, not_written};
+use super::edge::context::Context;
+use super::edge::failure::{Failure, FailureKind, not_written};
 use crate::files;
 use crate::registry::{Recording, Registries, RegistryError, Settings};
 use crate::report::count;

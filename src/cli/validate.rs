@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::cluster::{connect_options, incomplete, live_failure, live_remarks};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening;
 use crate::check::{RENDERED_STALE, RULES};
 use crate::config::CONFIG_FILE;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::args::OutputArgs;
-use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::edge::args::OutputArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure};
 use crate::report::Style;
 
 /// Print the version and what this executable was built for

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::args::WriteArgs;
-use super::context::Context;
-use super::failure::{Failure, FailureKind};
+use super::edge::args::WriteArgs;
+use super::edge::context::Context;
+use super::edge::failure::{Failure, FailureKind};
 use super::opening::{estate_failure, git_failure};
 use crate::git::LocalRef;
 use crate::ops::commit::TemplateError;

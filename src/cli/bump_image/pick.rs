@@ -2,8 +2,8 @@
 //! was picked is asked for as if `COMPONENT=TAG` had named it, guards included.
 
 use super::{Args, Sources, failure};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::edge::context::Context;
+use crate::cli::edge::failure::Failure;
 use crate::ops::bump_image::{
     self, Absence, Choice, Choices, Decision, Offer, Remark, Request, Scene,
 };

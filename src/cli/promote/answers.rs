@@ -2,8 +2,8 @@
 //! `--keep`, `--overwrite` and `--reason` say otherwise.
 
 use super::Prepared;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::edge::context::Context;
+use crate::cli::edge::failure::Failure;
 use crate::promotion::{Item, Request};
 use crate::report::text::promote as text;
 

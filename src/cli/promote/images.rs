@@ -1,8 +1,8 @@
 //! `promotion.checkImages`: asking the target's registries before anything is written.
 
 use super::{Args, Prepared, failure};
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::edge::context::Context;
+use crate::cli::edge::failure::Failure;
 use crate::ops::estate::Estate;
 use crate::ops::promote::{PromoteError, look_for_images};
 use crate::registry::Registries;

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
-use super::args::{OutputArgs, WriteArgs};
-use super::context::Context;
-use super::failure::{Exit, Failure, FailureKind};
+use super::edge::args::{OutputArgs, WriteArgs};
+use super::edge::context::Context;
+use super::edge::failure::{Exit, Failure, FailureKind};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::registry_options::{RegistryArgs, nothing_known};
 use super::writing::{self, Again};

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Asked, Prepared};
-use crate::cli::context::Context;
-use crate::cli::failure::{Failure, FailureKind, not_written};
+use crate::cli::edge::context::Context;
+use crate::cli::edge::failure::{Failure, FailureKind, not_written};
 use crate::files;
 use crate::ops::promote::Reviewed;
 use crate::report::text::promote as text;

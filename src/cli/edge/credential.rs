@@ -12,7 +12,7 @@ use crate::git::{LOGIN_VARIABLE, LOGIN_WORD, ask_for_login};
 const LONGEST_REQUEST: u64 = 64 * 1024;
 
 /// Answers Git and returns the exit code, or returns `None` when this is an ordinary run.
-pub(super) fn for_git(argv: &[OsString]) -> Option<u8> {
+pub(in crate::cli) fn for_git(argv: &[OsString]) -> Option<u8> {
     if argv.get(1)? != LOGIN_WORD {
         return None;
     }

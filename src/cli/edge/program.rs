@@ -7,11 +7,11 @@ use std::path::Path;
 use super::context::variable;
 
 /// The name under which kubectl looks for a plugin's completions.
-pub(super) const COMPLETION_NAME: &str = "kubectl_complete-gitops";
+pub(in crate::cli) const COMPLETION_NAME: &str = "kubectl_complete-gitops";
 
 /// How this executable was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Program {
+pub(in crate::cli) enum Program {
     /// `kubectl gitops …`
     Plugin,
     /// `kubectl-gitops …`
@@ -26,7 +26,7 @@ impl Program {
     /// kubectl finds a plugin in `PATH` and starts it by its absolute path; a
     /// shell passes on what was typed, which is a bare name or, for an
     /// executable that is not in `PATH`, some path to it.
-    pub(super) fn of(name: Option<&OsString>) -> Self {
+    pub(in crate::cli) fn of(name: Option<&OsString>) -> Self {
         let search = variable("PATH").unwrap_or_default();
         Self::judge(name.map(Path::new), &search)
     }
@@ -48,19 +48,19 @@ impl Program {
     }
 
     /// The words to type before a command's own.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::cli) fn name(self) -> &'static str {
         match self {
             Program::Plugin | Program::Completion => "kubectl gitops",
             Program::Direct => "kubectl-gitops",
         }
     }
 
-    pub(super) fn answers_completion(self) -> bool {
+    pub(in crate::cli) fn answers_completion(self) -> bool {
         self == Program::Completion
     }
 
     /// `text`, written for `kubectl gitops`, with the name that was typed.
-    pub(super) fn spell(self, text: &str) -> String {
+    pub(in crate::cli) fn spell(self, text: &str) -> String {
         match self {
             Program::Plugin | Program::Completion => text.to_owned(),
             Program::Direct => text.replace("kubectl gitops", self.name()),

@@ -20,16 +20,16 @@ const MANY: usize = 2;
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// A line that disappears when this is dropped.
-pub(super) struct Waiting(Option<ProgressBar>);
+pub(in crate::cli) struct Waiting(Option<ProgressBar>);
 
 impl Waiting {
     /// Shows nothing.
-    pub(super) fn silent() -> Waiting {
+    pub(in crate::cli) fn silent() -> Waiting {
         Waiting(None)
     }
 
     /// Says what is waited for.
-    pub(super) fn for_what(what: &str) -> Waiting {
+    pub(in crate::cli) fn for_what(what: &str) -> Waiting {
         let line = ProgressBar::new_spinner().with_style(words());
         line.set_message(what.to_owned());
         line.tick();
@@ -48,7 +48,7 @@ impl Drop for Waiting {
 }
 
 /// Turns what the registries' client tells into a bar, while a line is shown.
-pub(super) fn observer() -> Observer {
+pub(in crate::cli) fn observer() -> Observer {
     Observer::new(|progress| {
         if let Some(line) = shown().as_ref() {
             show(line, progress);
@@ -57,7 +57,7 @@ pub(super) fn observer() -> Observer {
 }
 
 /// Says something above the line, if there is one.
-pub(super) fn beside(say: impl FnOnce()) {
+pub(in crate::cli) fn beside(say: impl FnOnce()) {
     match shown().as_ref() {
         Some(line) => line.suspend(say),
         None => say(),
@@ -65,7 +65,7 @@ pub(super) fn beside(say: impl FnOnce()) {
 }
 
 /// Removes the line, if there is one, for whatever is to be said instead.
-pub(super) fn clear() -> bool {
+pub(in crate::cli) fn clear() -> bool {
     shown().take().map(|line| line.finish_and_clear()).is_some()
 }
 

@@ -23,7 +23,7 @@ use crate::report::{self, Format, Style, Tone};
 
 /// `--color`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Color {
+pub(in crate::cli) enum Color {
     // No documentation here: it would stretch the list of options.
     #[default]
     Auto,
@@ -46,9 +46,9 @@ impl Color {
 }
 
 /// The streams of one run and the manner in which they are written.
-pub(super) struct Ui {
+pub(in crate::cli) struct Ui {
     /// How the person calls this tool.
-    pub(super) program: Program,
+    pub(in crate::cli) program: Program,
     color: Color,
     out: Style,
     err: Style,
@@ -61,7 +61,7 @@ pub(super) struct Ui {
 }
 
 impl Ui {
-    pub(super) fn new(program: Program, color: Color) -> Self {
+    pub(in crate::cli) fn new(program: Program, color: Color) -> Self {
         let style = |terminal: bool, width: Option<usize>| Style {
             color: color.wanted(terminal),
             width,
@@ -85,7 +85,7 @@ impl Ui {
     }
 
     /// The colour setting for the parser's own messages.
-    pub(super) fn clap_color(&self) -> ColorChoice {
+    pub(in crate::cli) fn clap_color(&self) -> ColorChoice {
         match self.color {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
@@ -94,27 +94,27 @@ impl Ui {
         }
     }
 
-    pub(super) fn set_verbosity(&self, level: u8) {
+    pub(in crate::cli) fn set_verbosity(&self, level: u8) {
         self.verbosity.set(level);
     }
 
     /// How reports for standard output are to be written.
-    pub(super) fn style(&self) -> &Style {
+    pub(in crate::cli) fn style(&self) -> &Style {
         &self.out
     }
 
     /// How plans and remarks for standard error are to be written.
-    pub(super) fn error_style(&self) -> &Style {
+    pub(in crate::cli) fn error_style(&self) -> &Style {
         &self.err
     }
 
     /// Whether a person can be asked.
-    pub(super) fn is_interactive(&self) -> bool {
+    pub(in crate::cli) fn is_interactive(&self) -> bool {
         self.interactive
     }
 
     /// Writes the answer, or a part of it, to standard output.
-    pub(super) fn answer(&self, text: &str) {
+    pub(in crate::cli) fn answer(&self, text: &str) {
         if text.is_empty() || self.lost.borrow().is_some() {
             return;
         }
@@ -131,7 +131,7 @@ impl Ui {
 
     /// Answers with `value`: as a versioned document of `kind`, or as the text
     /// that `text` makes of it.
-    pub(super) fn report<T: Serialize>(
+    pub(in crate::cli) fn report<T: Serialize>(
         &self,
         format: Format,
         kind: &str,
@@ -152,13 +152,13 @@ impl Ui {
     }
 
     /// Says on standard error what was done or found on the way.
-    pub(super) fn note(&self, text: &str) {
+    pub(in crate::cli) fn note(&self, text: &str) {
         self.say(&report::clean_lines(text));
     }
 
     /// A voice for remarks that come up while something is waited for, from any
     /// thread.
-    pub(super) fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
+    pub(in crate::cli) fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
         |text| {
             let text = mask(&report::clean_lines(text));
             waiting::beside(|| {
@@ -169,19 +169,19 @@ impl Ui {
     }
 
     /// Says on standard error what deserves a look.
-    pub(super) fn warn(&self, text: &str) {
+    pub(in crate::cli) fn warn(&self, text: &str) {
         let label = self.err.paint(Tone::Warning, "warning:");
         self.say(&format!("{label} {}", report::clean_lines(text)));
     }
 
     /// Says on standard error what to type next; commands in `text` begin with
     /// `kubectl gitops` and are spelled as the person typed them.
-    pub(super) fn hint(&self, text: &str) {
+    pub(in crate::cli) fn hint(&self, text: &str) {
         self.note(&self.spell(text));
     }
 
     /// Commands for `kubectl gitops` as the person would type them here.
-    pub(super) fn spell(&self, text: &str) -> String {
+    pub(in crate::cli) fn spell(&self, text: &str) -> String {
         let text = match self.address.borrow().as_ref() {
             // What is said of `init` is about a clone.
             Some(url) => text
@@ -193,12 +193,12 @@ impl Ui {
     }
 
     /// Commands are spelled for the repository at this address from now on.
-    pub(super) fn set_address(&self, url: &str) {
+    pub(in crate::cli) fn set_address(&self, url: &str) {
         *self.address.borrow_mut() = Some(url.to_owned());
     }
 
     /// Says something on standard error when `-v` asks for that much.
-    pub(super) fn detail(&self, level: u8, text: impl FnOnce() -> String) {
+    pub(in crate::cli) fn detail(&self, level: u8, text: impl FnOnce() -> String) {
         if self.verbosity.get() >= level {
             let text = text();
             let text = report::clean_lines(&text);
@@ -208,7 +208,7 @@ impl Ui {
 
     /// Asks a yes-or-no question whose default is no. Without a terminal it is
     /// a failure that names the options which answer it.
-    pub(super) fn confirm(&self, question: &str) -> Result<bool, Failure> {
+    pub(in crate::cli) fn confirm(&self, question: &str) -> Result<bool, Failure> {
         self.require_person(question)?;
         dialoguer::Confirm::with_theme(&SimpleTheme)
             .with_prompt(report::clean(question))
@@ -220,7 +220,7 @@ impl Ui {
 
     /// Asks for one of several answers and returns its place; the one at `proposed` is
     /// marked first. Escape is as good as Ctrl-C.
-    pub(super) fn choose(
+    pub(in crate::cli) fn choose(
         &self,
         question: &str,
         answers: &[String],
@@ -238,7 +238,7 @@ impl Ui {
     }
 
     /// Asks for any number of these, and returns their places; some are marked already.
-    pub(super) fn mark(
+    pub(in crate::cli) fn mark(
         &self,
         question: &str,
         answers: &[(String, bool)],
@@ -256,7 +256,7 @@ impl Ui {
     }
 
     /// Asks for a line of text, which may be empty.
-    pub(super) fn line(&self, question: &str) -> Result<String, Failure> {
+    pub(in crate::cli) fn line(&self, question: &str) -> Result<String, Failure> {
         self.require_person(question)?;
         dialoguer::Input::<String>::with_theme(&SimpleTheme)
             .with_prompt(report::clean(question))
@@ -266,7 +266,7 @@ impl Ui {
     }
 
     /// Prepares for questions to a person: fails without a terminal.
-    pub(super) fn require_person(&self, question: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn require_person(&self, question: &str) -> Result<(), Failure> {
         if !self.interactive {
             return Err(Failure::usage(format!(
                 "{}: nobody can be asked without a terminal",
@@ -279,7 +279,7 @@ impl Ui {
 
     /// Shows that something takes its time, on a terminal only, until the
     /// returned value is dropped.
-    pub(super) fn waiting(&self, what: &str) -> Waiting {
+    pub(in crate::cli) fn waiting(&self, what: &str) -> Waiting {
         if !self.shows_progress {
             return Waiting::silent();
         }
@@ -287,7 +287,7 @@ impl Ui {
     }
 
     /// Who turns what registries tell of their progress into what a person sees.
-    pub(super) fn observer(&self) -> Observer {
+    pub(in crate::cli) fn observer(&self) -> Observer {
         match self.shows_progress {
             true => waiting::observer(),
             false => Observer::default(),
@@ -295,7 +295,7 @@ impl Ui {
     }
 
     /// Prints what the parser has to say and returns the exit code for it.
-    pub(super) fn usage(&self, error: &clap::Error) -> u8 {
+    pub(in crate::cli) fn usage(&self, error: &clap::Error) -> u8 {
         let colored = if error.use_stderr() {
             self.err.color
         } else {
@@ -317,7 +317,7 @@ impl Ui {
     }
 
     /// Ends the run: prints a failure, and returns the exit code.
-    pub(super) fn close(&self, outcome: Result<Exit, Failure>) -> u8 {
+    pub(in crate::cli) fn close(&self, outcome: Result<Exit, Failure>) -> u8 {
         let outcome = outcome.and_then(|exit| match self.lost.take() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 let error = anyhow::Error::new(error).context("the answer could not be written");
@@ -355,7 +355,7 @@ fn answered<T>(answer: Option<T>) -> dialoguer::Result<T> {
 }
 
 /// A question that got no answer.
-pub(super) fn unanswered(error: dialoguer::Error) -> Failure {
+pub(in crate::cli) fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == io::ErrorKind::Interrupted {
         interrupt::tidy_up();

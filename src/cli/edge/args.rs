@@ -8,10 +8,10 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{ColorChoice, CommandFactory, Parser, ValueEnum, ValueHint};
 
-use super::Command;
 use super::failure::Failure;
 use super::program::Program;
 use super::ui::{Color, Ui};
+use crate::cli::Command;
 use crate::report::Format;
 
 #[derive(Parser)]
@@ -39,16 +39,16 @@ struct Arguments {
 /// The options that stand after any command.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Repository options")]
-pub(super) struct GlobalArgs {
+pub(in crate::cli) struct GlobalArgs {
     /// Work as if started in this folder, or on the repository at this address
     #[arg(short = 'C', long = "repo", value_name = "DIR|URL", global = true, value_hint = ValueHint::DirPath)]
-    pub(super) repo: Option<PathBuf>,
+    pub(in crate::cli) repo: Option<PathBuf>,
     /// The Git remote that holds the environments (default: origin, or the only one)
     #[arg(long, value_name = "REMOTE", global = true)]
-    pub(super) remote: Option<String>,
+    pub(in crate::cli) remote: Option<String>,
     /// Do not ask the remote: go by what was last fetched
     #[arg(long, global = true)]
-    pub(super) offline: bool,
+    pub(in crate::cli) offline: bool,
     /// Read this gitops.yaml: a file, or REF:PATH
     #[arg(
         long,
@@ -56,7 +56,7 @@ pub(super) struct GlobalArgs {
         global = true,
         hide_short_help = true
     )]
-    pub(super) config: Option<String>,
+    pub(in crate::cli) config: Option<String>,
     /// When to write in colour; auto: on terminals, unless NO_COLOR is set
     #[arg(
         long,
@@ -65,30 +65,30 @@ pub(super) struct GlobalArgs {
         default_value = "auto",
         hide_short_help = true
     )]
-    pub(super) color: Color,
+    pub(in crate::cli) color: Color,
     /// How much to say on standard error, from 0 to 10
     #[arg(short = 'v', long = "v", value_name = "LEVEL", global = true, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10), hide_short_help = true)]
-    pub(super) verbosity: u8,
+    pub(in crate::cli) verbosity: u8,
     #[command(flatten)]
-    pub(super) kube: KubeArgs,
+    pub(in crate::cli) kube: KubeArgs,
 }
 
 /// Which cluster, as whom: the options that kubectl gives to its own commands.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Cluster options")]
-pub(super) struct KubeArgs {
+pub(in crate::cli) struct KubeArgs {
     /// Path of the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
     #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath, hide_short_help = true)]
-    pub(super) kubeconfig: Option<PathBuf>,
+    pub(in crate::cli) kubeconfig: Option<PathBuf>,
     /// The kubeconfig context to use
     #[arg(long, value_name = "CONTEXT", global = true, hide_short_help = true)]
-    pub(super) context: Option<String>,
+    pub(in crate::cli) context: Option<String>,
     /// The kubeconfig cluster to use
     #[arg(long, value_name = "CLUSTER", global = true, hide_short_help = true)]
-    pub(super) cluster: Option<String>,
+    pub(in crate::cli) cluster: Option<String>,
     /// The kubeconfig user to use
     #[arg(long, value_name = "USER", global = true, hide_short_help = true)]
-    pub(super) user: Option<String>,
+    pub(in crate::cli) user: Option<String>,
     /// The namespace in the cluster
     #[arg(
         short = 'n',
@@ -97,7 +97,7 @@ pub(super) struct KubeArgs {
         global = true,
         hide_short_help = true
     )]
-    pub(super) namespace: Option<String>,
+    pub(in crate::cli) namespace: Option<String>,
     /// User to impersonate
     #[arg(
         long = "as",
@@ -105,7 +105,7 @@ pub(super) struct KubeArgs {
         global = true,
         hide_short_help = true
     )]
-    pub(super) as_user: Option<String>,
+    pub(in crate::cli) as_user: Option<String>,
     /// Group to impersonate; may be repeated
     #[arg(
         long = "as-group",
@@ -113,15 +113,15 @@ pub(super) struct KubeArgs {
         global = true,
         hide_short_help = true
     )]
-    pub(super) as_groups: Vec<String>,
+    pub(in crate::cli) as_groups: Vec<String>,
     /// How long to wait for one answer of the Git remote, the cluster or a registry (1s, 2m, 3h; 0: for ever)
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
-    pub(super) request_timeout: Option<Duration>,
+    pub(in crate::cli) request_timeout: Option<Duration>,
 }
 
 /// `-o`, for commands that answer with data.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(super) struct OutputArgs {
+pub(in crate::cli) struct OutputArgs {
     /// Output format
     #[arg(
         short = 'o',
@@ -129,31 +129,31 @@ pub(super) struct OutputArgs {
         value_name = "FORMAT",
         default_value = "text"
     )]
-    pub(super) format: Format,
+    pub(in crate::cli) format: Format,
 }
 
 /// The options of every command that writes commits.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Writing options")]
-pub(super) struct WriteArgs {
+pub(in crate::cli) struct WriteArgs {
     /// Show the plan and write nothing
     #[arg(long)]
-    pub(super) dry_run: bool,
+    pub(in crate::cli) dry_run: bool,
     /// Do not ask before writing
     #[arg(short = 'y', long)]
-    pub(super) yes: bool,
+    pub(in crate::cli) yes: bool,
     /// Commit to the local branches only
     #[arg(long)]
-    pub(super) no_push: bool,
+    pub(in crate::cli) no_push: bool,
     /// What the commit says: the first line is its subject; goes before templates
     #[arg(short = 'm', long, value_name = "TEXT")]
-    pub(super) message: Option<String>,
+    pub(in crate::cli) message: Option<String>,
 }
 
 impl WriteArgs {
     /// Whether the plan that was shown is to be written: never with
     /// `--dry-run`, at once with `--yes`, else as the person answers.
-    pub(super) fn go_ahead(&self, ui: &Ui, question: &str) -> Result<bool, Failure> {
+    pub(in crate::cli) fn go_ahead(&self, ui: &Ui, question: &str) -> Result<bool, Failure> {
         if self.dry_run {
             return Ok(false);
         }
@@ -176,7 +176,7 @@ impl ValueEnum for Format {
 }
 
 /// The whole grammar of the command line, spelled for `program`.
-pub(super) fn parser(program: Program, color: ColorChoice) -> clap::Command {
+pub(in crate::cli) fn parser(program: Program, color: ColorChoice) -> clap::Command {
     spelled(Arguments::command(), program)
         .bin_name(program.name())
         .color(color)
@@ -192,7 +192,7 @@ fn spelled(command: clap::Command, program: Program) -> clap::Command {
 
 /// `--color` as given anywhere in the command line; needed before it is
 /// parsed, because a mistake in it is already reported in colour or not.
-pub(super) fn color_choice(argv: &[OsString]) -> Color {
+pub(in crate::cli) fn color_choice(argv: &[OsString]) -> Color {
     let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         let value = match word.as_ref() {

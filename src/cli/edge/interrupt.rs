@@ -13,7 +13,7 @@ use crate::git::end_programs;
 /// Prompts hide the cursor, and the terminal library raises SIGINT on Ctrl-C, which by
 /// default would end the process with the cursor still hidden, with half a line of
 /// progress left behind, and with a `git` that goes on.
-pub(super) fn end_with_children() {
+pub(in crate::cli) fn end_with_children() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A failure to prepare leaves things as they are without this.
@@ -76,7 +76,7 @@ fn ignored_signals() -> u64 {
 }
 
 /// Ctrl-C reaches the prompt and the signal's own thread; whichever is first says so.
-pub(super) fn tidy_up() {
+pub(in crate::cli) fn tidy_up() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let terminal = console::Term::stderr();

@@ -15,11 +15,11 @@ use crate::git::{CopyWatch, GitError, LoginHelper, RepositoryUrl};
 use crate::ops::estate::CopyOf;
 
 /// One run of one command.
-pub(super) struct Context {
+pub(in crate::cli) struct Context {
     /// The options that stand after any command.
-    pub(super) global: GlobalArgs,
+    pub(in crate::cli) global: GlobalArgs,
     /// Standard output, standard error and the person at the terminal.
-    pub(super) ui: Ui,
+    pub(in crate::cli) ui: Ui,
     name: OsString,
     started: Instant,
     /// The copy that this run works in, where `--repo` named an address.
@@ -28,7 +28,7 @@ pub(super) struct Context {
 
 impl Context {
     /// `name` is the first word of the command line.
-    pub(super) fn new(global: GlobalArgs, ui: Ui, name: OsString) -> Self {
+    pub(in crate::cli) fn new(global: GlobalArgs, ui: Ui, name: OsString) -> Self {
         ui.set_verbosity(global.verbosity);
         let word = global.repo.as_deref().and_then(Path::to_str);
         if let Some(Ok(url)) = word.and_then(RepositoryUrl::read) {
@@ -44,17 +44,17 @@ impl Context {
     }
 
     /// Remembers the copy that this run works in.
-    pub(super) fn watch_copy(&self, watch: Option<CopyWatch>) {
+    pub(in crate::cli) fn watch_copy(&self, watch: Option<CopyWatch>) {
         *self.copy.borrow_mut() = watch;
     }
 
     /// The error that the copy which this run works in was deleted, if it was.
-    pub(super) fn lost_copy(&self) -> Option<GitError> {
+    pub(in crate::cli) fn lost_copy(&self) -> Option<GitError> {
         self.copy.borrow().as_ref().and_then(CopyWatch::loss)
     }
 
     /// The folder to work in: the one that `-C` names, or the current one.
-    pub(super) fn directory(&self) -> io::Result<PathBuf> {
+    pub(in crate::cli) fn directory(&self) -> io::Result<PathBuf> {
         let current = current_directory();
         match (&self.global.repo, current) {
             (Some(repo), current) if is_address(repo) => current,
@@ -65,7 +65,7 @@ impl Context {
     }
 
     /// The repository that `--repo` names by its address, if it does.
-    pub(super) fn copy_of(&self) -> Result<Option<CopyOf>, Failure> {
+    pub(in crate::cli) fn copy_of(&self) -> Result<Option<CopyOf>, Failure> {
         let word = self.global.repo.as_deref().and_then(Path::to_str);
         let Some(url) = word.and_then(RepositoryUrl::read) else {
             return Ok(None);
@@ -89,7 +89,7 @@ impl Context {
     }
 
     /// Refuses what only a clone of one's own can do.
-    pub(super) fn require_clone(&self, what: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn require_clone(&self, what: &str) -> Result<(), Failure> {
         match self.copy_of()? {
             None => Ok(()),
             Some(copy) => Err(Failure::usage(format!(
@@ -101,18 +101,18 @@ impl Context {
     }
 
     /// An environment variable that is set to something.
-    pub(super) fn variable(&self, name: &str) -> Option<OsString> {
+    pub(in crate::cli) fn variable(&self, name: &str) -> Option<OsString> {
         variable(name)
     }
 
     /// The present, in seconds since 1970.
-    pub(super) fn now(&self) -> i64 {
+    pub(in crate::cli) fn now(&self) -> i64 {
         now()
     }
 
     /// The file by which this executable was called. Package managers keep the
     /// executable elsewhere and put a link into `PATH`; this is the link.
-    pub(super) fn called_as(&self) -> io::Result<PathBuf> {
+    pub(in crate::cli) fn called_as(&self) -> io::Result<PathBuf> {
         let name = Path::new(&self.name);
         if name.components().count() > 1 {
             return Ok(current_directory()?.join(name));
@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// How long this run has taken so far.
-    pub(super) fn elapsed(&self) -> std::time::Duration {
+    pub(in crate::cli) fn elapsed(&self) -> std::time::Duration {
         self.started.elapsed()
     }
 }
@@ -163,7 +163,7 @@ fn login_helper() -> Result<LoginHelper, Failure> {
 }
 
 /// Where this tool keeps what it can have again at any time.
-pub(super) fn cache_folder() -> Option<PathBuf> {
+pub(in crate::cli) fn cache_folder() -> Option<PathBuf> {
     let folder = |name: &str| {
         variable(name)
             .map(PathBuf::from)
@@ -189,7 +189,7 @@ pub(super) fn cache_folder() -> Option<PathBuf> {
     clippy::disallowed_methods,
     reason = "this is the one place where the environment is read"
 )]
-pub(super) fn variable(name: &str) -> Option<OsString> {
+pub(in crate::cli) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
@@ -198,7 +198,7 @@ pub(super) fn variable(name: &str) -> Option<OsString> {
     clippy::disallowed_methods,
     reason = "this is the one place where the clock is read"
 )]
-pub(super) fn now() -> i64 {
+pub(in crate::cli) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
@@ -216,7 +216,7 @@ fn executable() -> io::Result<PathBuf> {
     clippy::disallowed_methods,
     reason = "this is the one place where the process is asked about itself"
 )]
-pub(super) fn current_directory() -> io::Result<PathBuf> {
+pub(in crate::cli) fn current_directory() -> io::Result<PathBuf> {
     std::env::current_dir()
 }
 

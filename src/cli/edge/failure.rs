@@ -9,14 +9,14 @@ use crate::confidential::mask;
 use crate::report::{Style, Tone, clean_lines};
 
 /// Exit code of a bug in this tool.
-pub(super) const BUG: u8 = 101;
+pub(in crate::cli) const BUG: u8 = 101;
 
 /// Exit code after Ctrl-C: 128 + SIGINT, as shells report it.
-pub(super) const INTERRUPTED: u8 = 130;
+pub(in crate::cli) const INTERRUPTED: u8 = 130;
 
 /// A command that came to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(in crate::cli) enum Exit {
     /// Done, or nothing to do.
     Ok,
     /// The answer is no: findings, differences, drift.
@@ -25,7 +25,7 @@ pub(super) enum Exit {
 
 /// Why a command came to no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FailureKind {
+pub(in crate::cli) enum FailureKind {
     /// Wrong usage or configuration.
     Usage,
     /// A guard or gate needs a person's decision.
@@ -55,16 +55,16 @@ impl FailureKind {
 
 /// An error with its exit code and what the person may type next.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) kind: FailureKind,
-    pub(super) source: anyhow::Error,
+pub(in crate::cli) struct Failure {
+    pub(in crate::cli) kind: FailureKind,
+    pub(in crate::cli) source: anyhow::Error,
     /// Whole lines; commands in them begin with `kubectl gitops` and are
     /// spelled as the person typed them when they are shown.
-    pub(super) hints: Vec<String>,
+    pub(in crate::cli) hints: Vec<String>,
 }
 
 impl Failure {
-    pub(super) fn new(kind: FailureKind, source: impl Into<anyhow::Error>) -> Self {
+    pub(in crate::cli) fn new(kind: FailureKind, source: impl Into<anyhow::Error>) -> Self {
         Self {
             kind,
             source: source.into(),
@@ -73,22 +73,22 @@ impl Failure {
     }
 
     /// Wrong usage or configuration, said in this room's own words.
-    pub(super) fn usage(message: impl Into<String>) -> Self {
+    pub(in crate::cli) fn usage(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Usage, anyhow::Error::msg(message.into()))
     }
 
     /// Adds a line of advice.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(in crate::cli) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    pub(super) fn code(&self) -> u8 {
+    pub(in crate::cli) fn code(&self) -> u8 {
         self.kind.code()
     }
 
     /// The lines for standard error.
-    pub(super) fn text(&self, style: &Style) -> String {
+    pub(in crate::cli) fn text(&self, style: &Style) -> String {
         let label = match self.kind {
             FailureKind::Refused => "refused:",
             _ => "error:",
@@ -119,7 +119,7 @@ impl Failure {
 }
 
 /// A file that could not be written: the place is wrong, or this machine failed.
-pub(super) fn not_written(file: &Path, error: io::Error) -> Failure {
+pub(in crate::cli) fn not_written(file: &Path, error: io::Error) -> Failure {
     use io::ErrorKind as Kind;
     let kind = match error.kind() {
         Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidInput => {
@@ -136,7 +136,7 @@ pub(super) fn not_written(file: &Path, error: io::Error) -> Failure {
 
 /// Makes a panic say, in a few words, that it is a bug and what to report.
 /// The process then ends with [`BUG`].
-pub(super) fn report_panics() {
+pub(in crate::cli) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic
             .payload()
