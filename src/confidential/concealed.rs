@@ -6,26 +6,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::lines::Lines;
+use super::needles::Needles;
 use super::shapes::secret_parts;
 use super::values::Secrecy;
 
-const MASK: &str = "***";
-
-/// Shorter values are masked where they are words of their own: masking every `a` would
-/// make a text unreadable. In bytes.
-const SHORT: usize = 4;
-
 /// The values of a document that must not be shown, in every spelling of them.
 #[derive(Clone, Default)]
-pub struct Concealed {
-    /// Longest first, so that no value is cut by a shorter one within it.
-    values: Vec<String>,
-}
+pub struct Concealed(Needles);
 
 impl std::fmt::Debug for Concealed {
     /// It holds secrets.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Concealed({} values)", self.values.len())
+        write!(formatter, "Concealed({} values)", self.0.len())
     }
 }
 
@@ -42,33 +34,17 @@ impl Concealed {
                 other => values.push(other.to_string()),
             }
         }
-        // A bracket on a line of its own is not a secret.
-        values.retain(|value| value.contains(char::is_alphanumeric));
-        values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        values.dedup();
-        Self { values }
+        Self(Needles::of(values))
     }
 
     /// The text with `***` in the place of each of the values.
     pub fn mask(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for value in &self.values {
-            if !text.contains(value.as_str()) {
-                continue;
-            }
-            text = match value.len() >= SHORT {
-                true => text.replace(value.as_str(), MASK),
-                false => replace_words(&text, value),
-            };
-        }
-        text
+        self.0.mask(text)
     }
 
     /// Whether one of the values is in the text.
     pub fn is_in(&self, text: &str) -> bool {
-        self.values.iter().any(|value| {
-            text.contains(value.as_str()) && (value.len() >= SHORT || has_word(text, value))
-        })
+        self.0.is_in(text)
     }
 }
 
@@ -90,7 +66,8 @@ fn add_parts(text: &str, values: &mut Vec<String>) {
     values.push(text.to_owned());
     let lines = Lines::of(text);
     values.extend(lines.hidden(text).map(|line| line.trim().to_owned()));
-    values.extend(secret_parts(text).into_iter().map(str::to_owned));
+    let parts = secret_parts(text).into_iter();
+    values.extend(parts.map(|part| text[part].to_owned()));
 }
 
 /// A text as it is, as a quoted string has it, and each of its lines.
@@ -99,32 +76,6 @@ fn spellings(text: &str, values: &mut Vec<String>) {
     values.push(quoted[1..quoted.len() - 1].to_owned());
     values.extend(text.lines().map(|line| line.trim().to_owned()));
     values.push(text.to_owned());
-}
-
-fn replace_words(text: &str, value: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut from = 0;
-    for at in words(text, value) {
-        masked.push_str(&text[from..at]);
-        masked.push_str(MASK);
-        from = at + value.len();
-    }
-    masked.push_str(&text[from..]);
-    masked
-}
-
-fn has_word(text: &str, value: &str) -> bool {
-    words(text, value).next().is_some()
-}
-
-/// Where a value is a word of its own.
-fn words<'t>(text: &'t str, value: &'t str) -> impl Iterator<Item = usize> + 't {
-    text.match_indices(value).filter_map(move |(at, found)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + found.len()..].chars().next();
-        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        (!word(before) && !word(after)).then_some(at)
-    })
 }
 
 #[cfg(test)]

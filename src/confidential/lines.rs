@@ -4,9 +4,16 @@
 
 use std::ops::Range;
 
+use super::beside::names_secret;
+use super::commands::{is_program, is_secret_flag};
 use super::names::is_secret_name;
-use super::shapes::{has_secret_object, has_secret_part, is_placeholder};
-use super::values::{is_naming_key, is_value_key};
+use super::settings::{is_naming_key, is_nearly_value_key, is_setting, is_structure, is_value_key};
+use super::shapes::{has_secret_object, has_secret_part, is_placeholder, secret_parts};
+use super::values::State;
+
+/// How many lines around the name of a secret its value may be in, whatever their
+/// indentation is.
+const NEAR: usize = 3;
 
 /// Where the lines of a text are, and which of them may be shown.
 #[derive(Debug)]
@@ -38,9 +45,17 @@ impl Lines {
 
     /// The same where objects are judged elsewhere: by names and shapes alone.
     pub fn without_objects(text: &str) -> Self {
+        let mut lines = Self::by_lines(text);
+        lines.hide_parts(secret_parts(text));
+        lines
+    }
+
+    /// The same by each line and those around it, without reading the text as a whole.
+    pub(super) fn by_lines(text: &str) -> Self {
         let mut reading = Reading::of(text);
         reading.hide_nested();
         reading.hide_beside_names();
+        reading.hide_near_names();
         reading.hide_keys();
         for at in 0..reading.lines.len() {
             reading.hidden[at] = reading.hidden[at] || is_secret_line(reading.line(at));
@@ -48,6 +63,17 @@ impl Lines {
         Self {
             lines: reading.lines,
             hidden: reading.hidden,
+        }
+    }
+
+    /// Hides the lines that parts of the text are in.
+    fn hide_parts(&mut self, parts: Vec<Range<usize>>) {
+        for part in parts {
+            let first = self.lines.partition_point(|line| line.end < part.start);
+            let lines = self.lines[first..].iter().zip(&mut self.hidden[first..]);
+            for (_, hidden) in lines.take_while(|(line, _)| line.start < part.end) {
+                *hidden = true;
+            }
         }
     }
 
@@ -77,8 +103,36 @@ impl Lines {
 struct Scope {
     indent: usize,
     start: usize,
-    /// Whether one of them names a secret.
-    named: bool,
+    /// What one of them names.
+    named: Named,
+    /// Whether one of them is the operator of a selector.
+    is_requirement: bool,
+}
+
+/// What the lines of a map name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// No secret.
+    Other,
+    /// Something that is called `auth`, which may be a secret or a part of a program.
+    Vague,
+    /// A secret.
+    Secret,
+}
+
+/// A key, or an item of a list, with what is known of what is below it.
+struct Above {
+    indent: usize,
+    state: State,
+    is_item: bool,
+}
+
+impl Above {
+    /// Whether a line is below it.
+    fn has(&self, line: &Parsed<'_>) -> bool {
+        let beside = !self.is_item && line.is_item && self.indent == line.start;
+        self.indent < line.start || beside
+    }
 }
 
 /// A text while it is read.
@@ -104,9 +158,8 @@ impl<'t> Reading<'t> {
 
     /// What is below the key of a secret, or behind a flag in a list.
     fn hide_nested(&mut self) {
-        // Indentation of a key, and whether what is below it is hidden.
-        let mut above: Vec<(usize, bool)> = Vec::new();
-        let mut flag = false;
+        let mut above: Vec<Above> = Vec::new();
+        let mut arguments = Arguments::default();
         for at in 0..self.lines.len() {
             let line = self.line(at);
             if line.starts_with("---") {
@@ -116,20 +169,25 @@ impl<'t> Reading<'t> {
             let Some(parsed) = Parsed::of(line) else {
                 continue;
             };
-            let belongs = |&(indent, _): &(usize, bool)| {
-                indent < parsed.start || (indent == parsed.start && parsed.is_item)
-            };
-            while above.last().is_some_and(|last| !belongs(last)) {
+            while above.last().is_some_and(|last| !last.has(&parsed)) {
                 above.pop();
             }
-            let below = above.last().is_some_and(|(_, hidden)| *hidden);
-            let closes = matches!(parsed.content, "}" | "]" | "}," | "],");
-            self.hidden[at] = (below && !closes) || (flag && parsed.is_item);
-            flag = parsed.is_item && is_flag(parsed.content);
+            let mut state = above.last().map_or(State::Open, |last| last.state);
+            if parsed.is_item {
+                state = state.below_list();
+                above.push(Above {
+                    indent: parsed.start,
+                    state,
+                    is_item: true,
+                });
+            }
+            self.hidden[at] = parsed.is_hidden_in(state) || arguments.hide(&parsed);
             if let Some(key) = parsed.key {
-                let secret = key == "secretGenerator"
-                    || (is_secret_name(key) && !is_placeholder_value(parsed.value));
-                above.push((parsed.indent, below || secret));
+                above.push(Above {
+                    indent: parsed.indent,
+                    state: parsed.state_below(state, key),
+                    is_item: false,
+                });
             }
         }
     }
@@ -154,12 +212,13 @@ impl<'t> Reading<'t> {
                 open.push(Scope {
                     indent: line.indent,
                     start: if line.is_item { at } else { start },
-                    named: false,
+                    named: Named::Other,
+                    is_requirement: false,
                 });
             }
-            let names = line.key.is_some_and(is_naming_key) && is_secret_name(line.bare());
             if let Some(scope) = open.last_mut() {
-                scope.named |= names;
+                scope.named = scope.named.max(line.names());
+                scope.is_requirement |= line.is_operator();
             }
         }
         for scope in open {
@@ -167,17 +226,66 @@ impl<'t> Reading<'t> {
         }
     }
 
-    /// Hides the values of a map up to a line, if it names a secret.
+    /// Hides the values of a map up to a line, if it names a secret, and what is below
+    /// them. A key that nothing else is called may be one with a slip in it.
     fn hide_values(&mut self, scope: &Scope, end: usize) {
-        if !scope.named {
+        if scope.named == Named::Other || scope.is_requirement {
             return;
         }
+        let mut below = true;
         for at in scope.start..end {
-            let is_value = Parsed::of(self.line(at)).is_some_and(|line| {
-                line.indent > scope.indent || line.key.is_some_and(is_value_key)
-            });
-            self.hidden[at] = self.hidden[at] || is_value;
+            let Some(line) = Parsed::of(self.line(at)) else {
+                continue;
+            };
+            if line.indent <= scope.indent {
+                below = line.is_value_of(scope.named);
+            }
+            self.hidden[at] = self.hidden[at] || below;
         }
+    }
+
+    /// `value: x` near `name: DB_PASSWORD`, though its indentation says that it belongs to
+    /// another map.
+    fn hide_near_names(&mut self) {
+        for at in 0..self.lines.len() {
+            let Some(line) = Parsed::of(self.line(at)).filter(|it| it.names() != Named::Other)
+            else {
+                continue;
+            };
+            let behind = (at + 1..self.lines.len()).take(NEAR);
+            let before = (0..at).rev().take(if line.is_item { 0 } else { NEAR });
+            let near = self.values_near(behind, false);
+            let near = near.into_iter().chain(self.values_near(before, true));
+            for at in near.collect::<Vec<_>>() {
+                self.hidden[at] = true;
+            }
+        }
+    }
+
+    /// The lines of values up to the next item or name.
+    fn values_near(&self, lines: impl Iterator<Item = usize>, backwards: bool) -> Vec<usize> {
+        let mut found = Vec::new();
+        for at in lines {
+            let Some(line) = Parsed::of(self.line(at)) else {
+                continue;
+            };
+            let names = line
+                .key
+                .is_some_and(|key| is_naming_key(key) && !is_value_key(key));
+            if names || (line.is_item && !backwards) || line.key == Some("---") {
+                break;
+            }
+            if line.is_operator() {
+                return Vec::new();
+            }
+            if line.key.is_some_and(is_nearly_value_key) && !line.value.is_empty() {
+                found.push(at);
+            }
+            if line.is_item {
+                break;
+            }
+        }
+        found
     }
 
     /// The lines of private keys.
@@ -206,22 +314,41 @@ fn is_secret_object(line: &str) -> bool {
         && has_secret_object(line)
 }
 
-/// `{name: DB_PASSWORD, value: x}` on one line.
+/// `{name: DB_PASSWORD, value: x}` on one line, also where a slip is in `value`.
 fn names_secret_beside_value(line: &str) -> bool {
     let words: Vec<&str> = line
         .split(|c: char| !(c.is_alphanumeric() || "_-./".contains(c)))
         .filter(|word| !word.is_empty())
         .collect();
     let names = |pair: &[&str]| is_naming_key(pair[0]) && is_secret_name(pair[1]);
-    words.iter().any(|word| is_value_key(word)) && words.windows(2).any(names)
+    words.iter().any(|word| is_nearly_value_key(word))
+        && words.windows(2).any(names)
+        && !words.contains(&"operator")
 }
 
-/// `--password` as an item by itself: its value is the next item.
-fn is_flag(content: &str) -> bool {
-    let flag = content.trim_matches(['"', '\'', ',']);
-    flag.starts_with('-')
-        && !flag.contains(['=', ' '])
-        && is_secret_name(flag.trim_start_matches('-'))
+/// The arguments of a program, one an item.
+#[derive(Default)]
+struct Arguments {
+    /// Whether the item before is a flag whose value is a secret.
+    flag: bool,
+    /// Whether one of the items is a program with such flags.
+    program: bool,
+}
+
+impl Arguments {
+    /// Whether an item is a secret, by those before it.
+    fn hide(&mut self, line: &Parsed<'_>) -> bool {
+        if !line.is_item {
+            *self = Self::default();
+            return false;
+        }
+        let item = line.content.trim_matches(['"', '\'', ',']);
+        let hides = self.flag && !is_placeholder(item);
+        let short = ["-p", "-a", "-w", "-P", "-k", "-u", "-U", "--user"];
+        self.program |= is_program(item);
+        self.flag = is_secret_flag(item) || (self.program && short.contains(&item));
+        hides || (self.program && item.starts_with("-p") && item.len() > 2)
+    }
 }
 
 /// A switch holds no secret, and nothing is below it.
@@ -277,6 +404,68 @@ impl<'l> Parsed<'l> {
     fn bare(&self) -> &'l str {
         self.value.trim_end_matches(',').trim_matches(['"', '\''])
     }
+
+    /// What the line names.
+    fn names(&self) -> Named {
+        let (key, name) = (self.key.unwrap_or_default(), self.bare());
+        let is_name = !name.contains(['{', '[', ':', ',']);
+        match is_name && is_naming_key(key) && is_secret_name(name) {
+            false => Named::Other,
+            true if names_secret(key, name) => Named::Secret,
+            true => Named::Vague,
+        }
+    }
+
+    /// Whether it is the operator of a selector or a toleration.
+    fn is_operator(&self) -> bool {
+        self.key == Some("operator")
+    }
+
+    /// Whether it has the value of what another line of the map names.
+    fn is_value_of(&self, named: Named) -> bool {
+        let Some(key) = self.key else {
+            return named == Named::Secret;
+        };
+        let is_known = is_naming_key(key) || is_setting(key) || is_structure(key);
+        match named {
+            Named::Secret => is_value_key(key) || !is_known,
+            _ => is_nearly_value_key(key),
+        }
+    }
+
+    /// What its key and those above it say of what is below it.
+    fn state_below(&self, state: State, key: &str) -> State {
+        let own = match key {
+            "secretGenerator" => State::Hidden,
+            _ => state.below_name(key),
+        };
+        match own.is_hidden() && !state.is_hidden() && is_placeholder_value(self.value) {
+            true => State::Open,
+            false => own,
+        }
+    }
+
+    /// Whether it must not be shown below a place in this state.
+    fn is_hidden_in(&self, state: State) -> bool {
+        if matches!(self.content, "}" | "]" | "}," | "],") {
+            return false;
+        }
+        let Some(key) = self.key else {
+            return state.is_hidden();
+        };
+        let own = state.below_name(key);
+        let is_switch = is_placeholder_value(self.value);
+        if state == State::Hidden || state.hides_key(key) {
+            return true;
+        }
+        // What is said by a name on this line alone is judged with its value.
+        own.is_hidden() && state != State::Open && !is_switch && !self.is_head()
+    }
+
+    /// Whether it has a key alone.
+    fn is_head(&self) -> bool {
+        matches!(self.value, "" | "{" | "[" | "|" | ">" | "|-" | ">-")
+    }
 }
 
 /// A key and what follows it.
@@ -310,86 +499,4 @@ fn ranges(text: &str) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The lines that are shown.
-    fn shown(text: &str) -> Vec<&str> {
-        let lines = Lines::of(text);
-        (1..=99)
-            .filter_map(|number| lines.shown(text, number))
-            .collect()
-    }
-
-    #[test]
-    fn no_line_below_the_key_of_a_secret_is_shown() {
-        for text in [
-            "a: 1\ncredentials:\n  ann: hush\n  more:\n    - hush\nb: 2\n",
-            "a: 1\npassword: |\n  hush\n\n  hush\nb: 2\n",
-            "a: 1\ntokens:\n- hush\n- hush\nb: 2\n",
-            "a: 1\n\"secret\": {\n  \"x\": \"hush\"\n}\nb: 2\n",
-            "a: 1\nkey: |\n  -----BEGIN PRIVATE KEY-----\n  hush\n  -----END PRIVATE KEY-----\nb: 2\n",
-            "a: 1\nenv:\n- name: DB_PASSWORD\n  value: hush\nb: 2\n",
-            "a: 1\nenv:\n- value: hush\n  name: DB_PASSWORD\nb: 2\n",
-            "a: 1\nenv:\n  - name: DB_PASSWORD\n    value: |\n      hush\nb: 2\n",
-            "a: 1\nargs:\n- --password\n- hush\nb: 2\n",
-            "a: 1\nenv: [{name: DB_TOKEN, value: hush, valu: x}]\nb: 2\n",
-            "a: 1\nDB_PASSWORD=hush\nb: 2\n",
-            "a: 1\nx: postgres://u:hush@h/d\nb: 2\n",
-            "a: 1\n{\"kind\":\"Secret\",\"data\":{\"x\":\"hush\"}}\nb: 2\n",
-        ] {
-            let shown = shown(text);
-            let text = shown.join("\n");
-            assert!(!text.contains("hush"), "{text}");
-        }
-    }
-
-    #[test]
-    fn other_lines_are_shown() {
-        let text = "a: 1\ncredentials:\n  ann: hush\nb: 2\nenv:\n- name: DB_PASSWORD\n  value: hush\n- name: LEVEL\n  value: debug\n";
-        assert_eq!(
-            shown(text),
-            [
-                "a: 1",
-                "credentials:",
-                "b: 2",
-                "env:",
-                "- name: DB_PASSWORD",
-                "- name: LEVEL",
-                "  value: debug",
-            ]
-        );
-        let text = "containers:\n- name: web\n  image: r.example.com/auth:1\n  args: [--port, '80']\nserviceAccountToken: true\nnext: 1\n";
-        assert_eq!(shown(text).len(), 6);
-    }
-
-    #[test]
-    fn a_document_with_a_secret_is_not_shown() {
-        let text = "kind: ConfigMap\na: 1\n---\nkind: Secret\ndata:\n  x: hush\n---\nb: 2\n";
-        assert_eq!(shown(text), ["kind: ConfigMap", "a: 1", "---", "b: 2"]);
-        let lines = Lines::without_objects(text);
-        assert_eq!(lines.shown(text, 4), Some("kind: Secret"));
-        assert_eq!(lines.shown(text, 99), None);
-    }
-
-    #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the time that it takes is tested"
-    )]
-    fn many_names_of_secrets_are_read_in_time() {
-        let text = "a:\n".to_owned() + &"  name: password\n".repeat(20_000) + "  value: hush\n";
-        let begun = std::time::Instant::now();
-        let mut reading = Reading::of(&text);
-        reading.hide_beside_names();
-        assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
-        assert_eq!(reading.hidden.iter().position(|it| *it), Some(20_001));
-    }
-
-    #[test]
-    fn deeper_lines_before_a_name_are_its_own() {
-        let text = "a: 1\nenv:\n    x: hush\n  value: hush\n  name: DB_PASSWORD\nvalue: 2\n";
-        let expected = ["a: 1", "env:", "  name: DB_PASSWORD", "value: 2"];
-        assert_eq!(shown(text), expected);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 /// Words that make a name secret wherever they are in it.
 #[rustfmt::skip]
-const WORDS: [&str; 31] = [
+const WORDS: &[&str] = &[
     "password", "passwd", "passphrase", "passcode", "passwort", "kennwort", "passkey",
     "pwd", "pw", "credential", "credentials", "cred", "creds", "secret", "token",
     "htpasswd", "apikey", "accesskey", "privatekey", "secretkey", "signingkey",
@@ -14,7 +14,7 @@ const WORDS: [&str; 31] = [
 /// Words that make a longer word secret when it ends with them: `dbpassword`,
 /// `githubtoken`. Short ones are left out: `compass` ends with `pass`.
 #[rustfmt::skip]
-const ENDINGS: [&str; 17] = [
+const ENDINGS: &[&str] = &[
     "password", "passwd", "passphrase", "credential", "credentials", "secret", "token",
     "apikey", "accesskey", "privatekey", "secretkey", "signingkey", "encryptionkey",
     "masterkey", "sshkey", "pwd", "connectionstring",
@@ -22,7 +22,7 @@ const ENDINGS: [&str; 17] = [
 
 /// Whole words of configuration files that say it in their own way.
 #[rustfmt::skip]
-const SPELLINGS: [&str; 24] = [
+const SPELLINGS: &[&str] = &[
     "psk", "hmac", "mnemonic", "seedphrase", "erlangcookie", "presharedkey", "fernetkey",
     "consumerkey",
     "pgpass", "netrc",
@@ -32,24 +32,48 @@ const SPELLINGS: [&str; 24] = [
 
 /// Words that make a name secret at its end only: `auth`, `DB_PASS`, but neither
 /// `authMode` nor `passThrough`.
-const LAST: [&str; 6] = ["pass", "pat", "pats", "auth", "auths", "bearer"];
+const LAST: &[&str] = &["pass", "pat", "pats", "auth", "auths", "bearer", "pin"];
 
-/// What stands before `key` when that key is secret.
+/// Names that hold settings as often as secrets when there is a map below them.
+const VAGUE: &[&str] = &["auth", "token", "jwt", "secret"];
+
+/// The same for several: here names, too, may be those of people or tokens.
+const VAGUE_MANY: &[&str] = &["auths", "secrets", "credential", "credentials", "creds"];
+
+/// Names of HTTP headers that hold a secret as they are written in HTTP. In lower case
+/// they are settings as often.
+const HEADERS: &[&str] = &[
+    "Authorization",
+    "Proxy-Authorization",
+    "Cookie",
+    "Set-Cookie",
+];
+
+/// What is before `key` when that key is secret.
 #[rustfmt::skip]
-const KEYS: [&str; 49] = [
+const KEYS: &[&str] = &[
     "preshared", "fernet", "consumer",
     "api", "access", "private", "signing", "sign", "encryption", "encrypt", "decryption",
     "decrypt", "crypto", "secret", "master", "shared", "ssh", "deploy", "license", "hmac",
     "aes", "des", "rsa", "session", "storage", "account", "auth", "tls", "ssl", "pem",
     "client", "server", "host", "ca", "root", "recovery", "unseal", "cookie", "cipher",
     "symmetric", "wrapping", "gpg", "pgp", "age", "app", "application", "integration",
-    "instrumentation", "webhook",
+    "instrumentation", "webhook", "pagerduty", "opsgenie", "datadog", "newrelic", "relic",
+    "sendgrid", "mailgun", "stripe", "twilio", "slack", "sentry", "github", "gitlab", "aws",
+    "azure", "gcp", "openai", "anthropic", "cloudflare", "write", "ingest", "ingestion",
+    "subscription", "vapid", "merchant", "payment", "sas",
+];
+
+/// Of these, the ones that say too little where `key` is a name of its own below them.
+#[rustfmt::skip]
+const NO_HOLDERS: &[&str] = &[
+    "app", "application", "host", "root", "storage", "account", "write", "azure", "aws",
 ];
 
 /// Last words of names that say something about a secret: `secretName`,
 /// `tokenExpirationSeconds`, `passwordPolicy`.
 #[rustfmt::skip]
-const ABOUT: [&str; 107] = [
+const ABOUT: &[&str] = &[
     "name", "names", "ref", "refs", "reference", "references", "file", "files", "filename",
     "path", "paths", "dir", "directory", "mount", "mounts", "url", "uri", "endpoint",
     "port", "address", "ttl", "expiry", "expiration", "expires", "expire", "second",
@@ -63,12 +87,17 @@ const ABOUT: [&str; 107] = [
     "header", "selector", "label", "labels", "annotation", "annotations", "generator",
     "template", "templates", "manager", "operator", "controller", "service", "svc",
     "server", "agent", "sidecar", "injector", "driver", "role", "binding", "image", "tag",
+    "rule", "rules", "object", "objects", "rate", "burst", "capacity", "window", "threshold",
+    "bucket", "validity", "verifier", "exchanger", "converter", "resolver", "handler",
+    "filter", "plugin", "backend", "realm", "domain", "host", "hosts", "group", "groups",
+    "claim", "claims", "field", "attribute", "attributes", "param", "index", "location",
+    "source", "column", "status", "replicas", "retries", "encryption", "hashing",
 ];
 
 /// Words after a secret one that do not change what it is: `DB_PASS_PROD`,
 /// `client-key-data`.
 #[rustfmt::skip]
-const NOISE: [&str; 27] = [
+const NOISE: &[&str] = &[
     "value", "values", "data", "string", "text", "plain", "plaintext", "raw", "base", "b",
     "old", "new", "current", "previous", "next", "primary", "secondary", "main", "default",
     "prod", "production", "staging", "stage", "test", "dev", "json", "pem",
@@ -76,7 +105,7 @@ const NOISE: [&str; 27] = [
 
 /// Words that make a name a number of tokens, not a token: `maxTokens`.
 #[rustfmt::skip]
-const AMOUNTS: [&str; 8] = [
+const AMOUNTS: &[&str] = &[
     "max", "min", "num", "number", "count", "total", "limit", "per",
 ];
 
@@ -86,11 +115,14 @@ pub fn is_secret_name(name: &str) -> bool {
     if !may_be_secret(name) {
         return false;
     }
+    if HEADERS.contains(&name) {
+        return true;
+    }
     let words = words(name);
     let Some(last) = words.last() else {
         return false;
     };
-    if is_reference_to_secret(&words) {
+    if is_reference_to_secret(&words) || is_annotation_of_ingress(name) {
         return false;
     }
     let own = significant(&words);
@@ -122,8 +154,72 @@ fn is_secret_pair(word: &str, next: &str) -> bool {
         "seed" => next == "phrase",
         "erlang" => next == "cookie",
         "pin" => next == "code",
+        "access" => next == "signature",
         _ => false,
     }
+}
+
+/// How little the name of a secret says of what is below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vagueness {
+    /// Everything below it is secret.
+    None,
+    /// Settings and secrets.
+    Some,
+    /// Settings and secrets of several, under names of their own.
+    Many,
+}
+
+/// What the name of a secret says of a map below it.
+pub(super) fn vagueness(name: &str) -> Vagueness {
+    let words = words(name);
+    let last = significant(&words).last().map_or("", String::as_str);
+    match last {
+        last if VAGUE.contains(&last) => Vagueness::Some,
+        last if VAGUE_MANY.contains(&last) => Vagueness::Many,
+        _ => Vagueness::None,
+    }
+}
+
+/// Whether a name is one that other programs use for settings as well, so that what is
+/// beside it is no secret for that reason alone: `auth`, `token`.
+pub(super) fn is_vague_alone(name: &str) -> bool {
+    words(name).len() == 1 && vagueness(name) != Vagueness::None
+}
+
+/// Whether `key` below this name is a secret: `encryption: {key: x}`.
+pub(super) fn holds_key(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    KEYS.contains(&last) && !NO_HOLDERS.contains(&last)
+}
+
+/// Whether names below this one are those of HTTP headers.
+pub(super) fn holds_headers(name: &str) -> bool {
+    matches!(last_word(name).as_deref(), Some("headers" | "header"))
+}
+
+/// Whether this is the name of an HTTP header that holds a secret, in any case.
+pub(super) fn is_secret_header(name: &str) -> bool {
+    HEADERS
+        .iter()
+        .any(|header| name.eq_ignore_ascii_case(header))
+}
+
+/// `key` and `keys` alone.
+pub(super) fn is_key_alone(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_key(&name)
+}
+
+/// Whether the last word of a name says that it is about a secret.
+pub(super) fn is_about(name: &str) -> bool {
+    last_word(name).is_some_and(|last| ABOUT.contains(&last.as_str()))
+}
+
+/// The last word of a name, in lower case.
+pub(super) fn last_word(name: &str) -> Option<String> {
+    words(name).pop()
 }
 
 /// Whether a name is that of a reference to a secret, such as `secretName`: its value
@@ -138,11 +234,48 @@ pub(super) fn is_reference(name: &str) -> bool {
                 .is_some_and(|last| about.contains(&last.as_str())))
 }
 
-/// `existingSecret`, `imagePullSecrets`: names of objects.
+/// `existingSecret`, `imagePullSecrets`, `credentialsSecret`, `adminPasswordKey`,
+/// `PATH_TO_TOKEN`: names of objects, keys in them, places of files.
 fn is_reference_to_secret(words: &[String]) -> bool {
-    words.windows(2).any(|pair| {
-        matches!(pair[0].as_str(), "existing" | "pull") && pair[1].starts_with("secret")
-    })
+    let at = |at: usize| words.get(at).map_or("", String::as_str);
+    let is_existing = |at_word: usize| {
+        matches!(at(at_word), "existing" | "pull")
+            && words[at_word..]
+                .iter()
+                .any(|word| word.starts_with("secret"))
+    };
+    let is_place = |at_word: usize| {
+        matches!(at(at_word), "path" | "file" | "dir" | "url" | "location")
+            && matches!(at(at_word + 1), "to" | "of" | "for")
+    };
+    let is_bucket = |at_word: usize| at(at_word) == "token" && at(at_word + 1) == "bucket";
+    let any = |at_word: usize| is_existing(at_word) || is_place(at_word) || is_bucket(at_word);
+    (0..words.len()).any(any) || names_key_or_object(words)
+}
+
+/// Whether the last words are those of a key in a Secret, or of the name of one.
+fn names_key_or_object(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [.., "password" | "username" | "user", "key"] => true,
+        [.., "password" | "user", "secret", "key"] => true,
+        [.., before, "secret"] => [
+            "credentials",
+            "credential",
+            "password",
+            "tls",
+            "cert",
+            "certificate",
+            "ca",
+        ]
+        .contains(before),
+        _ => false,
+    }
+}
+
+/// `nginx.ingress.kubernetes.io/auth-secret` names a Secret.
+fn is_annotation_of_ingress(name: &str) -> bool {
+    name.contains("ingress.kubernetes.io/") && name.contains("/auth-")
 }
 
 /// `proxy_pass` of a web server says where a request goes.
@@ -150,7 +283,8 @@ fn is_directive(words: &[String]) -> bool {
     let [.., before, last] = words else {
         return false;
     };
-    last == "pass" && ["proxy", "fastcgi", "uwsgi", "scgi", "grpc"].contains(&before.as_str())
+    (last == "pass" && ["proxy", "fastcgi", "uwsgi", "scgi", "grpc"].contains(&before.as_str()))
+        || (last == "pin" && ["gpio", "led", "data", "clock", "reset"].contains(&before.as_str()))
 }
 
 /// The words up to the last one that is not noise.
@@ -184,7 +318,10 @@ fn is_key(word: &str) -> bool {
 
 /// Whether a key with these words before it is secret: `apiKey`, `privateDeployKey`.
 fn is_secret_key(before: &[String]) -> bool {
+    let is_replica_set =
+        || matches!(before, [.., replica, set] if replica == "replica" && set == "set");
     before.iter().any(|word| word == "private")
+        || is_replica_set()
         || before
             .last()
             .is_some_and(|word| KEYS.contains(&word.as_str()))
@@ -215,7 +352,7 @@ fn may_be_secret(name: &str) -> bool {
     };
     (0..bytes.len()).any(|at| match bytes[at].to_ascii_lowercase() {
         b'p' => begins(at, &[b"pass", b"pwd", b"pw", b"pat", b"psk", b"pin"]),
-        b's' => begins(at, &[b"secret", b"seed"]),
+        b's' => begins(at, &[b"secret", b"seed", b"signature"]),
         b'h' => begins(at, &[b"hmac"]),
         b'm' => begins(at, &[b"mnemonic"]),
         b'b' => begins(at, &[b"bearer", b"backup"]),
@@ -223,7 +360,7 @@ fn may_be_secret(name: &str) -> bool {
         b'o' => begins(at, &[b"otp"]),
         b'e' => begins(at, &[b"erlang"]),
         b't' => begins(at, &[b"token"]),
-        b'c' => begins(at, &[b"cred", b"conn"]),
+        b'c' => begins(at, &[b"cred", b"conn", b"cookie"]),
         b'a' => begins(at, &[b"auth"]),
         b'k' => begins(at, &[b"key", b"kube", b"kennwort"]),
         b'd' => begins(at, &[b"dsn", b"docker"]),

@@ -1,6 +1,6 @@
 //! Texts that look like secrets, whatever they are called: private keys, credentials in
-//! addresses and connection strings, headers, tokens whose issuers mark them. And names
-//! of secrets inside of longer texts: `DB_PASSWORD=x`, `--token x`, `"password": "x"`.
+//! addresses and connection strings, headers, tokens whose issuers mark them. What is
+//! called a secret inside of a longer text is known by [`super::assigned`].
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,10 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regex::{Captures, Regex};
 
-use super::names::is_secret_name;
+use super::assigned::by_name;
+use super::embedded::secret_values;
 
 /// What is put in the place of a secret inside of a longer text.
 const MASK: &str = "***";
+
+/// Longer texts in the place of a secret are taken for one. In bytes.
+const LONGEST_PLACEHOLDER: usize = 1000;
 
 /// Shorter texts hold none of these shapes. In bytes.
 const SHORTEST: usize = 6;
@@ -22,7 +26,7 @@ const SHORTEST: usize = 6;
     clippy::unwrap_used,
     reason = "a literal pattern that the tests compile"
 )]
-fn pattern(text: &str) -> Regex {
+pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).unwrap()
 }
 
@@ -30,35 +34,51 @@ fn pattern(text: &str) -> Regex {
 /// one of them.
 static HINTS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)gh[pousr]_|github_|gl[a-z]+-|xox|xapp-|AKIA|ASIA|ABIA|ACCA|AIza|[sr]k_|whsec_|dckr_|hv[sbr]\.|AGE-SEC|ya29|pypi-|SG\.|shp[a-z]+_|do[opr]_v1|lin_api|gl[cs]|nvapi|ATATT|ATBB|NRAK|PMAK|eyJ|\$[a1256y]|\{SS?HA|hooks\.slack|discord|PuTTY|sk-|npm_|hf_|gsk_|r8_|rubygems|PRIVATE|LS0tLS1C|@|%40|bearer|basic|sig|pass|pwd|pw|pat|secret|token|cred|conn|auth|key|kube|kennwort|dsn|docker|jwt|id_|netrc|psk|pin|hmac|mnemonic|seed|backup|recovery|otp|erlang|-u|mysql|login",
+        r"(?i)gh[pousr]_|github_|gl[a-z]+-|xox|xapp-|AKIA|ASIA|ABIA|ACCA|AIza|[sr]k_|whsec_|dckr_|hv[sbr]\.|AGE-SEC|ya29|pypi-|SG\.|shp[a-z]+_|do[opr]_v1|lin_api|gl[cs]|nvapi|ATATT|ATBB|NRAK|PMAK|eyJ|\$[a1256y]|\{SS?HA|hooks\.slack|discord|PuTTY|sk-|npm_|hf_|gsk_|r8_|rubygems|PRIVATE|LS0tLS1C|@|%40|bearer|basic|sig|pass|pwd|pw|pat|secret|token|cred|conn|auth|key|kube|kennwort|dsn|docker|jwt|id_|netrc|psk|pin|hmac|mnemonic|seed|backup|recovery|otp|erlang|-u|mysql|login|cookie|stats|identified|signature|redis|/bot|hook|integration|webhook|heartbeat|hc-ping|requests|ifttt|from-literal|mongo|ldap|sqlcmd|bcp|mosquitto|zip|openssl|snmp|smbclient|ftp|mc |cqlsh|rabbitmq|influx|cypher|7z|rar|:\d+:|\*:\*:|user |\{[A-Z]",
+    )
+});
+
+/// Addresses that let anyone who has them write to a chat or an alerting service.
+static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?x)
+        \bhooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[^\s"']+
+        | \bdiscord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/[^\s"']+
+        | /bot[0-9]{5,}:[A-Za-z0-9_-]{4,} | \b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}
+        | \b(?:outlook\.office(?:365)?\.com|[A-Za-z0-9_-]+\.webhook\.office\.com)/webhook[A-Za-z0-9_]*/[^\s"']+
+        | \bopen\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/[^\s"']+
+        | \bhooks\.zapier\.com/hooks/[^\s"']+ | \bmaker\.ifttt\.com/[^\s"']*/key/[^\s"']+
+        | \b(?:events|[A-Za-z0-9_-]+)\.pagerduty\.com/integration/[^\s"'/]+
+        | [\w.]/hooks/[A-Za-z0-9]{20,}
+        | \bhc-ping\.com/[^\s"']+ | \bqyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=[^\s"'&]+"#,
     )
 });
 
 /// Tokens by the prefixes that their issuers gave them so that scanners find them, JSON
-/// Web Tokens, hashes of passwords, addresses that are a secret as a whole.
+/// Web Tokens, hashes of passwords.
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?x)
         \bgh[pousr]_[A-Za-z0-9_-]{4,}
-        | \bgithub_pat_\w{4,}
-        | \bgl(?:pat|ptt|dt|rt|cbt|soat|agent|imt|ft|ffct|oas)-[\w.-]{4,}
-        | \b(?:xox[a-z]|xapp)-[\w-]{4,}
+        | \bgithub_pat_[A-Za-z0-9_]{4,}
+        | \bgl(?:pat|ptt|dt|rt|cbt|soat|agent|imt|ft|ffct|oas)-[A-Za-z0-9_.-]{4,}
+        | \b(?:xox[a-z]|xapp)-[A-Za-z0-9_-]{4,}
         | \b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}
-        | \bAIza[\w-]{10,}
-        | \b(?:sk|rk)_(?:live|test)_\w{4,} | \bwhsec_\w{4,}
-        | \bdckr_(?:pat|oat)_[\w-]{4,}
-        | \bhv[sbr]\.[\w-]{4,}
+        | \bAIza[A-Za-z0-9_-]{10,}
+        | \b(?:sk|rk)_(?:live|test)_[A-Za-z0-9_]{4,} | \bwhsec_[A-Za-z0-9_]{4,}
+        | \bdckr_(?:pat|oat)_[A-Za-z0-9_-]{4,}
+        | \bhv[sbr]\.[A-Za-z0-9_-]{4,}
         | \bAGE-SECRET-KEY-(?:PQ-)?1[A-Za-z0-9]*
-        | \bya29\.[\w-]{6,} | \bpypi-[\w-]{16,} | \bSG\.[\w-]{8,}\.[\w-]{8,}
-        | \bshp(?:at|ss|ca|pa)_\w{8,} | \bdo[opr]_v1_\w{4,} | \blin_api_\w{4,}
-        | \bgls[ac]_\w{4,} | \bglc_[\w=]{4,} | \bnvapi-[\w-]{8,}
-        | \bATATT3[\w=-]{8,} | \bATBB\w{8,} | \bNRAK-\w{8,} | \bPMAK-[\w-]{8,}
-        | \beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?
-        | \beyJhdXRo[\w+/=-]{4,}
-        | \$(?:apr1|2[abxy]|[156y]|argon2[a-z]*|pbkdf2[\w-]*)\$[^\s"',]{6,}
-        | \{SS?HA\d*\}[A-Za-z0-9+/=]{6,}
-        | \bhooks\.slack\.com/(?:services|workflows|triggers)/[^\s"']+
-        | \bdiscord(?:app)?\.com/api/webhooks/[^\s"']+
+        | \bya29\.[A-Za-z0-9_-]{6,} | \bpypi-[A-Za-z0-9_-]{16,} | \bSG\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
+        | \bshp(?:at|ss|ca|pa)_[A-Za-z0-9_]{8,} | \bdo[opr]_v1_[A-Za-z0-9_]{4,} | \blin_api_[A-Za-z0-9_]{4,}
+        | \bgls[ac]_[A-Za-z0-9_]{4,} | \bglc_[A-Za-z0-9_=]{4,} | \bnvapi-[A-Za-z0-9_-]{8,}
+        | \bATATT3[A-Za-z0-9_=-]{8,} | \bATBB[A-Za-z0-9_]{8,} | \bNRAK-[A-Za-z0-9_]{8,} | \bPMAK-[A-Za-z0-9_-]{8,}
+        | \beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?
+        | \beyJhdXRo[A-Za-z0-9_+/=-]{4,}
+        | \$(?:apr1|2[abxy]|[156y]|argon2[a-z]*|pbkdf2[A-Za-z0-9_-]*)\$[^\s"',]{6,}
+        | \{SS?HA[0-9]*\}[A-Za-z0-9+/=]{6,}
+        | \{(?:PLAIN|CLEAR|CLEARTEXT|CRYPT|PBKDF2[A-Za-z0-9_-]*|ARGON2[A-Za-z0-9_]*|BLF-CRYPT|SHA512-CRYPT)\}[^\s"':]{3,}
+        | \bglrt-[A-Za-z0-9_]+ | \bdop_v1_[A-Za-z0-9_]{4,} | \bEAACEdEose0cBA[A-Za-z0-9_]+ | \bsq0[a-z]{3}-[A-Za-z0-9_-]{10,}
         | \bPuTTY-User-Key-File-[^\n]*(?s:.*)"#,
     )
 });
@@ -90,6 +110,11 @@ static ENCODED_ADDRESS: LazyLock<Regex> =
 static GO_DSN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"[^\s"':/@=]+:([^\s"'@]+)@(?:tcp|udp|unix)\("#));
 
+/// `jdbc:oracle:thin:user/password@host`.
+static ORACLE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?i)(?:jdbc:oracle:\w+:|sqlplus\s+(?:-\w+\s+)*)[^/@\s"']+/([^@\s"']+)@"#)
+});
+
 /// `user:password@host` without a scheme.
 static BARE_ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -119,37 +144,6 @@ static SIGNED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r#"(?i)[?&](?:sig|signature|x-amz-signature|x-goog-signature)=([^&\s"']+)"#)
 });
 
-/// `curl -u user:password`, `mysql -pPASSWORD`, `sshpass -p PASSWORD`, netrc.
-static PROGRAMS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?x)
-        (?:\s|^)(?:-u|--user)[\s=]+["']?[^\s:"'/]+:([^\s"']+)
-        | \bmysql\w*\s(?:[^\n|;]*?\s)?-p([^\s"']+)
-        | \bsshpass\s+-p\s*([^\s"']+)
-        | \blogin\s+\S+\s+password\s+(\S+)"#,
-    )
-});
-
-/// A name and a sign of assignment: `a=`, `a: `, `"a": `, `a => `. What is assigned may
-/// hold another name: `url=x?token=y`.
-static ASSIGNED: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"([A-Za-z_.][\w.-]*)(\\?["'])?[ \t]*(==|:=|=>|=|:)([ \t]*)"#));
-
-/// The value behind the sign.
-static ASSIGNED_VALUE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"\A(?:\\?"([^"\\]*)|\\?'([^'\\]*)|(&?[^\s"'\\,;&)}\]]+))"#));
-
-/// `--name value`, as one text and as items of a list.
-static FLAG: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?:^|[\s"'\[,])--?([A-Za-z][\w.-]+)(?:["'\s]|,[\s"'])[\s"',]*([^\s"',\]=-][^\s"',\]]*)"#,
-    )
-});
-
-/// `<name>value</name>`.
-static ELEMENT: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>([^<]+)</"));
-
 /// The kind of a Secret, in YAML and JSON, also where that is a text within a text.
 static SECRET_KIND: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -167,28 +161,24 @@ pub(super) fn has_secret_part(text: &str) -> bool {
     may_hold(text) && (!by_shape(text).is_empty() || !by_name(text).is_empty())
 }
 
-fn may_hold(text: &str) -> bool {
+pub(super) fn may_hold(text: &str) -> bool {
     text.len() >= SHORTEST && HINTS.is_match(text)
 }
 
 /// The parts of a text that look like a secret or are called one.
-pub(super) fn secret_parts(text: &str) -> Vec<&str> {
+pub(super) fn secret_parts(text: &str) -> Vec<Range<usize>> {
     if !may_hold(text) {
         return Vec::new();
     }
     let mut parts = by_shape(text);
     parts.extend(by_name(text));
-    parts.into_iter().map(|part| &text[part]).collect()
+    parts.extend(secret_values(text));
+    parts
 }
 
 /// The text with `***` in the place of what looks like a secret or is called one.
 pub fn redact(text: &str) -> String {
-    if !may_hold(text) {
-        return text.to_owned();
-    }
-    let mut parts = by_shape(text);
-    parts.extend(by_name(text));
-    masked(text, parts).into_owned()
+    masked(text, secret_parts(text)).into_owned()
 }
 
 /// The text with `***` in the place of what looks like a secret, whatever it is called.
@@ -224,6 +214,9 @@ fn masked(text: &str, mut parts: Vec<Range<usize>>) -> Cow<'_, str> {
 fn by_shape(text: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     parts.extend(TOKENS.find_iter(text).map(|found| found.range()));
+    if text.contains('/') || text.contains(":AA") {
+        parts.extend(HOOKS.find_iter(text).map(|found| found.range()));
+    }
     parts.extend(groups(&WORDLIKE, text, |found, at| {
         let rest = &found[1];
         let long = rest.len() >= 20;
@@ -243,6 +236,9 @@ fn by_shape(text: &str) -> Vec<Range<usize>> {
             has_login(&found[1], &found[2], &found[3]).then(|| at(2))
         }));
         parts.extend(groups(&GO_DSN, text, |found, at| {
+            (!is_placeholder(&found[1])).then(|| at(1))
+        }));
+        parts.extend(groups(&ORACLE, text, |found, at| {
             (!is_placeholder(&found[1])).then(|| at(1))
         }));
         parts.extend(groups(&BARE_ADDRESS, text, |found, at| {
@@ -267,39 +263,8 @@ fn by_shape(text: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Where a text has the value of something that is called a secret.
-fn by_name(text: &str) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    if text.contains(['=', ':']) {
-        parts.extend(all_assigned(text));
-    }
-    if text.contains('-') {
-        parts.extend(groups(&FLAG, text, |found, at| {
-            let (name, value) = (&found[1], &found[2]);
-            let path = name.contains("kubeconfig") && is_path(value);
-            (is_secret_name(name) && !path && !is_placeholder(value)).then(|| at(2))
-        }));
-        parts.extend(groups(&PROGRAMS, text, |found, at| {
-            let group = (1..=4).find(|group| found.get(*group).is_some())?;
-            (!is_placeholder(&found[group])).then(|| at(group))
-        }));
-    }
-    if text.contains("login") && !text.contains('-') {
-        parts.extend(groups(&PROGRAMS, text, |found, at| {
-            found.get(4).map(|_| at(4))
-        }));
-    }
-    if text.contains("</") {
-        parts.extend(groups(&ELEMENT, text, |found, at| {
-            let value = found[2].trim();
-            (is_secret_name(&found[1]) && !is_placeholder(value)).then(|| at(2))
-        }));
-    }
-    parts
-}
-
 /// The matches of a pattern that `choose` takes, by the range that it takes of each.
-fn groups<'t>(
+pub(super) fn groups<'t>(
     pattern: &Regex,
     text: &'t str,
     choose: impl Fn(&Captures<'t>, &dyn Fn(usize) -> Range<usize>) -> Option<Range<usize>>,
@@ -315,75 +280,19 @@ fn groups<'t>(
         .collect()
 }
 
-/// The values of all assignments to secret names. Only behind such a name a value is
-/// read, and then the search goes on behind it: no part of the text is read twice.
-fn all_assigned(text: &str) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let mut at = 0;
-    while let Some(found) = ASSIGNED.captures_at(text, at) {
-        at = found.get_match().end();
-        if !says_secret(text, &found) {
-            continue;
-        }
-        let Some(value) = ASSIGNED_VALUE.captures(&text[at..]) else {
-            continue;
-        };
-        let blank = !found[4].is_empty();
-        parts.extend(assigned(text, at, blank, &value).filter(|part| !part.is_empty()));
-        at += value.get_match().end();
-    }
-    parts
-}
-
-/// Whether an assignment is one, and to a secret name.
-fn says_secret(text: &str, found: &Captures<'_>) -> bool {
-    let (start, sign, end) = (
-        found.get_match().start(),
-        &found[3],
-        found.get_match().end(),
-    );
-    let rest = text[end..].trim_start_matches('\\');
-    let quoted = rest.starts_with(['"', '\'']);
-    // `registry/auth:1.2` is an image, `auth: 1.2` and `"auth":"1.2"` say something.
-    let says = match sign {
-        "==" => false,
-        ":" => !found[4].is_empty() || quoted || found.get(2).is_some(),
-        _ => true,
-    };
-    let in_path = sign == ":" && text[..start].ends_with('/');
-    says && !in_path && is_secret_name(&found[1])
-}
-
-/// The value of an assignment to a secret name; it begins at `start`, behind a blank or
-/// not.
-fn assigned(text: &str, start: usize, blank: bool, found: &Captures<'_>) -> Option<Range<usize>> {
-    let value = (1..=3).find_map(|group| found.get(group))?;
-    let quoted = found.get(3).is_none();
-    let (start, stop) = (start + value.start(), start + value.end());
-    let first = value.as_str();
-    // The rest of the line belongs to it where blanks may be a part of the value.
-    let end = match (quoted, blank) {
-        (false, true) => text[stop..].find('\n').map_or(text.len(), |at| stop + at),
-        _ => stop,
-    };
-    let whole = text[start..end].trim_end();
-    if is_placeholder(first) && (is_placeholder(whole) || !has_more(whole, first)) {
-        return None;
-    }
-    Some(start..start + whole.len())
-}
-
-/// Whether something else than a comment follows the first word of a value.
-fn has_more(whole: &str, first: &str) -> bool {
-    let rest = whole.strip_prefix(first).unwrap_or_default().trim_start();
-    let rest = rest.trim_start_matches([',', '}', ')', ']', '"', '\'', ';']);
-    !rest.is_empty() && !rest.starts_with('#') && first.starts_with(['{', '[', '&', '!', '*'])
+/// Whether a text is a reference to a variable, `$(NAME)` or `${NAME}`, or is empty.
+pub(super) fn is_variable(text: &str) -> bool {
+    text.is_empty()
+        || (text.starts_with(['$']) && text.ends_with([')', '}']) && is_placeholder(text))
 }
 
 /// Whether a text in the place of a secret is none: a reference to a variable, a
 /// template's expression, a switch, the beginning of a block.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
+    if text.len() > LONGEST_PLACEHOLDER {
+        return false;
+    }
     const NOTHING: [&str; 24] = [
         "", "true", "false", "yes", "no", "on", "off", "null", "nil", "none", "~", "enabled",
         "disabled", "required", "optional", "|", ">", "|-", ">-", "|+", ">+", "{", "[", "(hidden)",
@@ -424,10 +333,6 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     }
 }
 
-fn is_path(text: &str) -> bool {
-    text.starts_with(['/', '.', '~'])
-}
-
 /// Whether what is before the `@` of an address is a login.
 fn has_login(scheme: &str, before: &str, after: &str) -> bool {
     if matches!(after, "sha256" | "sha512") {
@@ -435,8 +340,20 @@ fn has_login(scheme: &str, before: &str, after: &str) -> bool {
     }
     let Some((user, password)) = before.split_once(':') else {
         // A token may be all there is before the host.
-        let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-        return http && !before.contains('/') && before != "git" && !is_placeholder(before);
+        const TOKENS: [&str; 10] = [
+            "http",
+            "https",
+            "git+http",
+            "git+https",
+            "nats",
+            "tls",
+            "ws",
+            "wss",
+            "redis",
+            "rediss",
+        ];
+        let holds_token = TOKENS.iter().any(|it| scheme.eq_ignore_ascii_case(it));
+        return holds_token && !before.contains('/') && before != "git" && !is_placeholder(before);
     };
     let port = password.split('/').next().unwrap_or_default();
     let is_port = password.contains('/')

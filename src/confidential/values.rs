@@ -4,9 +4,19 @@
 
 use serde_json::{Map, Value};
 
+use super::beside::{
+    is_header, is_key_elsewhere, is_key_of_external, is_kind, is_patch_of_secret, is_selector,
+    is_text, is_value_of_secret, is_volume, lists_names, names_value, refers_to_object,
+};
+use super::commands::{is_second_of_pair, is_secret_argument};
+use super::embedded::has_secret_value;
 use super::lines::Lines;
-use super::names::{is_reference, is_secret_name};
-use super::shapes::{has_secret_object, has_secret_part};
+use super::names::{
+    Vagueness, holds_headers, holds_key, is_key_alone, is_reference, is_secret_header,
+    is_secret_name, is_vague_alone, vagueness,
+};
+use super::settings::{is_naming_key, is_setting, is_structure, is_value_key};
+use super::shapes::{has_secret_object, has_secret_part, is_variable, redact};
 
 /// What is put in the place of a value that is not shown.
 pub const HIDDEN: &str = "(hidden)";
@@ -27,7 +37,7 @@ pub enum Step<'a> {
 pub struct Secrecy(State);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Nothing: what is there is shown unless it looks like a secret.
     #[default]
     Open,
@@ -39,12 +49,98 @@ enum State {
     Generator,
     /// An item whose name is that of a secret: its value is one.
     Variable,
+    /// Below `encryption`, whose `key` is a secret.
+    Keyed,
+    /// Below `headers`.
+    Headers,
+    /// The value of a setting below a vague name.
+    Setting,
     /// Below `auth`, which names settings as often as passwords.
     Vague,
+    /// Below `credentials`, where names of settings and of persons may be.
+    VagueMany,
     /// Below the name of a secret.
     Named,
     /// Hidden, whatever it is.
     Hidden,
+}
+
+impl State {
+    /// The state of what a name alone says.
+    fn of_name(key: &str) -> State {
+        if is_secret_name(key) {
+            return match vagueness(key) {
+                Vagueness::None => State::Named,
+                Vagueness::Some => State::Vague,
+                Vagueness::Many => State::VagueMany,
+            };
+        }
+        match key {
+            key if holds_key(key) => State::Keyed,
+            key if holds_headers(key) => State::Headers,
+            _ => State::Open,
+        }
+    }
+
+    /// The state below a key, by the names on the way to it alone.
+    pub(super) fn below_name(self, key: &str) -> State {
+        match self {
+            State::Hidden => State::Hidden,
+            State::Named if is_reference(key) => State::Open,
+            State::Named => State::Named,
+            State::Vague | State::VagueMany | State::Setting => self.below_vague(key),
+            State::Keyed if is_key_alone(key) => State::Named,
+            State::Headers if is_secret_header(key) => State::Named,
+            _ => State::of_name(key),
+        }
+    }
+
+    fn below_vague(self, key: &str) -> State {
+        match key {
+            key if is_structure(key) || is_reference(key) => State::Open,
+            key if is_secret_name(key) => State::of_name(key),
+            key if is_setting(key) => State::Setting,
+            _ if self == State::Setting => State::Vague,
+            _ => self,
+        }
+    }
+
+    /// The state of the items of a list.
+    pub(super) fn below_list(self) -> State {
+        match self {
+            State::Objects => State::Object,
+            State::Vague | State::VagueMany => State::Named,
+            state => state,
+        }
+    }
+
+    pub(super) fn is_hidden(self) -> bool {
+        matches!(
+            self,
+            State::Hidden | State::Named | State::Vague | State::VagueMany
+        )
+    }
+
+    /// Whether a key may be a secret itself: `tokens: {x: ann}`.
+    pub(super) fn hides_key(self, key: &str) -> bool {
+        let is_known = || {
+            is_setting(key)
+                || is_reference(key)
+                || is_secret_name(key)
+                || is_value_key(key)
+                || is_naming_key(key)
+        };
+        match self {
+            State::Named | State::VagueMany => !is_known(),
+            State::Vague => !is_word(key) && !is_known(),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a key reads like the name of a setting.
+fn is_word(key: &str) -> bool {
+    key.len() <= 24 && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
 impl Secrecy {
@@ -53,7 +149,12 @@ impl Secrecy {
 
     /// Whether everything here is hidden, whatever it is.
     pub fn is_hidden(self) -> bool {
-        matches!(self.0, State::Hidden | State::Named | State::Vague)
+        self.0.is_hidden()
+    }
+
+    /// Whether a key of the map here must not be shown: it may be a secret itself.
+    pub fn hides_key(self, key: &str) -> bool {
+        self.0.hides_key(key)
     }
 
     /// One step further down from `parents`: the same place in one state or in several.
@@ -64,20 +165,25 @@ impl Secrecy {
             Step::Key(key) => self.below_key(parents, key),
             Step::Index(index) => self.below_item(parents, Some(index)),
             Step::Item(says) => match self.below_item(parents, None) {
-                State::Open if says.iter().any(|(_, name)| is_secret_name(name)) => State::Variable,
+                State::Open | State::Keyed | State::Headers
+                    if says.iter().any(|(_, name)| names_value(name)) =>
+                {
+                    State::Variable
+                }
                 state => state,
             },
         })
     }
 
     fn below_item(self, parents: &[&Value], index: Option<usize>) -> State {
-        let behind_flag = |list: &Value| {
-            let before = index.and_then(|index| list.get(index.checked_sub(1)?)?.as_str());
-            before.is_some_and(is_flag)
+        let is_argument = |list: &Value| {
+            let (Some(items), Some(index)) = (list.as_array(), index) else {
+                return false;
+            };
+            is_secret_argument(items, index) || is_second_of_pair(items, index)
         };
-        match self.0 {
-            State::Objects => State::Object,
-            State::Open if parents.iter().any(|list| behind_flag(list)) => State::Hidden,
+        match self.0.below_list() {
+            State::Open if parents.iter().any(|list| is_argument(list)) => State::Hidden,
             state => state,
         }
     }
@@ -86,10 +192,6 @@ impl Secrecy {
         let maps = || parents.iter().filter_map(|parent| parent.as_object());
         match self.0 {
             State::Hidden => return State::Hidden,
-            State::Named if is_reference(key) => return State::Open,
-            State::Named => return State::Named,
-            State::Vague if is_ordinary(key) => return State::Open,
-            State::Vague if !is_secret_name(key) => return State::Vague,
             State::Generator => {
                 return match key {
                     "name" | "namespace" | "type" | "behavior" | "options" => State::Open,
@@ -102,7 +204,9 @@ impl Secrecy {
         if key.ends_with("last-applied-configuration") {
             return State::Hidden;
         }
-        if self.0 == State::Object || maps().any(|map| is_kind(map, "Secret")) {
+        if self.0 == State::Object
+            || maps().any(|map| is_kind(map, "Secret") && !refers_to_object(map))
+        {
             return match key {
                 "apiVersion" | "kind" | "type" | "immutable" | "metadata" => State::Open,
                 _ => State::Hidden,
@@ -114,21 +218,36 @@ impl Secrecy {
         if key == "secretGenerator" {
             return State::Generator;
         }
-        let by_sibling = |map: &Map<String, Value>| {
-            (is_value_key(key) && names_secret(map)) || is_patch_of_secret(map, key)
-        };
-        if maps().any(by_sibling) || maps().any(|map| is_header(map, key)) {
+        if maps().any(|map| is_patch_of_secret(map, key)) {
             return State::Named;
+        }
+        if maps().any(|map| is_value_of_secret(map, key)) {
+            return state_of_value(maps(), key);
+        }
+        self.below_plain_key(parents, key)
+    }
+
+    /// The same where nothing beside the key says what it is.
+    fn below_plain_key(self, parents: &[&Value], key: &str) -> State {
+        let maps = || parents.iter().filter_map(|parent| parent.as_object());
+        let is_open = matches!(self.0, State::Open | State::Keyed | State::Headers);
+        if maps().any(|map| is_header(map, key)) {
+            return State::Named;
+        }
+        if self.0 == State::Keyed && is_key_alone(key) && maps().any(is_key_elsewhere) {
+            return State::Open;
         }
         // The token that a volume asks for is described there, not written.
         let described = key == "serviceAccountToken" && maps().all(|map| !is_text(map.get(key)));
-        if !is_secret_name(key) || described || is_volume(maps(), key) {
+        if is_open && (described || is_key_of_external(maps(), key)) {
             return State::Open;
         }
-        match key.to_ascii_lowercase().as_str() {
-            "auth" => State::Vague,
-            _ => State::Named,
+        let refers =
+            || is_volume(maps(), key) || is_selector(maps(), key) || lists_names(maps(), key);
+        if self.0 != State::Named && refers() {
+            return State::Open;
         }
+        self.0.below_name(key)
     }
 
     /// A value as it may be shown at this place.
@@ -194,6 +313,8 @@ impl Secrecy {
     /// Whether a scalar is hidden here. A switch says nothing about a secret.
     fn hides(self, value: &Value) -> bool {
         match value {
+            // A variable says where the secret is.
+            Value::String(text) if self.0 != State::Hidden && is_variable(text) => false,
             Value::String(text) => self.is_hidden() || is_secret_text(text),
             Value::Number(_) => self.is_hidden(),
             _ => false,
@@ -212,7 +333,9 @@ fn hide(value: &mut Value, states: &[&Value], secrecy: Secrecy) -> bool {
                 let states: Vec<&Value> = states.iter().filter_map(|it| it.get(key)).collect();
                 any_shown |= hide(child, &states, below);
             }
-            map.is_empty()
+            let is_empty = map.is_empty();
+            hide_keys(map, secrecy);
+            is_empty
         }
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
@@ -235,139 +358,41 @@ fn hide(value: &mut Value, states: &[&Value], secrecy: Secrecy) -> bool {
     any_shown || is_empty
 }
 
+/// Shows keys that look like secrets without them, and those that may be secrets by their
+/// place as one that is hidden.
+fn hide_keys(map: &mut Map<String, Value>, secrecy: Secrecy) {
+    let hides = |key: &String| secrecy.hides_key(key);
+    if !map.keys().any(|key| hides(key) || has_secret_part(key)) {
+        return;
+    }
+    let shown = |(key, child): (String, Value)| match hides(&key) {
+        true => (HIDDEN.to_owned(), HIDDEN.into()),
+        false => (redact(&key), child),
+    };
+    *map = std::mem::take(map).into_iter().map(shown).collect();
+}
+
 /// Whether a text must not be shown, whatever it is called.
 pub fn is_secret_text(text: &str) -> bool {
     has_secret_part(text)
         || has_secret_object(text)
-        || (text.contains('\n') && Lines::without_objects(text).any_hidden())
+        || has_secret_value(text)
+        || (text.contains('\n') && Lines::by_lines(text).any_hidden())
 }
 
-fn is_kind(map: &Map<String, Value>, kind: &str) -> bool {
-    map.get("kind").and_then(Value::as_str) == Some(kind)
-}
-
-fn is_text(value: Option<&Value>) -> bool {
-    matches!(value, Some(Value::String(_) | Value::Number(_)))
-}
-
-/// Keys under which an item says what it is.
-pub(super) fn is_naming_key(key: &str) -> bool {
-    [
-        "name",
-        "key",
-        "id",
-        "field",
-        "property",
-        "parameter",
-        "option",
-        "variable",
-        "header",
-        "path",
-        "Name",
-        "Key",
-    ]
-    .contains(&key)
-}
-
-/// Keys under which an item that is named by another key has its value.
-pub(super) fn is_value_key(key: &str) -> bool {
-    [
-        "value",
-        "values",
-        "val",
-        "default",
-        "defaultValue",
-        "stringValue",
-        "string",
-        "content",
-        "contents",
-        "text",
-        "data",
-        "Value",
-    ]
-    .contains(&key)
-}
-
-/// Whether an item is called like a secret by what it says beside its value.
-fn names_secret(map: &Map<String, Value>) -> bool {
-    map.iter().any(|(key, name)| {
-        let name = name.as_str().filter(|_| is_naming_key(key));
-        name.is_some_and(|name| is_secret_name(name) || name.starts_with("/stringData"))
-    })
-}
-
-/// The patch of a kustomization that is aimed at Secrets.
-fn is_patch_of_secret(map: &Map<String, Value>, key: &str) -> bool {
-    key == "patch"
-        && map
-            .get("target")
-            .and_then(|target| target.get("kind"))
-            .and_then(Value::as_str)
-            == Some("Secret")
-}
-
-/// `authorization: Token x`: two words, the second of which is the secret.
-fn is_header(map: &Map<String, Value>, key: &str) -> bool {
-    let is = |name: &str| key.eq_ignore_ascii_case(name);
-    (is("authorization") || is("proxy-authorization"))
-        && map
-            .get(key)
-            .and_then(Value::as_str)
-            .is_some_and(|value| value.trim().contains(' '))
-}
-
-/// A volume of a pod: `secret: {secretName: x, defaultMode: 420}`.
-fn is_volume<'m>(mut maps: impl Iterator<Item = &'m Map<String, Value>>, key: &str) -> bool {
-    const FIELDS: [&str; 4] = ["secretName", "defaultMode", "optional", "items"];
-    key == "secret"
-        && maps.all(|map| match map.get(key) {
-            Some(Value::Object(volume)) => {
-                volume.contains_key("secretName")
-                    && volume.keys().all(|field| FIELDS.contains(&field.as_str()))
-            }
-            Some(_) => false,
-            None => true,
-        })
-}
-
-/// What a part of a program that is called `auth` is configured with.
-fn is_ordinary(key: &str) -> bool {
-    [
-        "image",
-        "repository",
-        "registry",
-        "tag",
-        "digest",
-        "newTag",
-        "newName",
-        "pullPolicy",
-        "imagePullPolicy",
-        "replicas",
-        "replicaCount",
-        "enabled",
-        "port",
-        "containerPort",
-        "targetPort",
-        "version",
-        "cpu",
-        "memory",
-        "resources",
-        "requests",
-        "limits",
-        "type",
-        "kind",
-        "apiVersion",
-    ]
-    .contains(&key)
-}
-
-/// `--password`, whose value is the next item.
-fn is_flag(text: &str) -> bool {
-    let name = text.trim_start_matches('-');
-    text.starts_with('-')
-        && !text.contains(['=', ' '])
-        && is_secret_name(name)
-        && !name.contains("kubeconfig")
+/// The value of an item with the name of a secret. Below `name: auth` there may be the
+/// settings of a part that is called so.
+fn state_of_value<'m>(mut maps: impl Iterator<Item = &'m Map<String, Value>>, key: &str) -> State {
+    let is_vague = |map: &Map<String, Value>| {
+        let names = map.iter().filter(|(other, _)| is_naming_key(other));
+        let mut names = names.filter_map(|(_, name)| name.as_str());
+        map.get(key).is_some_and(Value::is_object)
+            && names.all(|name| !names_value(name) || is_vague_alone(name))
+    };
+    match maps.all(is_vague) {
+        true => State::Vague,
+        false => State::Named,
+    }
 }
 
 #[cfg(test)]

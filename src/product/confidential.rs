@@ -17,8 +17,8 @@ pub fn secrecy(path: &Path, states: &[&Value]) -> Secrecy {
     secrecy
 }
 
-/// A path as it may be shown: without names of items below the name of a secret, and
-/// without keys that look like secrets.
+/// A path as it may be shown: without names of items and keys below the name of a secret
+/// that may be secrets themselves, and without keys that look like secrets.
 pub fn shown_path(path: &Path) -> String {
     let mut secrecy = Secrecy::default();
     let mut hides = false;
@@ -30,6 +30,10 @@ pub fn shown_path(path: &Path) -> String {
                 let hidden =
                     |(key, _): &(String, String)| (key.clone(), confidential::HIDDEN.to_owned());
                 steps.push(Step::Item(says.iter().map(hidden).collect()));
+            }
+            Step::Key(key) if secrecy.hides_key(key) => {
+                hides = true;
+                steps.push(Step::Key(confidential::HIDDEN.to_owned()));
             }
             other => steps.push(other.clone()),
         }
@@ -99,6 +103,14 @@ mod tests {
             "credentials[name=(hidden)].user"
         );
         assert_eq!(shown_path(&path("env[name=A].value")), "env[name=A].value");
+        assert_eq!(
+            shown_path(&path("tokens.hush.user")),
+            "tokens.(hidden).user"
+        );
+        assert_eq!(
+            shown_path(&path("auth.google.clientId")),
+            "auth.google.clientId"
+        );
         assert_eq!(shown_path(&path("a.ghp_0123456789")), "a.***");
     }
 }

@@ -99,3 +99,82 @@ fn other_words_for_secrets_are_known() {
         assert!(!is_secret_name(name), "{name}");
     }
 }
+
+#[test]
+fn keys_of_services_and_headers_are_secrets() {
+    for name in [
+        "pin",
+        "USER_PIN",
+        "replicaSetKey",
+        "pagerdutyKey",
+        "PAGERDUTY_KEY",
+        "datadogKey",
+        "Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "Proxy-Authorization",
+        "SharedAccessSignature",
+        "sasKey",
+        "writeKey",
+    ] {
+        assert!(is_secret_name(name), "{name}");
+    }
+    for name in [
+        "gpioPin",
+        "cookie",
+        "authorization",
+        "cookieName",
+        "routingKey",
+        "signature",
+    ] {
+        assert!(!is_secret_name(name), "{name}");
+    }
+}
+
+#[test]
+fn names_of_places_and_rates_are_no_secrets() {
+    for name in [
+        "credentialsSecret",
+        "passwordSecret",
+        "tlsSecret",
+        "PATH_TO_TOKEN",
+        "TOKEN_BUCKET_RATE",
+        "TOKEN_BUCKET",
+        "jwtRules",
+        "secretObjects",
+        "adminPasswordKey",
+        "existingSecretPasswordKey",
+        "nginx.ingress.kubernetes.io/auth-secret",
+        "nginx.ingress.kubernetes.io/auth-tls-secret",
+        "nginx.ingress.kubernetes.io/auth-type",
+        "tokenValidity",
+        "authRealm",
+    ] {
+        assert!(!is_secret_name(name), "{name}");
+    }
+    for name in [
+        "AUTH_SECRET",
+        "tokenSecret",
+        "clientSecret",
+        "secretKey",
+        "passwordHash",
+    ] {
+        assert!(is_secret_name(name), "{name}");
+    }
+}
+
+#[test]
+fn some_names_hold_settings_as_well() {
+    for (name, vague) in [
+        ("auth", Vagueness::Some),
+        ("basicAuth", Vagueness::Some),
+        ("clientSecret", Vagueness::Some),
+        ("credentials", Vagueness::Many),
+        ("tokens", Vagueness::None),
+        ("password", Vagueness::None),
+    ] {
+        assert_eq!(vagueness(name), vague, "{name}");
+    }
+    assert!(is_vague_alone("auth") && !is_vague_alone("DB_TOKEN"));
+    assert!(holds_key("encryption") && holds_key("tls") && !holds_key("label"));
+}

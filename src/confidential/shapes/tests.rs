@@ -219,6 +219,6 @@ fn an_assignment_inside_of_a_value_is_seen() {
     assert_eq!(redact("u=x?api_key=hush&y=1"), "u=x?api_key=***&y=1");
     let long = "a=".repeat(100_000);
     let begun = std::time::Instant::now();
-    assert!(all_assigned(&long).is_empty());
+    assert!(by_name(&long).is_empty());
     assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }

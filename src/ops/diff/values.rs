@@ -85,7 +85,13 @@ fn maps(
     let only_to = to.keys().filter(|key| !from.contains_key(*key));
     for key in from.keys().chain(only_to) {
         let secrecy = at.secrecy.below(&both, Step::Key(key));
-        let step = (segment(key), secrecy);
+        // A key may be a secret, too: `tokens: {x: ann}`.
+        let shown = if at.secrecy.hides_key(key) {
+            HIDDEN
+        } else {
+            key
+        };
+        let step = (segment(shown), secrecy);
         below(at, step, (from.get(key), to.get(key)), found);
     }
 }
@@ -271,7 +277,10 @@ mod tests {
         );
         let credentials = |password: &str| json!({"credentials": [{"name": "ann", "x": password}]});
         let found = changes(Some(&credentials("a")), Some(&credentials("b")));
-        assert_eq!(found[0].path, "credentials[name=(hidden)].x");
+        assert_eq!(found[0].path, "credentials[name=(hidden)].(hidden)");
+        let tokens = |name: &str| json!({"tokens": {"hush": name}});
+        let found = changes(Some(&tokens("a")), Some(&tokens("b")));
+        assert_eq!(found[0].path, "tokens.(hidden)");
     }
 
     #[test]
