@@ -368,6 +368,13 @@ fn a_plan_that_cannot_be_written_leaves_the_older_file() {
     // What is not a file is written to as it is.
     let outcome = out("", "/dev/stdout").code(0);
     assert!(outcome.stdout.contains("\"digest\""), "{}", outcome.stdout);
+    Env::finish(fixture.env.command("mkfifo", &fixture.clone).arg("pipe")).code(0);
+    let outcome = out("", "pipe").code(5);
+    assert!(
+        outcome.stderr.contains("no program reads"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = out("", "nowhere/plan.json").code(2);
     assert!(outcome.stderr.contains("can't write"), "{}", outcome.stderr);
 }
