@@ -105,8 +105,7 @@ fn output(plugin: &ExecConfig, program: &str, terms: Terms) -> Result<Vec<u8>, S
     let streams = 1 + u8::from(!interactive);
     let waited = wait(&mut child, streams, &heard);
     // Whatever happened, nothing of it is left running.
-    let _ = child.kill();
-    let _ = child.wait();
+    end(&mut child, interactive);
     match waited {
         Ok((status, output)) if status.success() => Ok(output),
         Ok((status, _)) => {
@@ -159,7 +158,28 @@ fn command(plugin: &ExecConfig, program: &str, interactive: bool) -> Result<Comm
         false => (Stdio::null(), Stdio::piped()),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
+    // A group of its own, so that what it starts can be ended with it. One that asks a
+    // person stays in this group: another may not read from the terminal.
+    #[cfg(unix)]
+    if !interactive {
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    }
     Ok(command)
+}
+
+/// Ends a plugin and what it started, and reaps it.
+fn end(child: &mut Child, interactive: bool) {
+    #[cfg(unix)]
+    if !interactive
+        && let Ok(id) = i32::try_from(child.id())
+        && let Some(group) = rustix::process::Pid::from_raw(id)
+    {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = interactive;
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 enum Event {
@@ -334,6 +354,23 @@ mod tests {
     fn a_program_left_behind_holds_nobody_up() {
         let script = format!("{ANSWER}; sleep 30 &");
         assert_eq!(within(&script, 20_000).unwrap().token.unwrap(), "abc");
+    }
+
+    #[test]
+    fn what_a_plugin_started_is_ended_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, script) in [("late", "wait"), ("done", ANSWER)] {
+            let (began, file) = (folder.path().join("began"), folder.path().join(name));
+            let script = format!(
+                "(touch {}; sleep 2; touch {}) & {script}",
+                began.display(),
+                file.display()
+            );
+            assert_eq!(within(&script, 700).is_ok(), name == "done");
+            assert!(began.exists(), "{name}");
+            std::thread::sleep(Duration::from_millis(2500));
+            assert!(!file.exists(), "{name}");
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn not_a_file(kind: &Metadata) -> io::Error {
 }
 
 #[cfg(unix)]
-fn is_pipe(kind: &Metadata) -> bool {
+pub(super) fn is_pipe(kind: &Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     kind.file_type().is_fifo()
 }
@@ -116,7 +116,7 @@ fn is_device(kind: &Metadata) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_pipe(_: &Metadata) -> bool {
+pub(super) fn is_pipe(_: &Metadata) -> bool {
     false
 }
 
@@ -125,29 +125,17 @@ fn is_device(_: &Metadata) -> bool {
     false
 }
 
-/// Does not wait for the other end of a pipe that took a file's place.
-#[cfg(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "riscv64"
-    )
-))]
-fn at_once(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt as _;
+/// Does not wait for the other end of a pipe, where the number for that is known.
+pub(super) fn at_once(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
+    ))]
     // O_NONBLOCK in asm-generic/fcntl.h, which these architectures use.
-    options.custom_flags(0o4000)
-}
-
-#[cfg(not(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "riscv64"
-    )
-)))]
-fn at_once(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, 0o4000);
     options
 }

@@ -3,6 +3,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::read::{at_once, is_pipe};
 
 /// Names for files that are still written that are tried before giving up.
 const NAMES: u32 = 100;
@@ -10,6 +14,14 @@ const NAMES: u32 = 100;
 /// The longest chain of links that is followed to the file to write, as in Linux.
 /// See `docs/limits.md`.
 const LINKS: usize = 40;
+
+/// How long a named pipe may lack a program that reads it: the one who made it starts that
+/// program, too.
+/// See `docs/limits.md`.
+const READER_TIME: Duration = Duration::from_secs(10);
+
+/// How often a pipe is tried again.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Writes a file: beside its place first, then renamed. A link is followed and stays. What
 /// is not a regular file, as `/dev/stdout` and pipes, is written to as it is.
@@ -44,6 +56,9 @@ fn write(path: &Path, bytes: &[u8], wait: bool) -> io::Result<()> {
             .as_ref()
             .is_some_and(|it| !it.is_file() && !it.is_dir())
     {
+        if !is_door && there.as_ref().is_some_and(is_pipe) {
+            return write_to_pipe(&place, bytes, READER_TIME);
+        }
         let door = if is_door { path } else { &place };
         return OpenOptions::new().append(true).open(door)?.write_all(bytes);
     }
@@ -66,6 +81,37 @@ fn write(path: &Path, bytes: &[u8], wait: bool) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     })
 }
+
+/// Writes to a named pipe once it has a reader, and then as fast as that one reads.
+fn write_to_pipe(pipe: &Path, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+    let mut waited = Duration::ZERO;
+    let mut file = loop {
+        match at_once(OpenOptions::new().write(true)).open(pipe) {
+            Err(error) if error.raw_os_error() == Some(NO_READER) && waited < patience => {
+                sleep(LOOK);
+                waited += LOOK;
+            }
+            Err(error) if error.raw_os_error() == Some(NO_READER) => {
+                let words = format!("no program reads this pipe within {} s", patience.as_secs());
+                return Err(io::Error::new(ErrorKind::TimedOut, words));
+            }
+            opened => break opened?,
+        }
+    };
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(LOOK),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// ENXIO, in Linux and macOS: what a pipe without a reader answers.
+const NO_READER: i32 = 6;
 
 /// Writes a file that must not exist yet.
 ///
@@ -122,4 +168,32 @@ fn create_beside(place: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::Error::other(
         "too many files that were not finished are beside it",
     ))
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_waits_for_its_reader_and_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let error = write_to_pipe(&pipe, b"a", LOOK * 2).unwrap_err();
+        assert!(error.to_string().contains("no program reads"), "{error}");
+        // More than a pipe holds, for a reader that comes late.
+        let bytes = vec![b'x'; 1 << 20];
+        let reader = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || {
+                sleep(LOOK * 3);
+                fs::read(pipe).unwrap()
+            })
+        };
+        write_to_pipe(&pipe, &bytes, Duration::from_secs(60)).unwrap();
+        assert!(reader.join().unwrap() == bytes);
+    }
 }

@@ -2,6 +2,7 @@
 //! say it apart from other failures; its own trace, which is kept in a file for as long
 //! as the push runs, does.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -12,6 +13,11 @@ use crate::confidential::presentable;
 
 /// The variable that names the trace's file.
 pub(super) const VARIABLE: &str = "GIT_TRACE2_EVENT";
+
+/// How much of a push's trace is read, in bytes. The program's own hook begins in its first
+/// lines, and what a hook starts may write to the same file without end.
+/// See `docs/limits.md`.
+const LONGEST_TRACE: u64 = 16 << 20;
 
 /// The trace of one push; its file goes with it.
 pub(super) struct Trace(PathBuf);
@@ -59,7 +65,11 @@ impl Trace {
     }
 
     fn text(&self) -> String {
-        let text = std::fs::read(&self.0).unwrap_or_default();
+        let mut text = Vec::new();
+        if let Ok(file) = std::fs::File::open(&self.0) {
+            // What could be read before an error counts.
+            let _ = file.take(LONGEST_TRACE).read_to_end(&mut text);
+        }
         String::from_utf8_lossy(&text).into_owned()
     }
 }
@@ -100,6 +110,22 @@ pub(super) fn words(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trace_without_end_is_read_in_part() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trace");
+        let start =
+            "{\"event\":\"child_start\",\"sid\":\"a\",\"child_id\":1,\"hook_name\":\"pre-push\"}\n";
+        std::fs::write(&path, start).expect("a file");
+        // A file of a terabyte that takes no room.
+        let file = std::fs::OpenOptions::new().append(true).open(&path);
+        file.and_then(|file| file.set_len(1 << 40))
+            .expect("a long file");
+        let trace = Trace(path);
+        assert_eq!(trace.text().len() as u64, LONGEST_TRACE);
+        assert!(trace.hangs());
+    }
 
     #[test]
     fn only_the_programs_own_hook_counts() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{Enumerator, Object, ObjectExt, ObjectRepr, Value};
 
 use super::bounds::Size;
 
@@ -70,12 +70,11 @@ impl Object for Ordered {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(
-            self.entries
-                .iter()
-                .map(|(key, _)| Value::from(key))
-                .collect(),
-        )
+        // One by one: whoever looks at the first only does not pay for all.
+        self.mapped_key_value_enumerator(|this| {
+            let pair = |(key, value): &(Arc<str>, Value)| (Value::from(key), value.clone());
+            Box::new(this.entries.iter().map(pair))
+        })
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {

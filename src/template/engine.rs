@@ -28,8 +28,8 @@ const OUTPUT: usize = 8 << 20;
 
 /// Why a file could not be rendered.
 pub(super) enum Failure {
-    /// It goes beyond a bound.
-    TooMuch(&'static str),
+    /// It goes beyond a bound, at a place where one is known.
+    TooMuch(&'static str, Option<Location>),
     /// The engine says no.
     Refused {
         reason: String,
@@ -137,7 +137,7 @@ impl Engine {
             .and_then(|compiled| compiled.render_with_spans(context));
         let (text, spans) = result.map_err(|error| self.failure(&name, &error))?;
         if text.len() > OUTPUT {
-            return Err(Failure::TooMuch("8 MiB of output"));
+            return Err(Failure::TooMuch("8 MiB of output", None));
         }
         let (spans, files) = self.spans(&spans);
         Ok(Written { text, spans, files })
@@ -179,9 +179,6 @@ impl Engine {
             }
             at = source;
         }
-        if errors.iter().any(|it| it.kind() == ErrorKind::OutOfFuel) {
-            return Failure::TooMuch("1,000,000 steps");
-        }
         // The innermost error that knows its place is the one to look at.
         let inner = errors
             .iter()
@@ -189,6 +186,9 @@ impl Engine {
             .find(|it| it.name().is_some())
             .unwrap_or(&error);
         let location = self.place(inner.name().unwrap_or(name), inner);
+        if errors.iter().any(|it| it.kind() == ErrorKind::OutOfFuel) {
+            return Failure::TooMuch("1,000,000 steps", Some(location));
+        }
         let mut chain: Vec<String> = Vec::new();
         for outer in errors.iter().filter(|it| !std::ptr::eq(**it, *inner)) {
             if let (Some(name), Some(line)) = (outer.name(), outer.line()) {

@@ -1,10 +1,14 @@
 //! The filters that templates have beyond Jinja's own. Each one is a function
-//! of its input alone; the engine charges what it returns to the render's fuel.
+//! of its input alone; the engine charges what it returns to the render's fuel,
+//! and the text that is made of a list or mapping is charged here.
 
 use base64::Engine as _;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, State};
 use sha2::Digest as _;
+
+/// So many bytes of the text of a list or mapping cost one step.
+const BYTES_OF_A_STEP: usize = 16;
 
 /// The longest DNS label, in characters.
 const LABEL: usize = 63;
@@ -46,15 +50,20 @@ fn text_of(name: &str, value: &Value) -> Result<String, Error> {
     }
 }
 
+/// A text that was made of a value, when there are steps enough for it.
+fn afforded(state: &State<'_, '_>, text: String) -> Result<String, Error> {
+    state.consume_fuel((text.len() / BYTES_OF_A_STEP) as u64)?;
+    Ok(text)
+}
+
 /// Block style without the final line break, for `| indent(n)` behind it.
-fn to_yaml(value: Value) -> Result<String, Error> {
-    let text = crate::yaml::to_yaml(&json_of("to_yaml", &value)?);
+fn to_yaml(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
+    let text = afforded(state, crate::yaml::to_yaml(&json_of("to_yaml", &value)?))?;
     Ok(text.trim_end_matches('\n').to_owned())
 }
 
-fn to_json(value: Value) -> Result<String, Error> {
-    let text = json_of("to_json", &value)?.to_string();
-    Ok(text)
+fn to_json(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
+    afforded(state, json_of("to_json", &value)?.to_string())
 }
 
 /// A double-quoted scalar, valid in JSON and in both versions of YAML.
@@ -68,10 +77,10 @@ fn b64encode(value: Value) -> Result<String, Error> {
     Ok(text)
 }
 
-fn sha256(value: Value) -> Result<String, Error> {
+fn sha256(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
     let text = match value.kind() {
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
-            json_of("sha256", &value)?.to_string()
+            afforded(state, json_of("sha256", &value)?.to_string())?
         }
         _ => text_of("sha256", &value)?,
     };

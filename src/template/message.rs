@@ -127,9 +127,6 @@ fn written(template: &str, syntax: SyntaxConfig, context: Value) -> Result<Strin
             OUTPUT >> 10
         ))),
         Ok(text) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::OutOfFuel => {
-            Err(Failed::whole("it takes more than 100,000 steps".to_owned()))
-        }
         Err(error) => Err(Failed {
             range: error
                 .range()
@@ -137,6 +134,9 @@ fn written(template: &str, syntax: SyntaxConfig, context: Value) -> Result<Strin
             line: error.line().unwrap_or(1),
             kind: error.kind(),
             reason: match error.detail() {
+                _ if error.kind() == ErrorKind::OutOfFuel => {
+                    "it takes more than 100,000 steps".to_owned()
+                }
                 Some(detail) => format!("{}: {detail}", error.kind()),
                 None => error.kind().to_string(),
             },

@@ -552,8 +552,8 @@ fn no_object(component: &Component, error: NoObject) -> RenderCause {
 fn failed(component: &Component, source: &TemplateSource, failure: Failure) -> RenderProblem {
     let name = component.name.clone();
     let (location, cause) = match failure {
-        Failure::TooMuch(limit) => (
-            Location::new(source.path.clone(), 1, 1),
+        Failure::TooMuch(limit, location) => (
+            location.unwrap_or_else(|| Location::new(source.path.clone(), 1, 1)),
             RenderCause::TooMuch {
                 component: name.clone(),
                 limit,

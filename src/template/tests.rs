@@ -390,7 +390,7 @@ fn a_template_that_fails_names_its_line() {
     assert_eq!(
         endless,
         [
-            "templates/web/config.yaml.j2:1:1: component cart: the rendering of this file goes beyond 1,000,000 steps"
+            "templates/web/config.yaml.j2:5:1: component cart: the rendering of this file goes beyond 1,000,000 steps"
         ]
     );
     let bomb = problems("  v: {{ 'x' * 100000000 }}\n");

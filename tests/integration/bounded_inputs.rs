@@ -11,6 +11,9 @@ use super::support::shop;
 /// What a debug build on a busy machine may take; in itself each takes a fraction of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Two equal lists of 16,384 items each, compared as often as there are steps.
+const COMPARED: &str = "{% set n = namespace(a=[1], b=[1]) %}{% for i in range(14) %}{% set n.a = [n.a, n.a] %}{% set n.b = [n.b, n.b] %}{% endfor %}{% for i in range(20000) %}{{ '' if n.a == n.b }}{% endfor %}";
+
 /// Runs within so many MiB of address space, and within the time that there is.
 #[track_caller]
 fn within(env: &Env, folder: &Path, mebibytes: u64, words: &[&str]) -> Outcome {
@@ -70,6 +73,7 @@ fn commit_templates_that_grow_without_end_are_refused_with_their_place() {
         (format!("{{{{ 1{} }}}}", "+1".repeat(40_000)), "longer than"),
         (format!("{{{{ {}1{} }}}}", "[".repeat(9000), "]".repeat(9000)), "nested deeper"),
         ("{{ 'x' * 1000000000 }}".to_owned(), "steps"),
+        (COMPARED.to_owned(), "steps"),
         ("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}".to_owned(), "recursion"),
     ] {
         let part = if body { "body" } else { "subject" };
@@ -364,6 +368,13 @@ fn a_plan_that_cannot_be_written_leaves_the_older_file() {
     // What is not a file is written to as it is.
     let outcome = out("", "/dev/stdout").code(0);
     assert!(outcome.stdout.contains("\"digest\""), "{}", outcome.stdout);
+    Env::finish(fixture.env.command("mkfifo", &fixture.clone).arg("pipe")).code(0);
+    let outcome = out("", "pipe").code(5);
+    assert!(
+        outcome.stderr.contains("no program reads"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = out("", "nowhere/plan.json").code(2);
     assert!(outcome.stderr.contains("can't write"), "{}", outcome.stderr);
 }

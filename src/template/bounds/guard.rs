@@ -1,6 +1,7 @@
 //! A template's text as the engine gets it: where it puts lists together, makes new ones of
-//! values, or remembers a value, the text goes through filters of [`super::values`]. The
-//! engine has no other place where these can be counted. All places that it reports are
+//! values, remembers a value or compares two, the text goes through filters of
+//! [`super::values`] and [`super::comparing`]. The engine has no other place where these can
+//! be counted. All places that it reports are
 //! those of the text that a person wrote.
 
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, Expr, Stmt};
@@ -182,14 +183,25 @@ impl Finder<'_> {
 
     fn call(&mut self, it: &ast::Call<'_>) {
         self.expression(&it.expr);
-        self.arguments(&it.args);
+        match &it.expr {
+            // `loop.changed(VALUE)` compares it with the one before.
+            Expr::GetAttr(method) if method.name == "changed" => {
+                for argument in &it.args {
+                    match argument {
+                        CallArg::Pos(value) => self.compared(value),
+                        other => self.arguments(std::slice::from_ref(other)),
+                    }
+                }
+            }
+            _ => self.arguments(&it.args),
+        }
     }
 
     fn expression(&mut self, expression: &Expr<'_>) {
         match expression {
             Expr::Var(_) | Expr::Const(_) => {}
             Expr::Slice(it) => {
-                self.expression(&it.expr);
+                self.read(&it.expr, ")|_cut)");
                 self.maybe(it.start.as_ref());
                 self.maybe(it.stop.as_ref());
                 self.maybe(it.step.as_ref());
@@ -197,8 +209,8 @@ impl Finder<'_> {
             Expr::UnaryOp(it) => self.expression(&it.expr),
             Expr::BinOp(it) => self.operation(it),
             Expr::Compare(it) => {
-                self.expression(&it.expr);
-                it.ops.iter().for_each(|op| self.expression(&op.expr));
+                self.compared(&it.expr);
+                it.ops.iter().for_each(|op| self.compared(&op.expr));
             }
             Expr::IfExpr(it) => {
                 self.expression(&it.test_expr);
@@ -212,8 +224,11 @@ impl Finder<'_> {
             Expr::Test(it) => self.test(it),
             Expr::GetAttr(it) => self.expression(&it.expr),
             Expr::GetItem(it) => {
-                self.expression(&it.expr);
-                self.expression(&it.subscript_expr);
+                match &it.subscript_expr {
+                    Expr::Const(name) if name.value.as_str().is_some() => self.expression(&it.expr),
+                    _ => self.read(&it.expr, ")|_read)"),
+                }
+                self.around(&it.subscript_expr, ")|_key");
             }
             Expr::Call(it) => self.call(it),
             Expr::List(it) => {
@@ -225,14 +240,14 @@ impl Finder<'_> {
                 self.literal(expression);
             }
             Expr::Map(it) => {
-                it.keys.iter().for_each(|key| self.expression(key));
+                it.keys.iter().for_each(|key| self.around(key, ")|_key"));
                 it.values.iter().for_each(|value| self.expression(value));
                 self.literal(expression);
             }
         }
     }
 
-    /// `A is in [B]`: a guard begins with a parenthesis, which would be that of a call.
+    /// `A is in B`: a guard of the argument begins with a parenthesis, which would be that of a call.
     fn test(&mut self, it: &ast::Spanned<ast::Test<'_>>) {
         self.expression(&it.expr);
         let (start, end) = (
@@ -242,7 +257,7 @@ impl Finder<'_> {
         let behind = start + it.name.len();
         let rest = self.text.get(behind..end).unwrap_or_default();
         let argument = rest.trim_start();
-        if !argument.starts_with(['[', '{']) {
+        if it.args.is_empty() || argument.starts_with('(') {
             self.arguments(&it.args);
             return;
         }
@@ -264,8 +279,73 @@ impl Finder<'_> {
         self.put(end, 0, "|_kept)");
     }
 
+    /// An operand whose comparison is counted where it comes from.
+    fn compared(&mut self, operand: &Expr<'_>) {
+        self.around(operand, ")|_compared");
+    }
+
+    /// What is read from by its position: `((VALUE)|_read)[0]`.
+    fn read(&mut self, value: &Expr<'_>, put: &'static str) {
+        if is_guarded_deep(value) {
+            return self.expression(value);
+        }
+        self.put(start_of(value), 0, "((");
+        self.expression(value);
+        self.put(value.span().end_offset as usize, 0, put);
+    }
+
+    /// `(VALUE)|_key` for a value that is no constant.
+    fn around(&mut self, value: &Expr<'_>, put: &'static str) {
+        if is_constant(value) {
+            self.expression(value);
+            return;
+        }
+        self.put(start_of(value), 0, "(");
+        self.expression(value);
+        self.put(value.span().end_offset as usize, 0, put);
+    }
+
+    /// `A == B` is `(A)|_eq(B)`, and so are other comparisons, unless one of both is so small
+    /// that it bounds what is looked at.
+    fn comparison(&mut self, it: &ast::Spanned<ast::BinOp<'_>>) {
+        let contained = matches!(it.op, BinOpKind::In);
+        let small = match contained {
+            true => is_scalar(&it.left) || is_constant(&it.right),
+            false => is_constant(&it.left) || is_constant(&it.right),
+        };
+        let operator = self.operator(it);
+        let (Some((from, length, put)), false) = (operator, small) else {
+            self.expression(&it.left);
+            self.expression(&it.right);
+            return;
+        };
+        self.put(start_of(&it.left), 0, "(");
+        self.expression(&it.left);
+        self.put(from, length, put);
+        self.expression(&it.right);
+        self.put(it.span().end_offset as usize, 0, ")");
+    }
+
+    /// Where the operator of a comparison is, its length, and what comes in its place.
+    fn operator(&self, it: &ast::BinOp<'_>) -> Option<(usize, usize, &'static str)> {
+        let end_of_left = it.left.span().end_offset as usize;
+        let rest = self.text.get(end_of_left..)?;
+        // The left operand may be in parentheses, which are no part of it.
+        let found = rest.trim_start_matches(|c: char| c == ')' || c.is_whitespace());
+        let from = self.text.len() - found.len();
+        if let Some(behind) = found.strip_prefix("not") {
+            let behind = behind.trim_start().strip_prefix("in")?;
+            return Some((from, found.len() - behind.len(), ")|_out("));
+        }
+        let (sign, put) = SIGNS.iter().find(|(sign, _)| found.starts_with(sign))?;
+        Some((from, sign.len(), put))
+    }
+
     /// `A + B` and `A * B` are `(A)|_add(B)` and `(A)|_mul(B)`, unless both can be no lists.
     fn operation(&mut self, it: &ast::Spanned<ast::BinOp<'_>>) {
+        if is_comparison(it.op) {
+            return self.comparison(it);
+        }
         let Some((sign, put)) = guarded_sign(it) else {
             self.expression(&it.left);
             self.expression(&it.right);
@@ -303,6 +383,60 @@ impl Finder<'_> {
         if let Some(last) = self.edits.iter().rposition(is_end) {
             self.edits.remove(last);
         }
+    }
+}
+
+/// The signs of comparisons, longer ones before those that they begin with.
+const SIGNS: [(&str, &str); 7] = [
+    ("==", ")|_eq("),
+    ("!=", ")|_ne("),
+    ("<=", ")|_le("),
+    (">=", ")|_ge("),
+    ("<", ")|_lt("),
+    (">", ")|_gt("),
+    ("in", ")|_in("),
+];
+
+fn is_comparison(operation: BinOpKind) -> bool {
+    use BinOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne};
+    matches!(operation, Eq | Ne | Lt | Lte | Gt | Gte | In)
+}
+
+/// Subscripts in a row that are guarded; each takes two of the engine's parentheses.
+const SUBSCRIPTS: usize = 8;
+
+fn is_guarded_deep(mut value: &Expr<'_>) -> bool {
+    for _ in 0..SUBSCRIPTS {
+        value = match value {
+            Expr::GetItem(it) => &it.expr,
+            Expr::Slice(it) => &it.expr,
+            Expr::GetAttr(it) => &it.expr,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// The byte at which an expression begins, or one behind a parenthesis before it. The
+/// engine's places begin at the name of a filter or test, and before a comparison.
+fn start_of(expression: &Expr<'_>) -> usize {
+    let start = expression.span().start_offset as usize;
+    match expression {
+        Expr::Filter(it) => it.expr.as_ref().map_or(start, start_of),
+        Expr::Test(it) => start_of(&it.expr),
+        Expr::GetAttr(it) => start_of(&it.expr),
+        Expr::GetItem(it) => start_of(&it.expr),
+        Expr::Slice(it) => start_of(&it.expr),
+        Expr::Call(it) => start_of(&it.expr),
+        Expr::IfExpr(it) => start_of(&it.true_expr),
+        Expr::Compare(it) => start_of(&it.expr),
+        Expr::BinOp(it) if is_comparison(it.op) => start_of(&it.left),
+        // `A not in B` and `A is not defined`
+        Expr::UnaryOp(it) if it.expr.span().start_offset as usize == start => start_of(&it.expr),
+        Expr::Tuple(it) if begins_before(&it.items, expression) => {
+            it.items.first().map_or(start, start_of)
+        }
+        _ => start,
     }
 }
 

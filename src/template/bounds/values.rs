@@ -32,7 +32,7 @@ pub(crate) const DEPTH: usize = 128;
 const WEIGHT_OF_A_STEP: usize = 16;
 
 /// Bytes of text that weigh as much as one item, and that cost one step.
-const BYTES: usize = 64;
+pub(super) const BYTES: usize = 64;
 
 /// What a value holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Size {
 }
 
 /// Adds the guarded operations to an engine, and puts bounded ones in the place of its own.
-pub(in crate::template) fn install(engine: &mut Environment<'_>) {
+pub(super) fn install(engine: &mut Environment<'_>) {
     engine.add_filter("_add", add);
     engine.add_filter("_mul", mul);
     engine.add_filter("_kept", kept);
@@ -118,7 +118,11 @@ fn held(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
 }
 
 /// A value with its size, once all of it is made.
-fn settled(state: &State<'_, '_>, value: Value, depth: usize) -> Result<(Value, Size), Error> {
+pub(super) fn settled(
+    state: &State<'_, '_>,
+    value: Value,
+    depth: usize,
+) -> Result<(Value, Size), Error> {
     if value.as_object().is_none() {
         let size = Size::of(&value);
         return Ok((value, size));
@@ -277,6 +281,7 @@ fn add(state: &State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     }
     static SUM: LazyLock<Result<Expression<'static, 'static>, Error>> =
         LazyLock::new(|| PLAIN.compile_expression("a + b"));
+    refuse_undefined(&a, &b)?;
     let sum = evaluate(&SUM, a, b)?;
     // Two tuples.
     kept(state, sum)
@@ -298,30 +303,36 @@ fn mul(state: &State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     }
     static PRODUCT: LazyLock<Result<Expression<'static, 'static>, Error>> =
         LazyLock::new(|| PLAIN.compile_expression("a * b"));
+    refuse_undefined(&a, &b)?;
     let product = evaluate(&PRODUCT, a, b)?;
     kept(state, product)
 }
 
+fn refuse_undefined(a: &Value, b: &Value) -> Result<(), Error> {
+    match a.is_undefined() || b.is_undefined() {
+        true => Err(Error::from(ErrorKind::UndefinedError)),
+        false => Ok(()),
+    }
+}
+
 /// Where the engine's own operators are asked, one at a time.
-static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     engine
 });
 
-fn evaluate(
+/// The result of an operation, and its error without a place: that would be one among the
+/// letters of the operation.
+pub(super) fn evaluate(
     operation: &Result<Expression<'static, 'static>, Error>,
     a: Value,
     b: Value,
 ) -> Result<Value, Error> {
-    if a.is_undefined() || b.is_undefined() {
-        return Err(Error::from(ErrorKind::UndefinedError));
-    }
     let value = match operation {
         Ok(operation) => operation.eval(context! { a, b }),
         Err(error) => return Err(Error::new(error.kind(), error.to_string())),
     };
-    // Its place would be that of the letters above.
     value.map_err(|error| match error.detail() {
         Some(detail) => Error::new(error.kind(), detail.to_owned()),
         None => Error::from(error.kind()),
