@@ -357,9 +357,9 @@ fn the_world_outside_is_met_in_one_place_each() {
                 "src/ops/demo/",
                 // The answers of helpers, cut, and what git asks one.
                 "src/registry/credential_helper.rs",
-                "src/cli/credential.rs",
+                "src/cli/edge/credential.rs",
                 // What the system says of this process.
-                "src/cli/interrupt.rs",
+                "src/cli/edge/interrupt.rs",
             ],
         ),
         (

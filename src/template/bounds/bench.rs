@@ -11,10 +11,14 @@ use std::time::Duration;
 /// See `docs/limits.md`.
 pub(crate) const STACK: usize = 96 << 20;
 
-/// The longest that one file may take for one component. A file within its steps takes a
-/// tenth of a second; what takes longer is in a single step that the engine does not count.
+/// The longest that this process may work, in processor time, for one file of one component.
+/// A file within its steps takes a tenth of a second; what takes longer is in a single step
+/// that the engine does not count. A machine that is busy with something else costs nothing.
 /// See `docs/limits.md`.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the time is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Why nothing came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,10 +82,25 @@ impl<J: Send + 'static, R: Send + 'static> Bench<J, R> {
     /// The result of the first job whose result was not taken yet. After [`Stuck::Time`] the
     /// one who works is left to himself, and nothing more comes from him.
     pub(in crate::template) fn take(&mut self) -> Result<R, Stuck> {
-        match self.done.recv_timeout(PATIENCE) {
+        let begun = worked();
+        let mut waited = Duration::ZERO;
+        let result = loop {
+            match self.done.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {
+                    waited += LOOK;
+                    if worked().map_or(waited, |now| now.saturating_sub(begun.unwrap_or(now)))
+                        > PATIENCE
+                    {
+                        return Err(Stuck::Time);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break Err(()),
+                Ok(result) => break Ok(result),
+            }
+        };
+        match result {
             Ok(result) => Ok(result),
-            Err(RecvTimeoutError::Timeout) => Err(Stuck::Time),
-            Err(RecvTimeoutError::Disconnected) => {
+            Err(_) => {
                 if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
                     // A bug over there is reported as one here.
                     std::panic::resume_unwind(panic);
@@ -90,4 +109,17 @@ impl<J: Send + 'static, R: Send + 'static> Bench<J, R> {
             }
         }
     }
+}
+
+/// The processor time that this process has had so far; `None`: the system does not say.
+fn worked() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+        Some(Duration::new(seconds, nanoseconds))
+    }
+    #[cfg(not(unix))]
+    None
 }
