@@ -26,6 +26,9 @@ pub(crate) fn of(facts: &Facts, unit: &UnitId, difference: &Difference) -> Secre
     secrecy(&difference.path, &states)
 }
 
+/// Larger files are not read for that: their ids tell nothing that could be guessed.
+const MOST_BYTES: usize = 1 << 20;
+
 /// Whether a file that is one value is a secret: its id, too, would tell a short one.
 fn is_secret_file(side: &Side, path: &RepoPath) -> bool {
     if side.files.contains_key(path) {
@@ -35,7 +38,7 @@ fn is_secret_file(side: &Side, path: &RepoPath) -> bool {
     let text = || {
         let path = side.path(path.as_str())?;
         let bytes = side.state.snapshot.bytes(&path).ok()??;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        (bytes.len() <= MOST_BYTES).then(|| String::from_utf8_lossy(bytes).into_owned())
     };
     is_secret_name(name) || text().is_some_and(|text| is_secret_text(&text))
 }
