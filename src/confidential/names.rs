@@ -181,8 +181,8 @@ pub(super) fn vagueness(name: &str) -> Vagueness {
     }
 }
 
-/// Whether a name is one that other programs use for settings as well, so that what is
-/// beside it is no secret for that reason alone: `auth`, `token`.
+/// Whether a name is one that other programs use for settings as well, so that it
+/// does not make a secret of what is beside it: `auth`, `token`.
 pub(super) fn is_vague_alone(name: &str) -> bool {
     words(name).len() == 1 && vagueness(name) != Vagueness::None
 }

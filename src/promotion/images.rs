@@ -32,7 +32,7 @@ pub(super) fn brought(
     images.collect()
 }
 
-/// The image of a pin that is no part of a product manifest, with its new version.
+/// Returns the image of a pin outside of a product manifest, with its new version.
 fn pinned(facts: &Facts, item: &Item) -> Option<(ComponentName, Reference)> {
     let component = pinned_version(item)?.component;
     let of = |side: &'_ Side| {

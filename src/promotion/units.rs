@@ -1,7 +1,7 @@
 //! Units: what promotion moves and remembers one by one, as comparable values.
 //!
 //! Owns the splitting of an environment's tree into units and where each
-//! unit's record lives. Refuses nothing: what is not promoted is no unit.
+//! unit's record lives. Refuses nothing: files that are not promoted have no unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -65,7 +65,7 @@ impl fmt::Display for UnitId {
 ///
 /// A component's value is what the manifest says of it, a template's is the
 /// object ids of its files by relative path, another file's is its object id until
-/// somebody reads it.
+/// the file is read.
 pub type Units = BTreeMap<UnitId, Value>;
 
 /// Puts the components there that two products share, from the units of `other`.

@@ -33,7 +33,7 @@ pub(crate) fn versions(
         .collect()
 }
 
-/// The version change of a pin that is no part of a product manifest.
+/// Returns the version change of a pin outside of a product manifest.
 pub(super) fn pinned(item: &Item) -> Option<VersionChange> {
     let UnitId::Component(component) = &item.unit else {
         return None;

@@ -83,8 +83,8 @@ pub fn gather(
 }
 
 /// The units at the merge base of the two branches. Folders of one branch
-/// have the same tip, so they have no past in common that says anything. And
-/// whether a shallow clone's history ended before it told.
+/// have the same tip, so they have no past in common that says anything. Also
+/// says whether a shallow clone's history ended before a merge base was found.
 fn merge_base(
     estate: &Estate,
     source: &Side,

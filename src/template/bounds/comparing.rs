@@ -163,7 +163,7 @@ pub(super) fn afford(state: &State<'_, '_>, compared: usize) -> Result<(), Error
     state.consume_fuel((compared / COMPARED_OF_A_STEP) as u64)
 }
 
-/// The text of a value in compared values; nothing for what is no text.
+/// Returns the steps for comparing the text of a value; 0 for any other value.
 fn bytes_of(value: &Value) -> usize {
     value.as_str().map_or(0, |text| text.len() / BYTES)
 }
@@ -202,7 +202,7 @@ pub(super) fn log2(among: usize) -> usize {
 }
 
 /// The value itself, with the steps for one comparison of all that it holds. For operands
-/// that no filter can stand in for: those of a chain, and what `loop.changed` is given.
+/// that a filter can't replace: those of a chain, and the arguments of `loop.changed`.
 fn compared(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     if value.as_object().is_none() {
         afford(state, bytes_of(&value))?;
