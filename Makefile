@@ -36,6 +36,7 @@ testenv:
 
 # Kills a writer, and lives through histories, many more times than `make test` does.
 soak: testenv
+	KUBECTL_GITOPS_MODEL_HISTORIES=2000000 $(CARGO) test --release --locked --lib promotion::histories:: -- --nocapture
 	KUBECTL_GITOPS_KILLS=500 KUBECTL_GITOPS_HISTORIES=300 $(CARGO) test --locked --test integration -- races:: histories:: --nocapture
 
 # Feeds each fuzz target for FUZZ_SECONDS. The first run builds everything once more, with

@@ -13,6 +13,7 @@
 #[path = "../tests/integration/support/http.rs"]
 mod http;
 mod inputs;
+mod merging;
 mod pins;
 mod promoting;
 mod registries;

@@ -4,12 +4,13 @@
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, open_to_write};
 use super::promote as promote_words;
 use super::writing::{self, Again};
 use crate::ops::backport::{self, Request};
 use crate::ops::commit::TemplateError;
-use crate::ops::comparison::gather;
+use crate::ops::comparison::{GatherError, gather};
 use crate::ops::estate::Estate;
 use crate::ops::promote::PromoteError;
 use crate::product::EnvironmentName;
@@ -62,10 +63,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         let next = &steps[at + 1];
         if done.outcome == Outcome::Proposed {
-            let (through, only) = (args.through.as_deref().unwrap_or_default(), only.join(","));
-            context.ui.hint(&format!(
-                "when that is merged, carry it on: kubectl gitops backport {next} --through {through} --only {only}"
-            ));
+            let (through, only) = (args.through.as_deref().unwrap_or_default(), only.clone());
+            let on = CommandLine::gitops(["backport", next.as_str()])
+                .option("--through", [through])
+                .option("--only", only);
+            context
+                .ui
+                .hint(Hint::command("when that is merged, carry it on", on));
         } else if args.write.dry_run && !only.is_empty() {
             context.ui.note(&format!(
                 "what goes on from {next} follows from that, and is shown when it is there"
@@ -152,7 +156,7 @@ fn one(
         allow_downgrade: args.allow_downgrade,
         message: args.write.message.clone(),
     };
-    let facts = gather(estate, environment, None, None).map_err(promote_words::gather_failure)?;
+    let facts = gather(estate, environment, None, None).map_err(gather_failure)?;
     let plan = backport::plan(&request, &facts).map_err(promote_words::plan_failure)?;
     let text_wanted = args.output.format == Format::Text;
     if text_wanted && !plan.items.is_empty() {
@@ -178,11 +182,16 @@ fn one(
             lower.component, lower.from, lower.to, plan.into.0
         );
         return Err(
-            Failure::new(FailureKind::Refused, anyhow::Error::msg(message)).hint(format!(
-                "{} was not written; leave it out with --only, or add --allow-downgrade",
-                plan.into.0
-            )),
+            Failure::new(FailureKind::Refused, anyhow::Error::msg(message))
+                .fact(format!("{} was not written", plan.into.0))
+                .hint("leave it out with --only, or add --allow-downgrade"),
         );
+    }
+    if !plan.conflicts.is_empty() {
+        if !text_wanted {
+            report(args, context, &done.report)?;
+        }
+        return Err(conflicts(context, &plan));
     }
     if plan.items.is_empty() {
         if text_wanted {
@@ -206,7 +215,6 @@ fn one(
     };
     let again = Again {
         plan: &mut replan,
-        command: &format!("kubectl gitops backport {environment} --dry-run"),
         failure: &promote_words::failure,
     };
     let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
@@ -215,8 +223,10 @@ fn one(
     if text_wanted {
         writing::announce(context, &published);
         if published.is_in_force() {
-            context.ui.hint(&format!(
-                "the next promotion finds it already there: kubectl gitops promote {environment}"
+            let next = CommandLine::gitops(["promote", environment.as_str()]);
+            context.ui.hint(Hint::command(
+                "the next promotion finds it already there",
+                next,
             ));
         }
     }
@@ -226,4 +236,44 @@ fn one(
     };
     done.report["published"] = writing::published_data(&published);
     Ok(done)
+}
+
+/// What both sides changed can't be carried by itself.
+fn conflicts(context: &Context, plan: &backport::Plan) -> Failure {
+    let (from, into) = (&plan.hotfixed.0, &plan.into.0);
+    let error = anyhow::Error::msg(text::conflicts(plan, context.ui.error_style()));
+    let failure = Failure::new(FailureKind::Refused, error)
+        .fact("nothing was written")
+        .hint(format!(
+            "change {into} by hand, or decide with promote {from} --keep or --overwrite"
+        ));
+    let mut carried: Vec<String> = plan.items.iter().map(|it| it.unit.to_string()).collect();
+    carried.dedup();
+    let diverged = |unit: &String| plan.conflicts.iter().any(|it| it.unit.to_string() == *unit);
+    carried.retain(|unit| !diverged(unit));
+    if carried.is_empty() {
+        return failure;
+    }
+    let rest = context
+        .ui
+        .again()
+        .without("--only")
+        .option("--only", carried);
+    failure.hint(Hint::command(
+        "carry the hotfixes that nobody else touched",
+        rest,
+    ))
+}
+
+/// The failure of a comparison, with what helps a backport.
+fn gather_failure(error: GatherError) -> Failure {
+    match error {
+        GatherError::NoSource(ref environment) => {
+            let message = format!(
+                "{environment} is not promoted from another environment, so there is nowhere to carry its changes"
+            );
+            Failure::usage(message)
+        }
+        other => promote_words::gather_failure(other),
+    }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, open_to_write};
 use super::registry_options::{RegistryArgs, nothing_known};
 use super::tag_file::TagFileArgs;
@@ -18,6 +19,7 @@ use crate::ops::bump_image::{
 };
 use crate::ops::estate::Estate;
 use crate::product::ComponentName;
+use crate::product::EnvironmentName;
 use crate::registry::Registries;
 use crate::report::Format;
 use crate::report::text::bump_image as text;
@@ -121,7 +123,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     if !plan.refusals.is_empty() {
         data(args, context, &plan, None)?;
-        return Err(refused(&plan, args));
+        return Err(refused(context, &plan, args));
     }
     if plan.is_empty() {
         let tag = writing::tag_template(args.tag.as_deref())?;
@@ -208,14 +210,12 @@ fn write(
     // A template that gives no message is found now, not when others wait for the commit.
     let first = planned(plan)?;
     writing::preview(context, &first);
-    let command = format!("kubectl gitops bump-image --env {} --dry-run", entry.name);
     if args.write.dry_run {
-        writing::ready(context, &args.write, estate, &first, &command)?;
+        writing::ready(context, &args.write, estate, &first)?;
         return data(args, context, plan, None).map(|()| Exit::Ok);
     }
     let again = Again {
         plan: &mut replan,
-        command: &command,
         failure: &|failure| failure,
     };
     let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
@@ -227,12 +227,12 @@ fn write(
         let next = next.next().filter(|_| published.is_in_force());
         match (&request.hotfix, next) {
             (Some(_), _) => {
-                let hint = format!("carry it back: kubectl gitops backport {}", entry.name);
-                context.ui.hint(&hint);
+                let back = CommandLine::gitops(["backport", entry.name.as_str()]);
+                context.ui.hint(Hint::command("carry it back", back));
             }
             (None, Some(next)) => {
-                let hint = format!("next: kubectl gitops promote {}", next.name);
-                context.ui.hint(&hint);
+                let next = CommandLine::gitops(["promote", next.name.as_str()]);
+                context.ui.hint(Hint::command("next", next));
             }
             (None, None) => {}
         }
@@ -341,30 +341,45 @@ fn wish(word: &str) -> Result<Wish, Failure> {
     })
 }
 
-fn refused(plan: &Plan, args: &Args) -> Failure {
+/// The command that bumps one component to a version.
+fn one(environment: &EnvironmentName, component: &str) -> CommandLine {
+    CommandLine::gitops(["bump-image", component]).option("--env", [environment.as_str()])
+}
+
+fn refused(context: &Context, plan: &Plan, args: &Args) -> Failure {
     let error = anyhow::Error::msg(text::refusals(plan));
-    let mut failure = Failure::new(FailureKind::Refused, error).hint("nothing was written");
+    let mut failure = Failure::new(FailureKind::Refused, error).fact("nothing was written");
     let environment = &plan.environment.0;
-    let mut hints: Vec<String> = Vec::new();
+    let again = || context.ui.again();
+    let mut hints: Vec<Hint> = Vec::new();
     for refusal in &plan.refusals {
         hints.push(match refusal {
-            Refusal::Downgrade { .. } => "take the older version with --allow-downgrade".into(),
-            Refusal::Vanished { component, newest, .. } => format!(
-                "if that is intended: kubectl gitops bump-image {component}={newest} --env {environment}"
+            Refusal::Downgrade { .. } => Hint::command(
+                "take the older version",
+                again().flag("--allow-downgrade"),
             ),
-            Refusal::MutableTag { .. } => "take the image that the tag names now with --refresh-digests".into(),
+            Refusal::Vanished { component, newest, .. } => Hint::command(
+                "if that is intended",
+                one(environment, &format!("{component}={newest}")),
+            ),
+            Refusal::MutableTag { .. } => Hint::command(
+                "take the image that the tag names now",
+                again().flag("--refresh-digests"),
+            ),
             Refusal::Platforms { component, .. } => {
-                format!("leave {component} out, or change the platforms of its policy")
+                format!("leave {component} out, or change the platforms of its policy").into()
             }
             Refusal::Held { component, .. } => {
-                format!("remove the hold from {component} first")
+                format!("remove the hold from {component} first").into()
             }
             Refusal::Tie { component, .. } => format!(
-                "name one: kubectl gitops bump-image {component}=TAG --env {environment}; or tell them apart with filter or ignore in its policy"
-            ),
+                "name one as {component}=TAG, or tell them apart with filter or ignore in its policy"
+            )
+            .into(),
             Refusal::Validation { .. } => "correct the product or its templates first".into(),
-            Refusal::RenderedEdited { .. } => format!(
-                "carry the edit into the product, or drop it: kubectl gitops render {environment} --write"
+            Refusal::RenderedEdited { .. } => Hint::command(
+                "carry the edit into the product, or drop it",
+                CommandLine::gitops(["render", environment.as_str()]).flag("--write"),
             ),
         });
     }
@@ -383,17 +398,17 @@ fn failure(error: BumpError) -> Failure {
     match error {
         BumpError::Estate(error) => estate_failure(error),
         BumpError::Promoted { ref environment, ref first, .. } => {
-            let usual = format!(
-                "bump it where promotion begins: kubectl gitops bump-image --env {first}"
-            );
+            let usual = CommandLine::gitops(["bump-image"]).option("--env", [first.as_str()]);
+            let usual = Hint::command("bump it where promotion begins", usual);
             let urgent = format!(
-                "in an emergency: kubectl gitops bump-image COMPONENT=TAG --env {environment} --hotfix 'REASON'"
+                "in an emergency, name COMPONENT=TAG and say why with --hotfix REASON: {environment} is then ahead until you backport it"
             );
             Failure::new(FailureKind::Refused, error).hint(usual).hint(urgent)
         }
         BumpError::NoHotfix { ref environment } => {
-            let hint = format!("leave --hotfix out: kubectl gitops bump-image --env {environment}");
-            Failure::new(FailureKind::Usage, error).hint(hint)
+            let plain = CommandLine::gitops(["bump-image"]).option("--env", [environment.as_str()]);
+            Failure::new(FailureKind::Usage, error)
+                .hint(Hint::command("leave --hotfix out", plain))
         }
         BumpError::NoPolicy { ref component } => {
             let first = format!("name it: {component}=TAG");
@@ -407,7 +422,10 @@ fn failure(error: BumpError) -> Failure {
             let first = format!("name its version: {component}=TAG");
             Failure::new(FailureKind::Usage, error)
                 .hint(first)
-                .hint("or correct `from` in its policy; all policies that are followed: kubectl gitops pins")
+                .hint(Hint::command(
+                    "or correct `from` in its policy; see all policies that are followed",
+                    CommandLine::gitops(["pins"]),
+                ))
         }
         BumpError::NotListed { ref component } => {
             let hint = format!("name its version: {component}=VERSION");
@@ -416,11 +434,11 @@ fn failure(error: BumpError) -> Failure {
         BumpError::NoPolicies { .. } => Failure::new(FailureKind::Usage, error)
             .hint("name versions (COMPONENT=TAG), give a range with --semver, or write update: {semver: RANGE} into the product manifest"),
         BumpError::UnknownTag { .. } => {
-            Failure::new(FailureKind::Usage, error).hint("nothing was written")
+            Failure::new(FailureKind::Usage, error).fact("nothing was written")
         }
         BumpError::Registry { ref failed } => {
-            let hints = nothing_known(failed);
-            let failure = Failure::new(FailureKind::Unreachable, error);
+            let (unknown, hints) = nothing_known(failed);
+            let failure = Failure::new(FailureKind::Unreachable, error).fact(unknown);
             let failure = hints.into_iter().fold(failure, Failure::hint);
             failure.hint("or go on without them: --keep-going")
         }

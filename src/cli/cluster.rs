@@ -131,7 +131,7 @@ pub(super) fn live_remarks(context: &Context, section: &Section) {
     }
     // A folder belongs to no environment, and so to no cluster.
     if let (false, Some(_), Some(uid)) = (live.proven, &section.commit, &live.uid) {
-        context.ui.hint(&format!(
+        context.ui.hint(format!(
             "gitops.yaml does not say for certain which cluster {name} is; this one is known by cluster: {{uid: {uid}}}"
         ));
     }

@@ -86,7 +86,7 @@ fn install(context: &Context) -> Result<Exit, Failure> {
         std::env::split_paths(&search).any(|folder| Some(folder.as_path()) == link.parent())
     });
     if !on_path {
-        context.ui.hint(&format!(
+        context.ui.hint(format!(
             "kubectl looks for it in PATH, where {} is not",
             link.parent().unwrap_or(Path::new(".")).display()
         ));

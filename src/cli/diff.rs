@@ -18,7 +18,7 @@ use crate::report::text;
     kubectl gitops diff prod@HEAD~3 prod      what the last three commits changed on prod\n  \
     kubectl gitops diff dev prod -o json      the same for programs")]
 pub(super) struct Args {
-    /// The first point: an environment, a commit, or ENVIRONMENT@COMMIT
+    /// The first point: an environment, a commit, or ENVIRONMENT@COMMIT, where HEAD~1, ~1 and {yesterday} are those of the environment's branch
     #[arg(value_name = "A")]
     from: String,
     /// The second point

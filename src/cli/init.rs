@@ -2,6 +2,8 @@
 //! there before. Questions are asked on a terminal only; every answer has an
 //! option.
 
+mod driver;
+
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::edge::ui::unanswered;
 use super::opening::git_failure;
 use super::writing::{announce, publish_failure, published_data};
@@ -33,7 +36,8 @@ Examples:
   kubectl gitops init                                   asks, then makes product, environments and templates
   kubectl gitops init --product shop --yes              dev, staging and prod, each on a branch of its own
   kubectl gitops init --product shop --layout folders --environments dev,prod --component web=registry.example.com/shop/web:1.0.0
-  kubectl gitops init --write                           in a repository with overlays: puts the proposed gitops.yaml into the work tree")]
+  kubectl gitops init --write                           in a repository with overlays: puts the proposed gitops.yaml into the work tree
+  kubectl gitops init --merge-driver                    local merges of branches go by key path")]
 pub(super) struct Args {
     /// The product's name; makes a new product also beside what is there
     #[arg(long, value_name = "NAME")]
@@ -50,6 +54,9 @@ pub(super) struct Args {
     /// Put the proposed gitops.yaml into the work tree
     #[arg(long, conflicts_with = "product")]
     write: bool,
+    /// Make this clone merge YAML by key path: its Git configuration and a line in .gitattributes
+    #[arg(long, conflicts_with_all = ["product", "environments", "layout", "components", "write"])]
+    merge_driver: bool,
     #[command(flatten)]
     writing: WriteArgs,
     #[command(flatten)]
@@ -68,6 +75,9 @@ const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     context.require_clone("init")?;
+    if args.merge_driver {
+        return driver::run(args, context);
+    }
     let dir = context.directory().map_err(|error| {
         let error = anyhow::Error::new(error).context("the current folder cannot be found");
         Failure::new(FailureKind::Usage, error)
@@ -97,7 +107,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.write {
             return Err(
                 Failure::usage("nothing in this repository looks like an environment")
-                    .hint("make a new product: kubectl gitops init --product NAME"),
+                    .hint("make a new product with --product NAME"),
             );
         }
     }
@@ -143,11 +153,17 @@ fn propose(
         report.config.to_owned()
     })?;
     match &report.written_to {
-        Some(path) => ui.hint(&format!(
-            "written to {path}; look at it, commit it to {}, then: kubectl gitops status",
-            ground.default_branch
+        Some(path) => ui.hint(Hint::command(
+            format!(
+                "written to {path}; look at it, commit it to {}, then",
+                ground.default_branch
+            ),
+            CommandLine::gitops(["status"]),
         )),
-        None => ui.hint("to put it into the work tree: kubectl gitops init --write"),
+        None => ui.hint(Hint::command(
+            "to put it into the work tree",
+            context.ui.again().flag("--write"),
+        )),
     }
     Ok(Exit::Ok)
 }
@@ -386,7 +402,7 @@ fn make(
         .map_err(|error| failure(error, context))?;
     if args.output.format == Format::Text {
         announce(context, &published);
-        ui.hint("next: kubectl gitops status");
+        ui.hint(Hint::command("next", CommandLine::gitops(["status"])));
     }
     data(args, context, wish, plan, Some(published_data(&published)))
 }
@@ -451,15 +467,16 @@ fn data(
 fn failure(error: InitError, context: &Context) -> Failure {
     match error {
         InitError::Git(error) => git_failure(error),
-        InitError::Publish(error) => {
-            publish_failure(error, "kubectl gitops init --dry-run", context)
-        }
-        InitError::FileExists { .. } => Failure::new(FailureKind::Usage, error).hint(
-            "nothing was written: init never overwrites; what is there says: kubectl gitops status",
-        ),
-        InitError::BranchExists { .. } => Failure::new(FailureKind::Usage, error).hint(
-            "nothing was written: choose other names with --environments, or --layout folders",
-        ),
+        InitError::Publish(error) => publish_failure(error, context),
+        InitError::FileExists { .. } => Failure::new(FailureKind::Usage, error)
+            .fact("nothing was written: init never overwrites")
+            .hint(Hint::command(
+                "see what is there",
+                CommandLine::gitops(["status"]),
+            )),
+        InitError::BranchExists { .. } => Failure::new(FailureKind::Usage, error)
+            .fact("nothing was written")
+            .hint("choose other names with --environments, or --layout folders"),
         InitError::Unwritable { .. } => Failure::new(FailureKind::Unreachable, error)
             .hint("free some space or change its rights, then run it again"),
         InitError::Scaffold(_)

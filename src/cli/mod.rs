@@ -16,6 +16,7 @@ mod diff;
 mod edge;
 mod history;
 mod init;
+mod merge;
 mod opening;
 mod pins;
 mod promote;
@@ -38,6 +39,7 @@ use edge::args::{GlobalArgs, parser};
 use edge::context::Context;
 use edge::failure::{Exit, Failure};
 use edge::program::Program;
+use edge::typed::Typed;
 use edge::ui::Ui;
 
 /// Every command, in the order of the help text.
@@ -54,6 +56,7 @@ enum Command {
     Render(render::Args),
     History(history::Args),
     Pins(pins::Args),
+    Merge(merge::Args),
     Completion(completion::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -74,6 +77,7 @@ impl Command {
             Command::Render(args) => render::run(args, context),
             Command::History(args) => history::run(args, context),
             Command::Pins(args) => pins::run(args, context),
+            Command::Merge(args) => merge::run(args, context),
             Command::Completion(args) => completion::run(args, context),
             Command::Schema(args) => schema::run(args, context),
             Command::Demo(args) => demo::run(args, context),
@@ -84,11 +88,17 @@ impl Command {
 
 /// Runs one command line, its first word being the program's own name, and
 /// returns the exit code: 0 done, 1 the answer is no, 2 wrong usage, 3 refused,
-/// 4 the branch kept moving, 5 something outside failed, 101 a bug.
+/// 4 the branch kept moving, 5 something outside failed, 101 a bug. What Git starts as its
+/// merge driver fails with 129 or more.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
     edge::failure::report_panics();
-    catch_unwind(AssertUnwindSafe(|| start(argv))).unwrap_or(edge::failure::BUG)
+    let is_driver = merge::is_driver(&argv);
+    let code = catch_unwind(AssertUnwindSafe(|| start(argv))).unwrap_or(edge::failure::BUG);
+    match is_driver {
+        true => merge::exit_code(code),
+        false => code,
+    }
 }
 
 fn start(argv: Vec<OsString>) -> u8 {
@@ -115,10 +125,13 @@ fn start(argv: Vec<OsString>) -> u8 {
         .try_get_matches_from_mut(arguments)
         .and_then(|words| {
             let global = GlobalArgs::from_arg_matches(&words)?;
-            Ok((global, Command::from_arg_matches(&words)?))
+            Ok((words.clone(), global, Command::from_arg_matches(&words)?))
         });
     let (global, command) = match parsed {
-        Ok(parsed) => parsed,
+        Ok((words, global, command)) => {
+            ui.set_typed(Typed::new(&parser, &words));
+            (global, command)
+        }
         Err(error) => return ui.usage(&error),
     };
     let context = Context::new(global, ui, name);

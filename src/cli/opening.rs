@@ -3,6 +3,7 @@
 
 use super::edge::context::Context;
 use super::edge::failure::{Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use crate::config::Origin;
 use crate::git::{GitError, Listener, Notice};
 use crate::ops::estate::{Estate, EstateError, OpenOptions};
@@ -155,18 +156,35 @@ pub(super) fn environment(word: &str) -> Result<EnvironmentName, Failure> {
 pub(super) fn estate_failure(error: EstateError) -> Failure {
     match error {
         EstateError::Git(error) => git_failure(error),
-        EstateError::Config(_) => Failure::new(FailureKind::Usage, error)
-            .hint("describe the environments in gitops.yaml; kubectl gitops init proposes one"),
-        EstateError::Unborn { ref branch, .. } => {
-            let hint = format!(
-                "begin it from another environment: git push origin origin/BRANCH:refs/heads/{branch}"
-            );
-            Failure::new(FailureKind::Usage, error).hint(hint)
+        EstateError::Config(_) => Failure::new(FailureKind::Usage, error).hint(Hint::command(
+            "describe the environments in gitops.yaml; to see a proposal",
+            CommandLine::gitops(["init"]),
+        )),
+        EstateError::Unborn {
+            ref branch,
+            ref begins_from,
+            ref remote,
+            ..
+        } => {
+            let begin = begins_from.as_ref().map(|from| match remote {
+                Some(remote) => {
+                    let places = format!("{remote}/{from}:refs/heads/{branch}");
+                    CommandLine::git(["push", remote, &places])
+                }
+                None => CommandLine::git(["branch", branch.as_str(), from.as_str()]),
+            });
+            let failure = Failure::new(FailureKind::Usage, error);
+            match begin {
+                Some(begin) => {
+                    failure.hint(Hint::command("begin it from another environment", begin))
+                }
+                None => failure,
+            }
         }
         EstateError::Model(ref wrong) => {
             let environment = &wrong.environment;
-            let hint = format!("look at all of it: kubectl gitops validate {environment}");
-            Failure::new(FailureKind::Usage, error).hint(hint)
+            let all = CommandLine::gitops(["validate", environment.as_str()]);
+            Failure::new(FailureKind::Usage, error).hint(Hint::command("see all of it", all))
         }
         EstateError::Place { .. }
         | EstateError::Unreadable { .. }
@@ -206,7 +224,9 @@ fn git_kind(error: &GitError) -> FailureKind {
         | GitError::TooManyFiles { .. }
         | GitError::Blocked { .. }
         | GitError::Bare { .. } => FailureKind::Usage,
-        GitError::HookRefused { .. } | GitError::DirtyWorkTree { .. } => FailureKind::Refused,
+        GitError::HookRefused { .. }
+        | GitError::NotAtomic { .. }
+        | GitError::DirtyWorkTree { .. } => FailureKind::Refused,
         GitError::Damaged { .. }
         | GitError::NoProgram(_)
         | GitError::OldGit { .. }
@@ -235,7 +255,7 @@ fn git_kind(error: &GitError) -> FailureKind {
 fn git_hint(error: &GitError) -> Option<&'static str> {
     Some(match error {
         GitError::NotARepository { .. } => {
-            "go into a clone, name one with -C DIR, or begin one with git init and kubectl gitops init"
+            "go into a clone, name one with -C DIR, or begin one with git init"
         }
         GitError::NoSuchRemote { .. } => {
             "add it with git remote add, or name another with --remote"
@@ -271,6 +291,7 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
         GitError::OutcomeUnknown { .. } => {
             "run the same command again: it finds out, and does nothing twice"
         }
+        GitError::NotAtomic { .. } => "nothing was written; write one after the other",
         GitError::PushFailed { .. } => "nothing was written; run it again",
         GitError::MissingObject { .. } => {
             "nothing was written; look with git fsck, and fetch again (--unshallow, --refetch) or make a new clone"

@@ -3,6 +3,7 @@
 use super::edge::args::OutputArgs;
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, open};
 use crate::ops::pins::pins;
 use crate::report::text;
@@ -47,6 +48,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let names = unread.join(", ");
     Err(unread.iter().fold(
         Failure::usage(format!("not everything could be read: {names}")),
-        |failure, name| failure.hint(format!("look at it: kubectl gitops validate {name}")),
+        |failure, name| {
+            let look = CommandLine::gitops(["validate", *name]);
+            failure.hint(Hint::command("look at it", look))
+        },
     ))
 }

@@ -135,21 +135,22 @@ fn layouts_are_there<'a>(
     }
 }
 
-/// What is not known because registries failed, and what helps.
-pub(super) fn nothing_known(failed: &[(ComponentName, RegistryError)]) -> Vec<String> {
+/// Returns what is not known because registries failed, and what helps.
+pub(super) fn nothing_known(failed: &[(ComponentName, RegistryError)]) -> (String, Vec<String>) {
     let names: Vec<String> = failed.iter().map(|(name, _)| name.to_string()).collect();
-    let mut lines = vec![format!(
+    let unknown = format!(
         "nothing is known about {} ({}); nothing was written",
         count(names.len(), "component"),
         names.join(", ")
-    )];
+    );
+    let mut lines = Vec::new();
     for (_, error) in failed {
         let line = advice(error);
         if !lines.contains(&line) {
             lines.push(line);
         }
     }
-    lines
+    (unknown, lines)
 }
 
 fn by_pull_secret(error: &RegistryError) -> bool {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::Hint;
 use super::opening::{environment, estate_failure, git_failure, open, open_to_write};
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
@@ -84,9 +85,10 @@ fn show(args: &Args, context: &Context, plan: &RenderPlan) -> Result<Exit, Failu
             text::documents(plan)
         })?;
     if args.output.format == Format::Text
-        && let Some(remark) = text::remark(plan)
+        && let Some(words) = text::remark(plan)
     {
-        context.ui.hint(&remark);
+        let render = context.ui.again().flag("--write");
+        context.ui.hint(Hint::command(words, render));
     }
     Ok(Exit::Ok)
 }
@@ -175,7 +177,6 @@ fn write(
     let mut replan = || Ok(plan(estate, name, &BTreeSet::new())?.planned(estate, message)?);
     let again = Again {
         plan: &mut replan,
-        command: &format!("kubectl gitops render {name} --write --dry-run"),
         failure: &failure,
     };
     let Some(published) = writing::write(context, &args.writing, estate, planned, again)? else {

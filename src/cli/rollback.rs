@@ -4,13 +4,13 @@
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::promote::plan_failure;
 use super::writing::{self, Again};
 use crate::ops::estate::Estate;
 use crate::ops::publish::Planned;
 use crate::ops::rollback::{self, Facts, Plan, Request, RollbackError};
-use crate::product::EnvironmentName;
 use crate::report::Format;
 use crate::report::text::{rollback as text, rollback_candidates, rollback_data, rollback_refusal};
 
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     show(args, context, &facts, &plan);
     if !plan.later.is_empty() {
         data(args, context, &plan, None)?;
-        return Err(refused(args, &name, &plan));
+        return Err(refused(context, &plan));
     }
     if plan.change.is_empty() {
         return data(args, context, &plan, None).map(|()| Exit::Ok);
@@ -113,7 +113,6 @@ fn write(
     let fail = |error| failure(error, context.now());
     let again = Again {
         plan: &mut replan,
-        command: &format!("kubectl gitops rollback {name} --dry-run"),
         failure: &fail,
     };
     let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
@@ -123,10 +122,10 @@ fn write(
         writing::announce(context, &published);
         if entry.promote_from.is_some() && !plan.refused.is_empty() {
             let names: Vec<String> = plan.refused.iter().map(ToString::to_string).collect();
-            context.ui.hint(&format!(
-                "promotions skip what was rolled back until it changes; to let it back: \
-                 kubectl gitops promote {name} --release {}",
-                names.join(",")
+            let release = CommandLine::gitops(["promote", name.as_str()]);
+            context.ui.hint(Hint::command(
+                "promotions skip what was rolled back until it changes; to promote it anyway",
+                release.option("--release", names),
             ));
         }
     }
@@ -152,21 +151,17 @@ fn data(
         })
 }
 
-fn refused(args: &Args, name: &EnvironmentName, plan: &Plan) -> Failure {
-    let restored = plan.restored.id.short();
-    let only = match args.only.is_empty() {
-        true => String::new(),
-        false => format!(" --only {}", args.only.join(",")),
-    };
-    Failure::new(
-        FailureKind::Refused,
-        anyhow::Error::msg(rollback_refusal(plan)),
-    )
-    .hint("nothing was written; name the state to drop that as well, or choose units:")
-    .hint(format!(
-        "  kubectl gitops rollback {name} --to {restored}{only}"
-    ))
-    .hint(format!("  kubectl gitops rollback {name} --only UNIT"))
+fn refused(context: &Context, plan: &Plan) -> Failure {
+    let again = context.ui.again();
+    let to = again.clone().without("--to");
+    let error = anyhow::Error::msg(rollback_refusal(plan));
+    Failure::new(FailureKind::Refused, error)
+        .fact("nothing was written")
+        .hint("roll back chosen units with --only UNIT")
+        .hint(Hint::command(
+            "drop that as well",
+            to.option("--to", [plan.restored.id.short()]),
+        ))
 }
 
 /// The failure of a plan, with what helps.
@@ -175,18 +170,11 @@ fn failure(error: RollbackError, now: i64) -> Failure {
         RollbackError::Estate(error) => estate_failure(error),
         RollbackError::Git(error) => git_failure(error),
         RollbackError::Plan(error) => plan_failure(error),
-        RollbackError::SeveralStates {
-            ref environment,
-            ref candidates,
-            ..
-        } => {
-            let command = format!("kubectl gitops rollback {environment} --to COMMIT");
+        RollbackError::SeveralStates { ref candidates, .. } => {
             let lines = rollback_candidates(candidates, now);
-            let mut failure = Failure::new(FailureKind::Usage, error);
-            for line in lines {
-                failure = failure.hint(line);
-            }
-            failure.hint(format!("say which: {command}"))
+            let failure = Failure::new(FailureKind::Usage, error);
+            let failure = lines.into_iter().fold(failure, Failure::fact);
+            failure.hint("name one of them with --to COMMIT")
         }
         RollbackError::NothingPromoted {
             ref environment, ..
@@ -197,10 +185,11 @@ fn failure(error: RollbackError, now: i64) -> Failure {
         | RollbackError::NotOnBranch {
             ref environment, ..
         } => {
-            let hint = format!(
-                "see its states with kubectl gitops history {environment}, then name one with --to COMMIT"
-            );
-            Failure::new(FailureKind::Usage, error).hint(hint)
+            let states = CommandLine::gitops(["history", environment.as_str()]);
+            Failure::new(FailureKind::Usage, error).hint(Hint::command(
+                "see its states, then name one with --to COMMIT",
+                states,
+            ))
         }
         RollbackError::Message(error) => writing::message_failure(error),
         RollbackError::NoEarlierState { .. } | RollbackError::NoUnits { .. } => {

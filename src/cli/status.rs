@@ -3,6 +3,7 @@
 use super::edge::args::OutputArgs;
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, git_failure, open};
 use crate::ops::status::{StatusError, status};
 use crate::report::text;
@@ -52,7 +53,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "not everything could be read: {}",
             unread.join(", ")
         )),
-        |failure, name| failure.hint(format!("look at it: kubectl gitops validate {name}")),
+        |failure, name| {
+            let look = CommandLine::gitops(["validate", *name]);
+            failure.hint(Hint::command("look at it", look))
+        },
     ))
 }
 

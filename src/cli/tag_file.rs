@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::edge::context::Context;
 use super::edge::failure::{Failure, FailureKind, not_written};
+use super::edge::hint::{CommandLine, Hint};
 use crate::files;
 use crate::registry::{Recording, Registries, RegistryError, Settings};
 use crate::report::count;
@@ -77,8 +78,10 @@ fn read(at: &Path, file: &Path) -> Result<Recording, Failure> {
     Recording::parse(&text).map_err(|error| {
         let place = format!("{}:{}:{}", file.display(), error.line, error.column);
         let error = anyhow::Error::new(error).context(place);
-        Failure::new(FailureKind::Usage, error)
-            .hint("what may stand there: kubectl gitops schema registry-tags")
+        Failure::new(FailureKind::Usage, error).hint(Hint::command(
+            "see what it can hold",
+            CommandLine::gitops(["schema", "registry-tags"]),
+        ))
     })
 }
 

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use super::cluster::{connect_options, incomplete, live_failure, live_remarks};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening;
 use crate::check::{RENDERED_STALE, RULES};
 use crate::config::CONFIG_FILE;
@@ -18,7 +19,7 @@ use crate::ops::validate::{
     Section, ValidateError, ValidateOptions, ValidateReport, check_path, check_snapshot,
 };
 use crate::product::{EnvironmentEntry, EnvironmentName};
-use crate::repo::Snapshot;
+use crate::repo::{RepoPath, Snapshot};
 use crate::report::{self, Style};
 use crate::schema::embedded_versions;
 
@@ -116,6 +117,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         args,
         context,
         estate: None,
+        edited: None,
         taken: Vec::new(),
     };
     let mut report = ValidateReport::default();
@@ -162,7 +164,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn hint_at_render(args: &Args, context: &Context, report: &ValidateReport) {
-    let flag = if args.work_tree { " --work-tree" } else { "" };
     for section in &report.sections {
         if section
             .findings
@@ -170,9 +171,12 @@ fn hint_at_render(args: &Args, context: &Context, report: &ValidateReport) {
             .any(|finding| finding.rule == RENDERED_STALE)
         {
             let name = &section.name;
-            context.ui.hint(&format!(
-                "bring the committed files up to date: kubectl gitops render {name} --write{flag}"
-            ));
+            let mut render = CommandLine::gitops(["render", name.as_str()]).flag("--write");
+            if args.work_tree {
+                render = render.flag("--work-tree");
+            }
+            let words = "bring the committed files up to date";
+            context.ui.hint(Hint::command(words, render));
         }
     }
 }
@@ -190,8 +194,10 @@ fn files(args: &Args, estate: &Estate, entry: &EnvironmentEntry) -> Result<Snaps
             "the work tree is not on {}, the branch of {}",
             entry.branch, entry.name
         );
-        return Err(Failure::usage(message)
-            .hint(format!("check it out first: git switch {}", entry.branch)));
+        return Err(Failure::usage(message).hint(Hint::command(
+            "check it out first",
+            CommandLine::git(["switch", entry.branch.as_str()]),
+        )));
     }
     estate
         .work_tree_snapshot(entry)
@@ -205,10 +211,36 @@ fn is_checked_out(estate: &Estate, entry: &EnvironmentEntry) -> Result<bool, Fai
     })
 }
 
+/// Says that edits in the work tree were not looked at, where an environment has some.
+fn tell_of_edits(
+    context: &Context,
+    estate: &Estate,
+    (entry, snapshot): (&EnvironmentEntry, &Snapshot),
+    known: &mut Option<Vec<RepoPath>>,
+) {
+    // Whoever cannot list them has nothing to say about them.
+    let all = known.get_or_insert_with(|| estate.git.edited().unwrap_or_default());
+    let is_own = |path: &&RepoPath| entry.holds(path) || snapshot.entry(path).is_some();
+    let own: Vec<&RepoPath> = all.iter().filter(is_own).collect();
+    let Some(first) = own.first() else { return };
+    let files = match own.len() {
+        1 => first.to_string(),
+        more => format!("{first} and {} more", more - 1),
+    };
+    context.ui.note(&format!(
+        "{}: checked as committed; uncommitted edits were not checked: {files}",
+        entry.name
+    ));
+    let check = CommandLine::gitops(["validate", entry.name.as_str()]).flag("--work-tree");
+    context.ui.hint(Hint::command("check the edits", check));
+}
+
 struct Reader<'a> {
     args: &'a Args,
     context: &'a Context,
     estate: Option<Estate>,
+    /// The files with edits that are not committed, once they were asked for.
+    edited: Option<Vec<RepoPath>>,
     taken: Vec<Duration>,
 }
 
@@ -318,13 +350,19 @@ impl Reader<'_> {
         match target {
             Target::Path(path) => path_section(&self.directory()?, path, &options),
             Target::Environment(name) => {
+                let mut edited = self.edited.take();
                 let estate = self.opened()?;
                 let entry = estate.environment(name).map_err(opening::estate_failure)?;
                 let snapshot = files(args, estate, entry)?;
+                if !args.work_tree && is_checked_out(estate, entry)? {
+                    tell_of_edits(context, estate, (entry, &snapshot), &mut edited);
+                }
                 let repository = estate.repository();
                 let _waiting = args.live.then(|| context.ui.waiting("asking the cluster"));
                 let section = check_snapshot(&snapshot, repository, entry, &options);
-                section.map_err(failure)
+                let section = section.map_err(failure);
+                self.edited = edited;
+                section
             }
         }
     }
@@ -404,7 +442,9 @@ fn failure(error: ValidateError) -> Failure {
             "--schema takes CustomResourceDefinitions and JSON Schemas".to_owned()
         }
         ValidateError::Commit(_) => {
-            "what a template may speak of: kubectl gitops schema repository".to_owned()
+            let schema = CommandLine::gitops(["schema", "repository"]);
+            let hint = Hint::command("see what a template may use", schema);
+            return Failure::new(FailureKind::Usage, error).hint(hint);
         }
         ValidateError::Rule { .. } => format!("correct rules in {CONFIG_FILE}"),
         ValidateError::Folder(_) => return Failure::new(FailureKind::Usage, error),

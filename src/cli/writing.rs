@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::edge::args::WriteArgs;
 use super::edge::context::Context;
 use super::edge::failure::{Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{estate_failure, git_failure};
 use crate::git::LocalRef;
 use crate::ops::commit::TemplateError;
@@ -22,8 +23,6 @@ use crate::report::ago;
 pub(super) struct Again<'a, E> {
     /// Makes the plan anew on the new tip; one that is another plan is not written.
     pub(super) plan: &'a mut dyn FnMut() -> Result<Planned, E>,
-    /// The command that shows the new plan.
-    pub(super) command: &'a str,
     /// The words for a plan that can't be made.
     pub(super) failure: &'a dyn Fn(E) -> Failure,
 }
@@ -39,7 +38,7 @@ pub(super) fn write<E>(
     if args.no_push {
         context.require_clone("--no-push")?;
     }
-    ready(context, args, estate, &first, again.command)?;
+    ready(context, args, estate, &first)?;
     let mut places: Vec<String> = first
         .changes
         .updates
@@ -69,7 +68,7 @@ pub(super) fn write<E>(
     drop(waiting);
     result.map(Some).map_err(|error| match error {
         Replanned::Plan(error) => (again.failure)(error),
-        Replanned::Publish(error) => publish_failure(error, again.command, context),
+        Replanned::Publish(error) => publish_failure(error, context),
     })
 }
 
@@ -80,12 +79,11 @@ pub(super) fn ready(
     args: &WriteArgs,
     estate: &Estate,
     planned: &Planned,
-    again: &str,
 ) -> Result<(), Failure> {
     let options = PublishOptions {
         push: !args.no_push,
     };
-    check(estate, &planned.changes, options).map_err(|error| publish_failure(error, again, context))
+    check(estate, &planned.changes, options).map_err(|error| publish_failure(error, context))
 }
 
 /// What `--tag` asks for.
@@ -163,9 +161,15 @@ pub(super) fn no_tag(
     context.ui.note(&match (at, tip) {
         (Ok(Some(at)), Ok(Some(tip))) if at == tip => format!("{branch} has the tag {name}"),
         (Ok(Some(at)), _) => format!("the tag {name} exists and names {}", at.short()),
-        _ => format!(
-            "nothing was written, so no tag was made; to tag what is there: git tag -a {name} origin/{branch}"
-        ),
+        _ => {
+            let at = format!("origin/{branch}");
+            let tag = CommandLine::git(["tag", "-a", name.as_str(), &at]);
+            context.ui.hint(Hint::command(
+                "nothing was written, so no tag was made; to tag what is there",
+                tag,
+            ));
+            return Ok(());
+        }
     });
     Ok(())
 }
@@ -212,6 +216,15 @@ fn announce_proposal(context: &Context, update: &PublishedRef, proposal: &Propos
         let remote = update.pushed_to.as_deref().unwrap_or("the remote");
         context.ui.note(&format!(
             "{remote} takes no push options, so the pull request is yours to open; pullRequests: none in gitops.yaml says so"
+        ));
+    }
+    if let Some(commit) = &proposal.changed_by {
+        context.ui.note(&format!(
+            "{} was changed by {} ({} {}) and was left as it is",
+            update.branch,
+            commit.author.email,
+            commit.id.short(),
+            commit.message.subject
         ));
     }
     for older in &proposal.supersedes {
@@ -291,7 +304,11 @@ pub(super) fn preview(context: &Context, planned: &Planned) {
 /// A template in `gitops.yaml` that gives no message, with what helps.
 pub(super) fn message_failure(error: TemplateError) -> Failure {
     Failure::new(FailureKind::Usage, error)
-        .hint("nothing was written; what a template may speak of: kubectl gitops schema repository")
+        .fact("nothing was written")
+        .hint(Hint::command(
+            "see what a template may use",
+            CommandLine::gitops(["schema", "repository"]),
+        ))
         .hint("or say it in your own words, without the template: -m 'SUBJECT'")
 }
 
@@ -311,13 +328,18 @@ fn proposal_data(proposal: &Proposal) -> Value {
             Opening::Open => "open",
         },
         "already": proposal.already,
+        "changedBy": proposal.changed_by.as_ref().map(|commit| json!({
+            "commit": commit.id.to_string(),
+            "author": commit.author.email,
+            "subject": commit.message.subject,
+        })),
         "url": proposal.page.as_ref().map(|page| page.url.clone()),
         "supersedes": supersedes,
     })
 }
 
 /// A failure of the writer.
-pub(super) fn publish_failure(error: PublishError, again: &str, context: &Context) -> Failure {
+pub(super) fn publish_failure(error: PublishError, context: &Context) -> Failure {
     match error {
         PublishError::Estate(error) => estate_failure(error),
         PublishError::Git(error) => git_failure(error),
@@ -340,8 +362,12 @@ pub(super) fn publish_failure(error: PublishError, again: &str, context: &Contex
                 false => "",
             };
             Failure::new(FailureKind::Moved, error)
-                .hint(format!("was {short}, {now}{plan}"))
-                .hint(format!("nothing was written; look again: {again}"))
+                .fact(format!("was {short}, {now}{plan}"))
+                .fact("nothing was written")
+                .hint(Hint::command(
+                    "look again",
+                    context.ui.again().flag("--dry-run"),
+                ))
         }
         PublishError::Rejected {
             ref name,
@@ -349,22 +375,27 @@ pub(super) fn publish_failure(error: PublishError, again: &str, context: &Contex
             ..
         } => {
             let hint = match (name, proposed_to) {
-                (_, Some(into)) => format!(
-                    "nothing was written; the pull request into {into} needs the right to push {name}"
-                ),
-                (RefName::Branch(branch), None) => format!(
-                    "nothing was written; if {branch} takes changes by pull request only, set write: branch for its environment in gitops.yaml"
-                ),
-                _ => "nothing was written".to_owned(),
+                (_, Some(into)) => Some(format!(
+                    "the pull request into {into} needs the right to push {name}"
+                )),
+                (RefName::Branch(branch), None) => Some(format!(
+                    "if {branch} takes changes by pull request only, set write: branch for its environment in gitops.yaml"
+                )),
+                _ => None,
             };
-            Failure::new(FailureKind::Refused, error).hint(hint)
+            let failure = Failure::new(FailureKind::Refused, error).fact("nothing was written");
+            hint.into_iter().fold(failure, Failure::hint)
         }
+        PublishError::Lagging { .. } => Failure::new(FailureKind::Unreachable, error)
+            .fact("nothing was written")
+            .hint("wait until the replica has caught up, or fetch from the address that is pushed to (git remote -v)"),
         PublishError::TagTaken { .. } => Failure::new(FailureKind::Refused, error)
             .hint("a tag is never moved; take another name: --tag NAME"),
-        PublishError::TagOnProposal { ref environment, .. } => {
-            let hint = format!(
-                "leave --tag out, and tag {environment} once the pull request is merged"
-            );
+        PublishError::TagOnProposal {
+            ref environment, ..
+        } => {
+            let hint =
+                format!("leave --tag out, and tag {environment} once the pull request is merged");
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
         PublishError::OneAtATime { ref environments } => {
@@ -376,10 +407,13 @@ pub(super) fn publish_failure(error: PublishError, again: &str, context: &Contex
             Failure::new(FailureKind::Usage, error).hint(hint)
         }
         PublishError::NoReview { .. } => Failure::new(FailureKind::Usage, error)
-            .hint("nothing was written; set pullRequests in gitops.yaml to none, or to gitlab for a GitLab"),
+            .fact("nothing was written")
+            .hint("set pullRequests in gitops.yaml to none, or to gitlab for a GitLab"),
         PublishError::LocalAhead { ref branch } => {
-            let hint = format!("push or drop them first: git log origin/{branch}..{branch}");
-            Failure::new(FailureKind::Refused, error).hint(hint)
+            let range = format!("origin/{branch}..{branch}");
+            let look = CommandLine::git(["log", &range]);
+            Failure::new(FailureKind::Refused, error)
+                .hint(Hint::command("push or drop them first; see them", look))
         }
     }
 }

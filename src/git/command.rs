@@ -360,7 +360,10 @@ impl Git {
     pub(super) fn call_push(&self, remote: &Remote) -> Call {
         let patience = self.patience_with(remote, running::LONGEST_SILENCE_OF_A_PUSH);
         let speed = self.least_speed(remote, running::LONGEST_SILENCE_OF_A_PUSH);
-        let speed: Vec<&str> = speed.iter().map(String::as_str).collect();
+        // What is pushed is named; Git refuses that for a mirror.
+        let mirror = format!("remote.{}.mirror=false", remote.name());
+        let mut speed: Vec<&str> = speed.iter().map(String::as_str).collect();
+        speed.push(&mirror);
         let call = match self.work_tree() {
             Some(folder) if folder.join(".git").exists() && !self.is_elsewhere() => {
                 self.started(folder, &in_options(&speed), "push")

@@ -293,6 +293,14 @@ pub enum GitError {
         /// What the program said.
         message: String,
     },
+    /// The remote can't move several references at once.
+    #[error("{remote} does not support atomic pushes, and this is about {references} references")]
+    NotAtomic {
+        /// The remote.
+        remote: String,
+        /// How many.
+        references: usize,
+    },
     /// A push failed without a verdict, and the remote says that nothing moved.
     #[error("the push to {remote} failed, and nothing moved there: {message}")]
     PushFailed {

@@ -156,7 +156,7 @@ impl Git {
     }
 
     /// The first parent; `None` at the beginning and at a shallow boundary.
-    fn first_parent<'a>(
+    pub(super) fn first_parent<'a>(
         &self,
         commit: &git2::Commit<'a>,
     ) -> Result<Option<git2::Commit<'a>>, GitError> {
@@ -176,7 +176,7 @@ impl Git {
     /// The ids from the root tree down to the path, as far as they exist. Ids
     /// that `newer` has at the same depth lead to the same things, and are
     /// not looked up again.
-    fn chain(
+    pub(super) fn chain(
         &self,
         commit: &git2::Commit<'_>,
         path: &RepoPath,
@@ -239,7 +239,7 @@ impl Git {
     }
 }
 
-fn leaf(chain: &[Oid], path: &RepoPath) -> Option<Oid> {
+pub(super) fn leaf(chain: &[Oid], path: &RepoPath) -> Option<Oid> {
     chain.get(path.segments().count()).copied()
 }
 

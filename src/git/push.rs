@@ -138,6 +138,12 @@ impl Git {
                 {
                     return Ok(PushAnswer::of(PushOutcome::NoOptions, said));
                 }
+                Verdict::Silent if output.stderr.contains("does not support --atomic push") => {
+                    return Err(GitError::NotAtomic {
+                        remote: remote.shown().to_owned(),
+                        references: moves.len(),
+                    });
+                }
                 Verdict::Done(_) | Verdict::Silent => {}
             }
             match self.ask_outcome(remote, moves, &output.stderr)? {

@@ -220,6 +220,20 @@ impl Git {
         }
     }
 
+    /// Returns the commit that a branch was at, as in `{1}` or `{yesterday}~2`: of the
+    /// remote's branch as it was fetched, else of the local one.
+    pub fn find_past(
+        &self,
+        remote: Option<&Remote>,
+        branch: &BranchName,
+        past: &str,
+    ) -> Result<CommitId, GitError> {
+        let at = |name: String| resolve_in(self.libgit2(), &format!("{name}@{past}"));
+        let tracked = remote.and_then(|remote| at(remote.tracking(branch)).ok());
+        let found = tracked.or_else(|| at(branch.reference()).ok());
+        found.ok_or_else(|| unknown(&format!("{branch}@{past}")))
+    }
+
     /// The names of the remote's branches as last fetched, or of the local
     /// ones without a remote, sorted. Names that Git itself would refuse
     /// today are left out.

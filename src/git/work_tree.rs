@@ -49,6 +49,26 @@ impl Git {
         }
     }
 
+    /// Returns the files that differ from the last commit, new ones that are not ignored
+    /// included. Names that are not valid here are left out.
+    pub fn edited(&self) -> Result<Vec<RepoPath>, GitError> {
+        let Some(work_tree) = self.work_tree() else {
+            return Ok(Vec::new());
+        };
+        let listed = self
+            .call_at(self.git_dir(), Some(work_tree), &[], "status")
+            .args([
+                "--porcelain=v1",
+                "-z",
+                "--no-renames",
+                "--untracked-files=all",
+                "--ignore-submodules=dirty",
+            ])
+            .success()?;
+        let paths = listed.split('\0').filter_map(|line| line.get(3..));
+        Ok(paths.filter_map(|path| path.parse().ok()).collect())
+    }
+
     pub(super) fn is_dirty_at(&self, git_dir: &Path, work_tree: &Path) -> Result<bool, GitError> {
         // The program, not the library: it knows filters such as LFS.
         let listed = self

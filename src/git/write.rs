@@ -3,11 +3,14 @@
 //! moves here, so a commit that is not published leaves nothing behind but
 //! unreachable objects.
 
+use std::collections::BTreeMap;
+
 use git2::{FileMode, ObjectType, Oid, Tree};
 
 use super::open::commit_id;
 use super::read::{kind_of, object_id};
 use super::write_tree::Folder;
+use super::wrote::WROTE;
 use super::{Git, GitError};
 use crate::repo::{CommitId, Edit, EntryKind, RefUpdate, RepoPath, Signature};
 
@@ -24,21 +27,36 @@ impl Git {
             Some(parent) => parent.tree()?,
             None => repo.find_tree(repo.treebuilder(None)?.write()?)?,
         };
-        let tree = self.write_tree(&base, update)?;
+        let tree = repo.find_tree(self.write_tree(&base, update)?)?;
+        let message = self.message(update, parent.as_ref().map(|_| &base), &tree)?;
         if self.signs_commits()? {
-            return self.signed(tree, update);
+            return self.signed(tree.id(), update, &message);
         }
-        let tree = repo.find_tree(tree)?;
         let parents: Vec<_> = parent.iter().collect();
         let id = repo.commit(
             None,
             &library_signature(&update.author)?,
             &library_signature(&update.committer)?,
-            &update.message.to_string(),
+            &message,
             &tree,
             &parents,
         )?;
         commit_id(id)
+    }
+
+    /// The message of an update's commit; one of ours proves what it wrote.
+    fn message(
+        &self,
+        update: &RefUpdate,
+        parent: Option<&Tree<'_>>,
+        tree: &Tree<'_>,
+    ) -> Result<String, GitError> {
+        let mut message = update.message.clone();
+        if message.trailer("Gitops-Action").is_some() {
+            let wrote = self.wrote(parent, tree)?;
+            message.trailers.push((WROTE.to_owned(), wrote));
+        }
+        Ok(message.to_string())
     }
 
     /// Whether the update's files are those that its parent has already.
@@ -59,7 +77,7 @@ impl Git {
         }))?;
         let mut changes = Folder::default();
         for (path, edit) in &update.edits {
-            let found = self.stands_at(base, path)?;
+            let found = self.stands_at(base, path, &update.edits)?;
             match edit {
                 // Deleting twice is no error; the library would make it one.
                 Edit::Delete if found.is_some() => {
@@ -67,13 +85,17 @@ impl Git {
                 }
                 Edit::Delete => {}
                 Edit::Write { bytes, executable } => {
-                    writable(path, found)?;
-                    changes.put(path, mode(*executable), repo.blob(bytes)?)?;
+                    let kind = match executable {
+                        true => EntryKind::Executable,
+                        false => EntryKind::File,
+                    };
+                    writable(path, found, false)?;
+                    changes.put(path, mode(kind), repo.blob(bytes)?)?;
                 }
-                Edit::Reuse { id, executable } => {
-                    writable(path, found)?;
+                Edit::Reuse { id, kind } => {
+                    writable(path, found, true)?;
                     let blob = object_id(id.as_str())?;
-                    changes.put(path, mode(*executable), blob)?;
+                    changes.put(path, mode(*kind), blob)?;
                 }
             }
         }
@@ -83,16 +105,20 @@ impl Git {
         }
     }
 
-    /// What stands at a path: `None` nothing, `Some(None)` a folder. A file,
-    /// link or submodule on the way is an error.
+    /// What is at a path: `None` nothing, `Some(None)` a folder. A file, link or
+    /// submodule on the way is an error; one that goes with these edits, and a folder
+    /// of which all files go, are nothing.
     fn stands_at(
         &self,
         base: &Tree<'_>,
         path: &RepoPath,
+        edits: &BTreeMap<RepoPath, Edit>,
     ) -> Result<Option<Option<EntryKind>>, GitError> {
         let mut tree = base.clone();
+        let mut here = RepoPath::default();
         let mut segments = path.segments().peekable();
         while let Some(segment) = segments.next() {
+            here = here.join(segment).unwrap_or_default();
             let Some((id, kind)) = tree
                 .get_name(segment)
                 .map(|entry| (entry.id(), kind_of(entry.filemode())))
@@ -100,9 +126,12 @@ impl Git {
                 return Ok(None);
             };
             if segments.peek().is_none() {
-                return Ok(Some(kind));
+                let folder = kind.is_none().then(|| self.libgit2().find_tree(id));
+                let goes = folder.map(|folder| self.goes(&folder?, &here, edits));
+                return Ok((!goes.transpose()?.unwrap_or(false)).then_some(kind));
             }
             match kind {
+                Some(_) if matches!(edits.get(&here), Some(Edit::Delete)) => return Ok(None),
                 None => tree = self.libgit2().find_tree(id)?,
                 Some(kind) => {
                     return Err(GitError::Blocked {
@@ -118,8 +147,30 @@ impl Git {
         })
     }
 
+    /// Whether every file of a folder goes with these edits.
+    fn goes(
+        &self,
+        folder: &Tree<'_>,
+        path: &RepoPath,
+        edits: &BTreeMap<RepoPath, Edit>,
+    ) -> Result<bool, GitError> {
+        for entry in folder {
+            let Some(below) = entry.name().ok().and_then(|name| path.join(name).ok()) else {
+                return Ok(false);
+            };
+            let goes = match kind_of(entry.filemode()) {
+                None => self.goes(&self.libgit2().find_tree(entry.id())?, &below, edits)?,
+                Some(_) => matches!(edits.get(&below), Some(Edit::Delete)),
+            };
+            if !goes {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The commit through the program, which knows the user's keys and agents.
-    fn signed(&self, tree: Oid, update: &RefUpdate) -> Result<CommitId, GitError> {
+    fn signed(&self, tree: Oid, update: &RefUpdate, message: &str) -> Result<CommitId, GitError> {
         debug_assert!(
             self.libgit2()
                 .odb()
@@ -135,7 +186,7 @@ impl Git {
             .env("GIT_COMMITTER_NAME", &update.committer.name)
             .env("GIT_COMMITTER_EMAIL", &update.committer.email)
             .env("GIT_COMMITTER_DATE", program_date(&update.committer))
-            .input(update.message.to_string());
+            .input(message.to_owned());
         if let Some(parent) = &update.parent {
             call = call.args(["-p", parent.as_str()]);
         }
@@ -157,11 +208,12 @@ impl Git {
     }
 }
 
-fn mode(executable: bool) -> FileMode {
-    if executable {
-        FileMode::BlobExecutable
-    } else {
-        FileMode::Blob
+fn mode(kind: EntryKind) -> FileMode {
+    match kind {
+        EntryKind::File => FileMode::Blob,
+        EntryKind::Executable => FileMode::BlobExecutable,
+        EntryKind::Symlink => FileMode::Link,
+        EntryKind::Submodule => FileMode::Commit,
     }
 }
 
@@ -173,9 +225,16 @@ fn name_of(kind: EntryKind) -> &'static str {
     }
 }
 
-fn writable(path: &RepoPath, found: Option<Option<EntryKind>>) -> Result<(), GitError> {
+/// Whether a file may be put where `found` is. New bytes never replace a link; content
+/// that moves as it is does.
+fn writable(
+    path: &RepoPath,
+    found: Option<Option<EntryKind>>,
+    moves: bool,
+) -> Result<(), GitError> {
     let what = match found {
         None | Some(Some(EntryKind::File | EntryKind::Executable)) => return Ok(()),
+        Some(Some(EntryKind::Symlink)) if moves => return Ok(()),
         Some(None) => "a folder",
         Some(Some(kind)) => name_of(kind),
     };

@@ -60,18 +60,36 @@ impl Folder {
         while let Some(name) = names.next() {
             if names.peek().is_none() {
                 return match folder.changes.insert(name.to_owned(), change) {
-                    Some(Change::Below(_)) => Err(blocked("something below it changes as well")),
+                    Some(Change::Below(below)) if !below.only_takes() => {
+                        Err(blocked("something below it changes as well"))
+                    }
                     _ => Ok(()),
                 };
             }
             let entry = folder.changes.entry(name.to_owned());
             let below = entry.or_insert_with(|| Change::Below(Self::default()));
+            match (&*below, &change) {
+                // What was a file becomes a folder.
+                (Change::Gone, _) => *below = Change::Below(Self::default()),
+                // What was a folder is a file by now.
+                (Change::File(..), Change::Gone) => return Ok(()),
+                _ => {}
+            }
             let Change::Below(next) = below else {
                 return Err(blocked("a file on the way to it changes as well"));
             };
             folder = next;
         }
         Ok(())
+    }
+
+    /// Whether nothing is put anywhere in it.
+    fn only_takes(&self) -> bool {
+        self.changes.values().all(|change| match change {
+            Change::Gone => true,
+            Change::File(..) => false,
+            Change::Below(below) => below.only_takes(),
+        })
     }
 
     /// Writes the folder that comes of `base` with the changes made; `None`: nothing is left
@@ -92,9 +110,10 @@ impl Folder {
             while let Some((_, bytes)) = new.next_if(|(key, _)| *key < entry.key()) {
                 tree.extend(bytes);
             }
-            let name = std::str::from_utf8(entry.name).ok();
-            match name.and_then(|name| self.changes.get(name)) {
+            match self.change_of(entry) {
                 None => tree.extend_from_slice(entry.bytes),
+                // A folder has another place among its neighbours than a file of its name.
+                Some(change) if !change.stays(entry) => {}
                 Some(Change::Gone) => {}
                 Some(Change::File(mode, id)) => {
                     tree.extend(written(i32::from(*mode), entry.name, *id));
@@ -114,6 +133,11 @@ impl Folder {
         }
     }
 
+    fn change_of(&self, entry: &Entry<'_>) -> Option<&Change> {
+        let name = std::str::from_utf8(entry.name).ok()?;
+        self.changes.get(name)
+    }
+
     /// The entries of which there are none yet, by what trees are sorted by.
     fn new_entries(
         &self,
@@ -122,8 +146,8 @@ impl Folder {
     ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, GitError> {
         let there: BTreeSet<&str> = before
             .iter()
+            .filter(|entry| self.change_of(entry).is_some_and(|it| it.stays(entry)))
             .filter_map(|entry| std::str::from_utf8(entry.name).ok())
-            .filter(|name| self.changes.contains_key(*name))
             .collect();
         let mut new = BTreeMap::new();
         for (name, change) in &self.changes {
@@ -140,6 +164,17 @@ impl Folder {
             new.insert(key(mode, name.as_bytes()), bytes);
         }
         Ok(new)
+    }
+}
+
+impl Change {
+    /// Whether what becomes of an entry is of its kind, a folder or none.
+    fn stays(&self, entry: &Entry<'_>) -> bool {
+        match self {
+            Change::Gone => true,
+            Change::File(..) => entry.mode != FOLDER,
+            Change::Below(_) => entry.mode == FOLDER,
+        }
     }
 }
 
@@ -207,6 +242,34 @@ mod tests {
             let error = folder.put(&other, FileMode::Blob, id).unwrap_err();
             assert!(matches!(error, GitError::Blocked { path, .. } if path == other));
         }
+    }
+
+    #[test]
+    fn files_become_folders_and_folders_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = git2::Repository::init_bare(dir.path()).unwrap();
+        let odb = repo.odb().unwrap();
+        let id = odb.write(ObjectType::Blob, b"x").unwrap();
+        let tree = |paths: &[&str]| {
+            let nothing = repo.treebuilder(None).unwrap().write().unwrap();
+            let mut update = TreeUpdateBuilder::new();
+            for path in paths {
+                update.upsert(*path, id, FileMode::Blob);
+            }
+            let empty = repo.find_tree(nothing).unwrap();
+            update.create_updated(&repo, &empty).unwrap()
+        };
+        let base = tree(&["a", "a.b", "b/c", "b/d/e", "b.c"]);
+        let mut folder = Folder::default();
+        let path = |text: &str| text.parse::<RepoPath>().unwrap();
+        // In the order of their paths, as changes come.
+        folder.remove(&path("a")).unwrap();
+        folder.put(&path("a/x"), FileMode::Blob, id).unwrap();
+        folder.put(&path("b"), FileMode::Blob, id).unwrap();
+        folder.remove(&path("b/c")).unwrap();
+        folder.remove(&path("b/d/e")).unwrap();
+        let written = folder.write(&odb, Some(base)).unwrap();
+        assert_eq!(written, Some(tree(&["a/x", "a.b", "b", "b.c"])));
     }
 
     proptest! {

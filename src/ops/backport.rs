@@ -2,7 +2,6 @@
 //! promoted from. Exactly those values move; everything else of the source
 //! stays, and its next promotion finds them already there.
 
-use crate::promotion;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::{ComponentChange, Draft, ProductChange, TemplateError};
@@ -10,8 +9,10 @@ use super::estate::Estate;
 use super::publish::Planned;
 use crate::image::{Reference, coerce, steps_back};
 use crate::product::{CommitAction, ComponentName, EnvironmentName};
-use crate::promotion::{Class, UnitId};
-use crate::promotion::{Decision, Facts, Item, PlanError, SelectError, UnitSelector};
+use crate::promotion::gate::Overrides;
+use crate::promotion::{
+    self, Approved, Class, Decision, Facts, Item, PlanError, SelectError, UnitId, UnitSelector,
+};
 use crate::repo::{CommitId, Edit, RepoPath};
 use crate::template::{Before, KnownRendering, RenderedChange, rendered_product, rerender};
 use crate::template::{RenderedIndex, render};
@@ -47,8 +48,10 @@ pub struct Plan {
     pub into: (EnvironmentName, CommitId),
     /// The hotfixes that are carried.
     pub items: Vec<Item>,
-    /// What diverged and is left: conflicts, and hotfixes that were kept on purpose.
+    /// What diverged and is left: hotfixes that were kept on purpose, and what was not chosen.
     pub left: Vec<Item>,
+    /// What both sides changed, among what was asked for; not empty: nothing may be written.
+    pub conflicts: Vec<Item>,
     /// Rendered files of the source that change.
     pub rendered: Vec<RenderedChange>,
     /// Hotfixes that would lower a version; not empty: nothing may be written.
@@ -66,7 +69,7 @@ pub struct Plan {
 /// Makes the plan from the facts of a promotion of the hotfixed environment.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
-    let (mut items, mut left) = (Vec::new(), Vec::new());
+    let (mut items, mut left, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
     for item in promotion::compared(facts) {
         let record = facts.records.get(&item.unit);
         let kept = record.is_some_and(|record| {
@@ -81,8 +84,9 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
                 decision: Decision::Take,
                 ..item
             }),
+            Class::Conflict if wanted && !kept => conflicts.push(item),
             Class::Hotfix | Class::Conflict => left.push(item),
-            Class::Change | Class::Removal | Class::AlreadyThere => {}
+            Class::Change | Class::Removal | Class::AlreadyThere | Class::Ahead | Class::Held => {}
         }
     }
     let mut edits = promotion::backported(facts, &items)?;
@@ -100,7 +104,19 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     )
     .map_err(PlanError::Result)?;
     edits.extend(outcome.edits.clone());
-    let digest = promotion::digest(facts, &items, &outcome.edits);
+    let digest = Approved {
+        action: CommitAction::Backport,
+        facts,
+        request: request
+            .only
+            .iter()
+            .map(|unit| ("only", unit.clone()))
+            .collect(),
+        overrides: &Overrides::default(),
+        items: &items,
+        rendered: &outcome.edits,
+    }
+    .digest();
     let (hotfixed, into) = (&facts.target.state, &facts.source.state);
     Ok(Plan {
         hotfixed: (hotfixed.entry.name.clone(), hotfixed.commit.clone()),
@@ -112,6 +128,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         },
         items,
         left,
+        conflicts,
         rendered: outcome.changes,
         known: outcome.known,
         proof: outcome.proof,
@@ -167,7 +184,10 @@ fn version_of(key: &str, text: &str) -> Option<String> {
             let reference: Reference = text.parse().ok()?;
             Some(reference.tag()?.to_string())
         }
-        "version" => Some(text.split('@').next().unwrap_or(text).to_owned()),
+        // A pin's, at all its places or at one.
+        key if key == "version" || key.contains(' ') => {
+            Some(text.split('@').next().unwrap_or(text).to_owned())
+        }
         _ => None,
     }
 }

@@ -16,12 +16,14 @@ use super::estate::Estate;
 use crate::git::GitError;
 use crate::product::EnvironmentState;
 use crate::product::{ComponentName, EnvironmentName, ProductTree, TemplateName};
-use crate::promotion::{Base, Record, UnitId, compare};
+use crate::promotion::{Base, Record, UnitId, compare, file_of};
 use crate::promotion::{PromotedFiles, StaleFile};
-use crate::repo::{BlobId, CommitId, CommitInfo, Edit, RepoPath};
+use crate::repo::{CommitId, CommitInfo, Edit, EntryKind, RepoPath};
 use crate::template::stale;
-use crate::template::{RenderedIndex, Rendering, render_components, sources_digest};
-use crate::yaml::{parse_values, to_yaml};
+use crate::template::{
+    ChangeKind, RenderedChange, RenderedIndex, Rendering, render_components, sources_digest,
+};
+use crate::yaml::{parse_values, plain, to_yaml};
 
 /// Larger files are no templates, and no resources.
 const MAX_BYTES: u64 = 4 << 20;
@@ -65,6 +67,40 @@ pub(super) fn stale_files(
             edited,
             changed_by,
         });
+    }
+    Ok(found)
+}
+
+/// Returns those of `paths` that are left over from a component or an output that is gone:
+/// the environment rendered each exactly as it is, when it was written last. Whatever else
+/// is beside the rendered files is somebody's own.
+///
+/// # Errors
+/// The repository's history can't be read.
+pub(super) fn leftovers(
+    estate: &Estate,
+    state: &EnvironmentState,
+    paths: &[RepoPath],
+) -> Result<Vec<RenderedChange>, GitError> {
+    let mut renderings = BTreeMap::new();
+    let mut found = Vec::new();
+    for path in paths {
+        let history = estate.git.file_history(&state.commit, path, Some(1))?;
+        let Some(newest) = history.into_iter().next().map(|version| version.commit) else {
+            continue;
+        };
+        let (then, _) = renderings
+            .entry(newest.id.clone())
+            .or_insert_with(|| rendering_at(estate, &state.entry.name, &newest));
+        let file = then.as_ref().and_then(|then| then.files.get(path));
+        if let (Some(file), true) = (file, was_rendered(state, then.as_ref(), path)) {
+            found.push(RenderedChange {
+                path: path.clone(),
+                kind: ChangeKind::Removed,
+                layer: file.layer.clone(),
+                component: file.component.clone(),
+            });
+        }
     }
     Ok(found)
 }
@@ -134,7 +170,7 @@ fn promoted(
     let files = PromotedFiles::of(estate.repository(), &state.entry, true);
     let mut units = files.units(Some(product), None, &state.snapshot).ok()?;
     let mut edits = BTreeMap::new();
-    for (unit, record) in records.iter().filter(|(_, record)| !record.partial) {
+    for (unit, record) in records.iter().filter(|(_, record)| !record.is_partial()) {
         let Some(content) = &record.content else {
             continue;
         };
@@ -157,7 +193,7 @@ fn promoted(
         _ => None,
     });
     spec.insert("components".to_owned(), Value::from_iter(components));
-    let manifest = Edit::write(to_yaml(&manifest));
+    let manifest = Edit::write(to_yaml(&plain(&manifest)));
     edits.insert(product.product.file.clone(), manifest);
     let snapshot = state.snapshot.with_edits(&edits, None);
     ProductTree::load(&snapshot, &state.entry).ok()?
@@ -182,9 +218,9 @@ fn template(
     }
     for (file, id) in promoted {
         if present.and_then(|files| files.get(file)) != Some(id) {
-            let id: BlobId = id.as_str()?.parse().ok()?;
+            let (id, kind) = file_of(id)?;
             let bytes = estate.git.read(&id, MAX_BYTES).ok()?;
-            let executable = false;
+            let executable = kind == EntryKind::Executable;
             edits.insert(path(file)?, Edit::Write { bytes, executable });
         }
     }
@@ -218,7 +254,7 @@ impl History<'_> {
         let newest = history.into_iter().next().map(|version| version.commit);
         let written = match &newest {
             None => Written::Rendered,
-            Some(commit) if commit.message.trailer("Gitops-Action").is_some() => Written::Rendered,
+            Some(commit) if estate.git.is_untouched(commit)? => Written::Rendered,
             Some(commit) => {
                 let renderings = self.renderings.entry(commit.id.clone());
                 let (then, with_sources) =

@@ -29,6 +29,9 @@ pub struct EnvironmentHistory {
     pub entries: Vec<HistoryEntry>,
     /// How far the entries go back.
     pub end: HistoryEnd,
+    /// The oldest commit of a shallow clone, where it cannot be told what that changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
 }
 
 /// Why a history has no older entries.
@@ -39,7 +42,7 @@ pub enum HistoryEnd {
     Beginning,
     /// No more were asked for.
     Limit,
-    /// The clone is shallow; its oldest entry may stand for older changes.
+    /// The clone is shallow and ends here.
     Shallow,
 }
 
@@ -122,6 +125,7 @@ pub fn history(
         let tip = estate.tip(name)?;
         let mut entries = Vec::new();
         let mut end = HistoryEnd::Beginning;
+        let mut boundary = None;
         let mut failure = None;
         let git = &estate.git;
         let mut visit = |version: FileVersion| {
@@ -133,6 +137,10 @@ pub fn history(
                 end = HistoryEnd::Shallow;
             }
             match read(git, &version.commit, name) {
+                // Its parent is not here, so only what it says itself is known of it.
+                Ok(entry) if version.at_boundary && !entry.by_tool => {
+                    boundary = Some(entry.commit);
+                }
                 Ok(entry) => entries.push(entry),
                 Err(error) => failure = Some(error),
             }
@@ -147,6 +155,7 @@ pub fn history(
             branch: entry.branch.to_string(),
             entries,
             end,
+            boundary,
         });
     }
     Ok(HistoryReport { environments })

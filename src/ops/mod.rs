@@ -11,6 +11,7 @@ pub mod estate;
 mod followed;
 pub mod history;
 pub mod init;
+pub mod merge_driver;
 pub mod pins;
 pub mod promote;
 pub mod publish;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::git::{Git, Selection};
 use crate::ops::comparison::GatherError;
 use crate::product::EnvironmentEntry;
-use crate::promotion::{PlanError, Record, RecordError, UnitId};
+use crate::promotion::{PlanError, Record, UnitId};
 use crate::repo::{CommitId, RepoPath, Snapshot, SnapshotError};
 
 /// Fewer records than this are not worth a thread.
@@ -23,7 +23,7 @@ pub(super) fn records_at(
     let folder = Selection::under(vec![entry.records()], |_| true);
     let snapshot = git.snapshot(commit, &folder)?;
     let files = record_files(&snapshot, entry)?;
-    Ok(parse(&files)?.into_iter().collect())
+    Ok(parse(&files).into_iter().collect())
 }
 
 /// Reads the records in an environment's files, many of them side by side.
@@ -33,11 +33,11 @@ pub(crate) fn records(
 ) -> Result<BTreeMap<UnitId, Record>, PlanError> {
     let files = record_files(snapshot, entry)?;
     if files.len() < FEW {
-        return Ok(parse(&files)?.into_iter().collect());
+        return Ok(parse(&files).into_iter().collect());
     }
     let (some, others) = files.split_at(files.len() / 2);
     let (some, others) = rayon::join(|| parse(some), || parse(others));
-    Ok(some?.into_iter().chain(others?).collect())
+    Ok(some.into_iter().chain(others).collect())
 }
 
 type RecordFile<'a> = (UnitId, &'a RepoPath, &'a str);
@@ -57,10 +57,12 @@ fn record_files<'a>(
     Ok(files)
 }
 
-fn parse(files: &[RecordFile<'_>]) -> Result<Vec<(UnitId, Record)>, RecordError> {
+/// One that is damaged, by conflict markers say, damages its own unit alone.
+fn parse(files: &[RecordFile<'_>]) -> Vec<(UnitId, Record)> {
     let record = |(unit, path, text): &RecordFile<'_>| {
         let record = Record::parse(path, text);
-        record.map(|record| (unit.clone(), record))
+        let record = record.unwrap_or_else(|error| Record::damaged(&error));
+        (unit.clone(), record)
     };
     files.iter().map(record).collect()
 }

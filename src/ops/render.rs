@@ -1,7 +1,7 @@
 //! What an environment comes to, and bringing the committed rendering up to
 //! date after its sources were edited by hand: as one commit, or in the work
-//! tree only. Files that the rendering does not produce are named, never
-//! deleted.
+//! tree only. Files that an earlier state rendered and that nothing renders any more are
+//! removed; what else is among the rendered files is named and left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::commit::{Draft, ProductChange, TemplateError};
+use super::edited::leftovers;
 use super::estate::{Estate, EstateError};
 use super::publish::Planned;
 use crate::git::{GitError, Head, Selection};
@@ -18,8 +19,8 @@ use crate::product::{
     CommitAction, ComponentName, EnvironmentEntry, EnvironmentName, ProductTree, Repository,
 };
 use crate::repo::{BranchName, CommitId, Edit, Location, RepoPath, Snapshot};
-use crate::template::{RenderError, Renderer, Rendering};
-use crate::template::{RenderedChange, RerenderError, digest, rerender};
+use crate::template::{FILES_FOLDER, RenderError, Renderer, Rendering};
+use crate::template::{RenderedChange, RerenderError, digest, proof, rerender};
 
 /// An environment's rendering, and how the committed one differs from it.
 #[derive(Debug)]
@@ -155,6 +156,7 @@ pub fn plan(
 ) -> Result<RenderPlan, RenderPlanError> {
     let state = estate.load(name)?;
     let mut plan = of_state(estate.repository(), &state, only)?;
+    plan.remove_leftovers(estate, &state)?;
     plan.commit = Some(state.commit);
     Ok(plan)
 }
@@ -188,7 +190,9 @@ pub fn plan_work_tree(
         snapshot,
         product,
     };
-    of_state(estate.repository(), &state, only)
+    let mut plan = of_state(estate.repository(), &state, only)?;
+    plan.remove_leftovers(estate, &state)?;
+    Ok(plan)
 }
 
 fn load(
@@ -232,16 +236,21 @@ fn of_state(
     plan.changes = outcome.changes;
     plan.edits = outcome.edits;
     plan.proof = outcome.proof;
-    if let Some(folder) = &repository.rendered {
-        let folder = entry.path.join_path(folder);
-        let paths = state.snapshot.under(&folder).map(|(path, _)| path);
-        plan.foreign = paths
-            .filter(|path| !plan.rendering.files.contains_key(*path))
-            .cloned()
-            .collect();
-        plan.foreign.sort();
+    if let Some(rendered) = &repository.rendered {
+        plan.foreign = foreign(state, &entry.path.join_path(rendered), &plan.rendering);
     }
     Ok(plan)
+}
+
+/// The files in a folder that a rendering does not produce.
+fn foreign(state: &EnvironmentState, folder: &RepoPath, rendering: &Rendering) -> Vec<RepoPath> {
+    let paths = state.snapshot.under(folder).map(|(path, _)| path);
+    let mut found: Vec<RepoPath> = paths
+        .filter(|path| !rendering.files.contains_key(*path))
+        .cloned()
+        .collect();
+    found.sort();
+    found
 }
 
 fn check_names(
@@ -264,6 +273,34 @@ fn check_names(
 }
 
 impl RenderPlan {
+    /// Adds the removal of files that an earlier state rendered and that nothing renders now.
+    fn remove_leftovers(
+        &mut self,
+        estate: &Estate,
+        state: &EnvironmentState,
+    ) -> Result<(), GitError> {
+        if !self.is_committed || self.rendering.files.is_empty() && self.foreign.is_empty() {
+            return Ok(());
+        }
+        let mut paths = self.foreign.clone();
+        if let Ok(files) = self.entry.path.join(FILES_FOLDER) {
+            paths.extend(foreign(state, &files, &self.rendering));
+        }
+        let known = |path: &RepoPath| self.edits.contains_key(path);
+        paths.retain(|path| !known(path));
+        for change in leftovers(estate, state, &paths)? {
+            self.foreign.retain(|path| *path != change.path);
+            self.edits.insert(change.path.clone(), Edit::Delete);
+            self.changes.push(change);
+        }
+        if let Some(product) = &state.product {
+            let written = state.snapshot.with_edits(&self.edits, None);
+            self.proof = proof(estate.repository(), &self.entry, product, &written);
+        }
+        self.changes.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(())
+    }
+
     /// The plan as data.
     pub fn report(&self) -> RenderReport<'_> {
         let files = self.rendering.files.iter();
@@ -329,12 +366,15 @@ impl RenderPlan {
             refuse_links(top, path)?;
         }
         for (path, edit) in &self.edits {
-            if let Edit::Write { bytes, .. } = edit {
-                write_file(top, path, bytes).map_err(|source| RenderPlanError::Unwritable {
-                    path: path.clone(),
-                    source,
-                })?;
-            }
+            let done = match edit {
+                Edit::Write { bytes, .. } => write_file(top, path, bytes),
+                Edit::Delete => remove_file(top, path),
+                Edit::Reuse { .. } => Ok(()),
+            };
+            done.map_err(|source| RenderPlanError::Unwritable {
+                path: path.clone(),
+                source,
+            })?;
         }
         Ok(())
     }
@@ -369,6 +409,13 @@ fn refuse_links(top: &Path, path: &RepoPath) -> Result<(), RenderPlanError> {
         }
     }
     Ok(())
+}
+
+fn remove_file(top: &Path, path: &RepoPath) -> io::Result<()> {
+    match std::fs::remove_file(top.join(path.as_str())) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes the whole file or nothing.

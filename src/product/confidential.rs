@@ -40,7 +40,13 @@ pub fn shown_path(path: &Path) -> String {
         secrecy = secrecy.below(&[], step_of(step));
     }
     let text = match hides {
-        true => Path::new(steps).to_string(),
+        true => {
+            // It stands for a key, and is not one that would have to be quoted.
+            let quoted = format!("[\"{}\"]", confidential::HIDDEN);
+            let text = Path::new(steps).to_string();
+            let text = text.replace(&quoted, &format!(".{}", confidential::HIDDEN));
+            text.trim_start_matches('.').to_owned()
+        }
         false => path.to_string(),
     };
     redact_shapes(&text).into_owned()

@@ -31,19 +31,24 @@ impl ProductTree {
         included.chain([&self.product.file]).collect()
     }
 
-    /// The templates that a component is rendered with: its own, and what that extends.
+    /// Returns the templates that a component is rendered with: its own, and what that
+    /// extends.
     pub fn template_chain(&self, component: &ComponentName) -> Vec<&TemplateName> {
+        let own = self.components.get(component);
+        let own = own.map(|node| &node.component.template.value);
+        own.map_or_else(Vec::new, |own| self.extended_by(own))
+    }
+
+    /// Returns a template and those that it extends, the nearest first.
+    pub fn extended_by<'a>(&'a self, template: &'a TemplateName) -> Vec<&'a TemplateName> {
         let mut chain = Vec::new();
-        let mut next = self
-            .components
-            .get(component)
-            .map(|node| &node.component.template);
-        while let Some(name) = next.filter(|name| !chain.contains(&&name.value)) {
-            chain.push(&name.value);
+        let mut next = Some(template);
+        while let Some(name) = next.filter(|name| !chain.contains(name)) {
+            chain.push(name);
             next = self
                 .templates
-                .get(&name.value)
-                .and_then(|template| template.extends.as_ref());
+                .get(name)
+                .and_then(|template| Some(&template.extends.as_ref()?.value));
         }
         chain
     }
@@ -145,7 +150,7 @@ impl ProductTree {
             let value = |(name, node): (Cow<'_, str>, &Node)| {
                 let value = match name == later {
                     true => Ok(Value::Null),
-                    false => document.value_of(node),
+                    false => document.written_of(node),
                 };
                 let value = value.map_err(|error| unit_error(&self.product.file, error))?;
                 Ok((name.into_owned(), value))
@@ -202,7 +207,7 @@ impl ProductTree {
         let Some(node) = root.at(path) else {
             return Ok(Value::Null);
         };
-        let value = document.value_of(node);
+        let value = document.written_of(node);
         value.map_err(|error| unit_error(file, error))
     }
 }

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::UnitId;
-use super::file_bytes::{Extent, moved};
+use super::file_bytes::{Extent, Rules, moved};
+use super::promoted_files::shared_name;
 use super::splice::splice;
 use super::{Facts, Item, PlanError, Side, pins};
+use super::{UnitId, listed};
 use crate::product::NodeRef;
-use crate::repo::{Edit, EntryKind, RepoPath, SnapshotError};
+use crate::repo::{Edit, RepoPath};
 use crate::yaml::{Path, Step};
 
 /// How much a promotion moves.
@@ -38,17 +39,41 @@ pub(super) struct Move {
 pub(super) enum How {
     /// Its entry, with style and comments.
     Entry,
-    /// A text, in the style that is there.
-    Text,
+    /// A scalar with its tag and style, where one is there.
+    Scalar,
+    /// The order of a list.
+    Order,
 }
 
 impl Move {
+    /// A value without the comments around it.
+    fn value(unit: &UnitId, path: &Path) -> Self {
+        let entry = Self::entry(unit, path);
+        match entry.how {
+            How::Entry => Self {
+                how: How::Scalar,
+                ..entry
+            },
+            _ => entry,
+        }
+    }
+
     fn entry(unit: &UnitId, path: &Path) -> Self {
         Self {
             unit: unit.clone(),
             path: path.clone(),
-            how: How::Entry,
+            how: match listed::list_of(path) {
+                Some(_) => How::Order,
+                None => How::Entry,
+            },
         }
+    }
+}
+
+fn rules(facts: &Facts) -> Rules<'_> {
+    Rules {
+        owned: facts.repository.promotion.environment_owned.as_slice(),
+        edited: &facts.edited_texts,
     }
 }
 
@@ -66,10 +91,9 @@ pub(crate) fn result(
     let without_product = to.state.product.is_none() && from.state.product.is_none();
     if without_product {
         let taken: Vec<_> = items.iter().filter(|item| item.decision.takes()).collect();
-        edits.extend(pins::edits(from, to, &taken)?);
+        edits.extend(pins::edits(&facts.repository, (from, to), &taken)?);
     }
-    let owned = facts.repository.promotion.environment_owned.as_slice();
-    let both = (from, to, owned);
+    let both = (from, to, rules(facts));
     match scope {
         Scope::Everything => moved(both, items, None, Extent::File, &mut edits)?,
         Scope::Units(chosen) => moved(both, items, Some(chosen), Extent::File, &mut edits)?,
@@ -79,8 +103,15 @@ pub(crate) fn result(
         return Ok(edits);
     }
     match scope {
-        Scope::Everything => whole(from, to, &kept(items), &mut edits)?,
-        Scope::Units(_) => partial(from, to, &taken(from, items), &mut edits)?,
+        Scope::Everything if facts.edited_texts.iter().any(is_manifest_unit) => {
+            partial(from, to, &beside_edits(facts, items), &mut edits)?;
+        }
+        Scope::Everything => {
+            let mut moves = kept(items);
+            moves.extend(orders(from, to, items));
+            whole(from, to, &moves, &mut edits)?;
+        }
+        Scope::Units(_) => partial(from, to, &taken(facts, items), &mut edits)?,
         Scope::Images => partial(from, to, &images(items), &mut edits)?,
     }
     Ok(edits)
@@ -98,10 +129,11 @@ pub(crate) fn backported(
     }
     let without_product = to.state.product.is_none() && from.state.product.is_none();
     if without_product {
-        edits.extend(pins::edits(from, to, &items.iter().collect::<Vec<_>>())?);
+        let items: Vec<_> = items.iter().collect();
+        edits.extend(pins::edits(&facts.repository, (from, to), &items)?);
     }
-    let owned = facts.repository.promotion.environment_owned.as_slice();
-    moved((from, to, owned), items, None, Extent::Values, &mut edits)?;
+    let both = (from, to, rules(facts));
+    moved(both, items, None, Extent::Values, &mut edits)?;
     if without_product {
         return Ok(edits);
     }
@@ -127,9 +159,30 @@ fn kept(items: &[Item]) -> Vec<Move> {
         .collect()
 }
 
+/// The orders of the target's lists that stay though the source has others: only the
+/// target changed them, or nothing is known of that.
+fn orders(from: &Side, to: &Side, items: &[Item]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    let units = to.units.iter().filter(|(unit, _)| is_manifest_unit(unit));
+    for (unit, ours) in units {
+        let Some(theirs) = from.units.get(unit).filter(|theirs| *theirs != ours) else {
+            continue;
+        };
+        let decided = |path: &Path| {
+            let mut items = items.iter().filter(|item| item.unit == *unit);
+            items.any(|item| path.starts_with(&item.difference.path))
+        };
+        let stay = listed::reordered(ours, theirs).into_iter();
+        let stay = stay.filter(|path| !decided(path));
+        moves.extend(stay.map(|path| Move::entry(unit, &path)));
+    }
+    moves
+}
+
 /// What a partial promotion brings into the target's manifests: whole blocks,
 /// with their comments, where nothing in them is kept.
-fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
+fn taken(facts: &Facts, items: &[Item]) -> Vec<Move> {
+    let from = &facts.source;
     let mut moves: Vec<Move> = Vec::new();
     let units: BTreeSet<&UnitId> = items
         .iter()
@@ -141,7 +194,9 @@ fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
         if !of_unit().any(|item| item.decision.takes()) {
             continue;
         }
+        let edited = facts.edited_texts.contains(unit) && facts.target.units.contains_key(unit);
         let block = matches!(unit, UnitId::Component(_))
+            && !edited
             && from.units.contains_key(unit)
             && !of_unit().any(|item| item.decision.keeps());
         if block {
@@ -150,9 +205,31 @@ fn taken(from: &Side, items: &[Item]) -> Vec<Move> {
             let paths = of_unit()
                 .filter(|item| item.decision.takes())
                 .map(|item| &item.difference.path);
-            moves.extend(paths.map(|path| Move::entry(unit, path)));
+            let entry = |path| match edited {
+                true => Move::value(unit, path),
+                false => Move::entry(unit, path),
+            };
+            moves.extend(paths.map(entry));
         }
     }
+    moves
+}
+
+/// What a whole promotion brings where the text of some unit was edited on the target:
+/// values there, and blocks of components everywhere else.
+fn beside_edits(facts: &Facts, items: &[Item]) -> Vec<Move> {
+    let mut moves = taken(facts, items);
+    let (from, to) = (&facts.source, &facts.target);
+    let follows = |unit: &&UnitId| {
+        let mut own = items.iter().filter(|item| item.unit == **unit);
+        matches!(unit, UnitId::Component(_))
+            && to.units.contains_key(*unit)
+            && !facts.edited_texts.contains(*unit)
+            && own.all(|item| item.decision == super::Decision::AlreadyThere)
+            && listed::reordered(&to.units[*unit], &from.units[*unit]).is_empty()
+    };
+    let blocks = from.units.keys().filter(follows);
+    moves.extend(blocks.map(|unit| Move::entry(unit, &Path::root())));
     moves
 }
 
@@ -161,7 +238,7 @@ fn images(items: &[Item]) -> Vec<Move> {
     let taken = items.iter().filter(|item| item.decision.takes());
     taken
         .map(|item| Move {
-            how: How::Text,
+            how: How::Scalar,
             ..Move::entry(&item.unit, &item.difference.path)
         })
         .collect()
@@ -211,21 +288,10 @@ pub(super) fn copy_file(
     };
     let new = from.state.snapshot.entry(&from_path);
     let old = to.state.snapshot.entry(&to_path);
-    for (path, entry) in [(&from_path, new), (&to_path, old)] {
-        if entry.is_some_and(|entry| entry.kind == EntryKind::Symlink) {
-            return Err(SnapshotError::Symlink { path: path.clone() }.into());
-        }
-    }
     match (new, old) {
         (Some(new), old) if old.is_none_or(|old| old.id != new.id || old.kind != new.kind) => {
-            let executable = new.kind == EntryKind::Executable;
-            edits.insert(
-                to_path,
-                Edit::Reuse {
-                    id: new.id.clone(),
-                    executable,
-                },
-            );
+            let (id, kind) = (new.id.clone(), new.kind);
+            edits.insert(to_path, Edit::Reuse { id, kind });
         }
         (None, Some(_)) => {
             edits.insert(to_path, Edit::Delete);
@@ -309,7 +375,11 @@ pub(super) fn place(side: &Side, unit: &UnitId, path: &Path) -> Option<NodeRef> 
     }
 }
 
+/// The path of a file below its environment, as units have it.
 pub(super) fn relative(side: &Side, file: &RepoPath) -> String {
-    file.strip_prefix(&side.state.entry.path)
-        .map_or_else(|| file.to_string(), |path| path.to_string())
+    let path = file.strip_prefix(&side.state.entry.path);
+    shared_name(path.as_ref().unwrap_or(file).as_str(), None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //! changed on its own, and where the two disagree.
 //!
 //! Owns the table of classes; knows nothing of files, Git or decisions. Maps
-//! are compared key by key, lists whose items have names item by item; other lists
-//! and scalars are compared whole.
+//! are compared key by key, lists whose items have names item by item, whatever their
+//! order, and the order for itself; other lists and scalars are compared whole.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,6 +26,11 @@ pub enum Class {
     Hotfix,
     /// Both sides changed it, differently.
     Conflict,
+    /// The source is as it was last seen; the target has what another environment's
+    /// promotion brought.
+    Ahead,
+    /// The target had the source's value and took it back.
+    Held,
 }
 
 impl Class {
@@ -49,13 +54,19 @@ pub enum Base<'a> {
 impl<'a> Base<'a> {
     fn below(self, step: &Step) -> Base<'a> {
         match self {
-            Base::Known(value) => Base::Known(value.and_then(|value| step.down(value))),
-            Base::Partly(value) => match step.down(value) {
-                Some(map @ Value::Object(_)) => Base::Partly(map),
-                Some(value) => Base::Known(Some(value)),
-                None => Base::Unknown,
-            },
+            Base::Known(value) => self.at(value.and_then(|value| step.down(value))),
+            Base::Partly(value) => self.at(step.down(value)),
             Base::Unknown => Base::Unknown,
+        }
+    }
+
+    /// What is known of a part that is this in the base.
+    fn at(self, part: Option<&'a Value>) -> Base<'a> {
+        match (self, part) {
+            (Base::Known(_), part) => Base::Known(part),
+            (Base::Partly(_), Some(map @ Value::Object(_))) => Base::Partly(map),
+            (Base::Partly(_), Some(value)) => Base::Known(Some(value)),
+            (Base::Partly(_), None) | (Base::Unknown, _) => Base::Unknown,
         }
     }
 
@@ -153,7 +164,7 @@ fn lists(
     found: &mut Vec<Difference>,
 ) -> bool {
     let was: &[Value] = match base {
-        Base::Known(Some(Value::Array(items))) => items,
+        Base::Known(Some(Value::Array(items))) | Base::Partly(Value::Array(items)) => items,
         // What was something else before is no list of named items that was emptied.
         Base::Known(Some(_)) => return false,
         _ => &[],
@@ -161,32 +172,44 @@ fn lists(
     if ours.is_empty() || theirs.is_empty() {
         return false;
     }
-    let field = steps.iter().rev().find_map(|step| match step {
-        Step::Key(key) => Some(key.as_str()),
-        _ => None,
-    });
-    let Some(keys) = listed::keys(field, &[theirs, ours, was]) else {
+    let Some(keys) = listed::keys(listed::field(steps), &[theirs, ours, was]) else {
         return false;
     };
-    let places = |list: &[Value]| -> HashMap<Step, usize> {
-        let steps = list.iter().map(|item| listed::step(item, keys));
-        steps.zip(0..).collect()
-    };
-    let (here, there) = (places(ours), places(theirs));
+    let lists = [theirs, ours, was];
+    let named = lists
+        .map(|list| -> Vec<Step> { list.iter().map(|item| listed::step(item, keys)).collect() });
+    let places =
+        [0, 1, 2].map(|at| -> HashMap<&Step, &Value> { named[at].iter().zip(lists[at]).collect() });
     let mut seen = HashSet::new();
-    for item in theirs.iter().chain(ours).chain(was) {
-        let step = listed::step(item, keys);
-        if !seen.insert(step.clone()) {
-            continue;
-        }
-        let one = here.get(&step).map(|at| &ours[*at]);
-        let other = there.get(&step).map(|at| &theirs[*at]);
-        let base = base.below(&step);
-        steps.push(step);
-        descend(steps, base, one, other, found);
+    for step in named.iter().flatten().filter(|step| seen.insert(*step)) {
+        let [theirs, ours, was] = [0, 1, 2].map(|at| places[at].get(step).copied());
+        steps.push(step.clone());
+        descend(steps, base.at(was), ours, theirs, found);
         steps.pop();
     }
+    found.extend(order(steps, &named));
     true
+}
+
+/// The difference in the order of the items that all states of a list have. The target's
+/// order stays unless the source changed its own; where nothing is known of that, it stays.
+fn order(steps: &[Step], [theirs, ours, was]: &[Vec<Step>; 3]) -> Option<Difference> {
+    let shared = |one: &[Step], others: [&[Step]; 2]| listed::in_all(one, &others);
+    let base = shared(was, [theirs, ours]);
+    let (theirs, ours) = (shared(theirs, [ours, was]), shared(ours, [theirs, was]));
+    if theirs == ours || theirs == base {
+        return None;
+    }
+    Some(Difference {
+        path: Path::new(steps.to_vec()).key(listed::ORDER),
+        class: match ours == base {
+            true => Class::Change,
+            false => Class::Conflict,
+        },
+        base: Some(listed::order_of(&base)),
+        ours: Some(listed::order_of(&ours)),
+        theirs: Some(listed::order_of(&theirs)),
+    })
 }
 
 /// Whether two values are equal. What is written in the same order, as nearly everything
@@ -392,13 +415,44 @@ mod tests {
     }
 
     #[test]
-    fn another_order_and_items_without_names_make_one_value_of_a_list() {
+    fn the_order_of_a_list_is_a_difference_of_its_own() {
+        let list = |names: &str, of: &str| {
+            let item = |name: char| json!({"name": name, "of": if name == 'c' { of } else { "" }});
+            json!({"initContainers": names.chars().map(item).collect::<Vec<_>>()})
+        };
+        let (item, order) = ("[name=c].of", ".(order)");
+        for (base, ours, theirs, wanted) in [
+            ("ab", "ab", "ba", vec![(order, Class::Change)]),
+            ("ab", "ba", "ab", vec![]),
+            ("ab", "ba", "ba", vec![]),
+            ("ac", "ca", "ac", vec![(item, Class::Change)]),
+            (
+                "abc",
+                "abc",
+                "cba",
+                vec![(item, Class::Change), (order, Class::Change)],
+            ),
+            ("abd", "bad", "dab", vec![(order, Class::Conflict)]),
+        ] {
+            let found = classes(list(base, "1"), list(ours, "1"), list(theirs, "2"));
+            let wanted = wanted.into_iter();
+            let wanted: Vec<_> = wanted
+                .map(|(path, class)| (format!("initContainers{path}"), class))
+                .collect();
+            assert_eq!(found, wanted, "{base} {ours} {theirs}");
+        }
+        // What the source's order was is not known: the target's stays.
+        let (ours, theirs) = (list("ab", ""), list("ba", ""));
+        assert_eq!(compare(Base::Unknown, Some(&ours), Some(&theirs)), []);
+    }
+
+    #[test]
+    fn items_without_names_make_one_value_of_a_list() {
         let list = |names: &[&str]| {
             let items: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
             json!({"initContainers": items})
         };
         for (base, ours, theirs) in [
-            (list(&["a", "b"]), list(&["a", "b"]), list(&["b", "a"])),
             (list(&["a"]), list(&["a"]), list(&["a", "a"])),
             (list(&["a"]), list(&["a"]), json!({"initContainers": [1]})),
             (list(&["a"]), list(&["a"]), json!({"initContainers": []})),

@@ -1,5 +1,5 @@
-//! Promoted files as comparable values: YAML and JSON by key path, one value for a
-//! single document, a map by kind and name for several objects. Pure.
+//! Promoted files as comparable values: YAML, JSON and `KEY=VALUE` lines by key path, one
+//! value for a single document, a map by kind and name for several objects. Pure.
 //!
 //! Owns what of a file is never promoted: encrypted content, and key paths that belong
 //! to the environment. Files that are no such text, that hold a Secret in the clear or
@@ -7,9 +7,11 @@
 
 use serde_json::{Map, Value};
 
+use super::dotenv;
 use super::listed;
+use super::mode::MODE;
 use crate::repo::RepoPath;
-use crate::yaml::{Path, Step, Stream, YamlErrorKind};
+use crate::yaml::{Path, Step, Stream, YamlErrorKind, str_of};
 
 /// Larger files are compared as a whole.
 const MOST_BYTES: usize = 1 << 20;
@@ -41,6 +43,10 @@ impl Content {
         let is_yaml = [".yaml", ".yml", ".json"]
             .iter()
             .any(|it| name.ends_with(it));
+        if dotenv::is_named(path) && bytes.len() <= MOST_BYTES {
+            let values = dotenv::values(text);
+            return values.map_or(Self::Whole, |values| Self::Documents(vec![values]));
+        }
         if !is_yaml {
             return Self::Whole;
         }
@@ -54,6 +60,9 @@ impl Content {
             Err(YamlErrorKind::TooMany { .. }) if names_sops(text) => return Self::Encrypted,
             Err(_) => return Self::Whole,
         };
+        if documents.iter().any(says_beside) {
+            return Self::Whole;
+        }
         if documents.iter().any(is_sops) {
             return Self::Encrypted;
         }
@@ -66,6 +75,11 @@ impl Content {
         }
         Self::Documents(documents)
     }
+}
+
+/// Whether a document has a key at its root that is kept for what is said beside values.
+fn says_beside(document: &Value) -> bool {
+    document.get(MODE).is_some()
 }
 
 /// Text that only a key makes readable: SOPS in formats without structure, OpenPGP,
@@ -116,14 +130,14 @@ fn values(text: &str) -> Result<Vec<Value>, YamlErrorKind> {
         .iter()
         .filter(|document| document.root().is_some());
     written
-        .map(|document| document.value().map_err(|error| error.kind))
+        .map(|document| document.written().map_err(|error| error.kind))
         .collect()
 }
 
 /// What an object is called among the documents of a file: `Deployment/web`.
 pub(super) fn identity(document: &Value) -> Option<String> {
-    let kind = document.get("kind")?.as_str()?;
-    let name = document.get("metadata")?.get("name")?.as_str()?;
+    let kind = str_of(document.get("kind")?)?;
+    let name = str_of(document.get("metadata")?.get("name")?)?;
     Some(format!("{kind}/{name}"))
 }
 
@@ -141,10 +155,9 @@ pub fn together(documents: &[Value]) -> Option<Value> {
 /// Whether a value is one that [`together`] made.
 pub(super) fn is_together(value: &Value) -> bool {
     value.as_object().is_some_and(|map| {
-        !map.is_empty()
-            && map
-                .iter()
-                .all(|(name, value)| identity(value).as_ref() == Some(name))
+        let mut documents = map.iter().filter(|(name, _)| *name != MODE).peekable();
+        documents.peek().is_some()
+            && documents.all(|(name, value)| identity(value).as_ref() == Some(name))
     })
 }
 

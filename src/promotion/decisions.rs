@@ -1,50 +1,14 @@
 //! What becomes of each difference.
 
-use std::collections::BTreeSet;
-
-use serde::Serialize;
 use serde_json::Value;
 
-use super::selection::{UnitSelector, diverged};
-use super::{Class, Difference, Facts, PlanError, Request, SelectError, UnitId, content_digest};
+use super::{
+    Answers, Author, Decision, Difference, Facts, Line, Marks, PlanError, Request, UnitId,
+    Unreached, settle,
+};
 use crate::confidential::Secrecy;
 use crate::product::shown_path;
-use crate::repo::CommitInfo;
-
-/// What becomes of one difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decision {
-    /// The source's value is written.
-    Take,
-    /// Both sides have the same value; only the record follows.
-    AlreadyThere,
-    /// The target's value stays, as asked now.
-    Keep,
-    /// The target's value stays, as decided in an earlier promotion.
-    Kept,
-    /// The target's value is dropped, as asked now.
-    Overwrite,
-    /// The source's content was rolled back here and stays away.
-    Refused,
-    /// Not decided: nothing may be written.
-    Ask,
-}
-
-impl Decision {
-    /// Whether the source's value ends up on the target.
-    pub fn takes(self) -> bool {
-        matches!(self, Decision::Take | Decision::Overwrite)
-    }
-
-    /// Whether the target's value is put back into the source's text.
-    pub fn keeps(self) -> bool {
-        matches!(
-            self,
-            Decision::Keep | Decision::Kept | Decision::Refused | Decision::Ask
-        )
-    }
-}
+use crate::yaml::shown;
 
 /// One difference between source and target, and what becomes of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,21 +17,31 @@ pub struct Item {
     pub unit: UnitId,
     /// What differs.
     pub difference: Difference,
+    /// What explains its class.
+    pub marks: Marks,
     /// What becomes of it.
     pub decision: Decision,
-    /// The commit on the target that made a hotfix or conflict, where it could be found.
-    pub changed_by: Option<CommitInfo>,
+    /// Who made a hotfix or conflict on the target, where that could be found.
+    pub changed_by: Option<Author>,
     /// Whether its values may be shown.
     pub secrecy: Secrecy,
 }
 
 impl Item {
+    /// The line that it came from.
+    pub(super) fn line(&self) -> Line {
+        Line {
+            difference: self.difference.clone(),
+            marks: self.marks.clone(),
+        }
+    }
+
     /// One of its values as it may be shown.
     pub fn shown(&self, value: &Value) -> Value {
         let difference = &self.difference;
         let states = [&difference.base, &difference.ours, &difference.theirs];
         let states: Vec<&Value> = states.into_iter().flatten().collect();
-        self.secrecy.shown_beside(value, &states)
+        shown(&self.secrecy.shown_beside(value, &states))
     }
 
     /// Whether something of one of its values is not shown.
@@ -97,63 +71,36 @@ impl Item {
     }
 }
 
+/// Decides about every item. Returns the words that name a unit and answer nothing there.
 pub(super) fn decide(
     request: &Request,
     facts: &Facts,
     items: &mut [Item],
-) -> Result<(), PlanError> {
-    let keep: BTreeSet<usize> = diverged("--keep", &request.keep, items)?
-        .into_iter()
-        .collect();
-    let overwrite: BTreeSet<usize> = diverged("--overwrite", &overwritten(request, facts), items)?
-        .into_iter()
-        .collect();
-    if let Some(both) = keep.intersection(&overwrite).next() {
-        return Err(SelectError::Both(items[*both].label()).into());
-    }
-    let refused = refused_units(request, facts)?;
-    for (index, item) in items.iter_mut().enumerate() {
+) -> Result<Vec<Unreached>, PlanError> {
+    let keep = of_units(&request.keep, facts);
+    let overwrite = of_units(&request.overwrite, facts);
+    let answers = Answers {
+        keep: &keep,
+        overwrite: &overwrite,
+        release: &request.release,
+    };
+    let mut lines = Vec::with_capacity(items.len());
+    for item in items.iter_mut() {
         let record = facts.records.get(&item.unit);
-        let kept_before = record.is_some_and(|record| {
-            record.keeps(&item.difference.path, item.difference.theirs.as_ref())
-        });
-        item.decision = match item.difference.class {
-            _ if refused.contains(&item.unit) => Decision::Refused,
-            Class::Change | Class::Removal => Decision::Take,
-            Class::AlreadyThere => Decision::AlreadyThere,
-            Class::Hotfix | Class::Conflict if keep.contains(&index) => Decision::Keep,
-            Class::Hotfix | Class::Conflict if overwrite.contains(&index) => Decision::Overwrite,
-            Class::Hotfix | Class::Conflict if kept_before => Decision::Kept,
-            Class::Hotfix | Class::Conflict => Decision::Ask,
-        };
+        let line = item.line();
+        let answer = answers.to(&item.unit, &line, record)?;
+        item.decision = settle(&line, record, answer);
+        lines.push(line);
     }
-    Ok(())
+    let known = facts.all_units();
+    let units = items.iter().map(|item| &item.unit);
+    let lines: Vec<(&UnitId, &Line)> = units.zip(&lines).collect();
+    Ok(answers.unreached(&known, &lines)?)
 }
 
-/// The words after `--overwrite` that are no rendered files.
-fn overwritten(request: &Request, facts: &Facts) -> Vec<String> {
+/// The words that are not about rendered files.
+fn of_units(words: &[String], facts: &Facts) -> Vec<String> {
     let rendered = |word: &String| facts.stale.iter().any(|file| file.path.as_str() == word);
-    let words = request.overwrite.iter();
+    let words = words.iter();
     words.filter(|word| !rendered(word)).cloned().collect()
-}
-
-/// Units whose present content in the source was rolled back on the target.
-fn refused_units(request: &Request, facts: &Facts) -> Result<BTreeSet<UnitId>, SelectError> {
-    let mut released = BTreeSet::new();
-    for word in &request.release {
-        released.insert(UnitSelector::new(word).find("--release", facts.source.units.keys())?);
-    }
-    Ok(facts
-        .source
-        .units
-        .iter()
-        .filter(|(unit, _)| !released.contains(*unit))
-        .filter(|(unit, value)| {
-            let record = facts.records.get(*unit);
-            let reverted = facts.reverted.get(*unit);
-            record.is_some_and(|record| record.refuses(value).is_some())
-                || reverted.is_some_and(|refused| refused.digest == content_digest(value))
-        })
-        .map(|(unit, _)| unit.clone())
-        .collect())
 }

@@ -1,12 +1,12 @@
 //! All that a plan is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{FileRules, Shares};
 use super::left_out::LeftOut;
 use super::pins::{self, Arriving};
 use super::promoted_files::{PromotedFiles, is_at_root, own_path};
-use super::{PlanError, Record, Refused, UnitId, Units};
+use super::{Pasts, PlanError, Record, UnitId, Units};
 use crate::product::pins::Pin;
 use crate::product::{ComponentName, EnvironmentState, ProductTree, Repository, UnitError};
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
@@ -50,12 +50,16 @@ pub struct Facts {
     pub target: Side,
     /// The records in the target's tree.
     pub records: BTreeMap<UnitId, Record>,
-    /// Contents that came by a promotion and were reverted on the target since.
-    pub reverted: BTreeMap<UnitId, Refused>,
+    /// The past of the units that differ, on both sides.
+    pub pasts: BTreeMap<UnitId, Pasts>,
+    /// The source at its tip, where an older revision of it is promoted.
+    pub at_tip: Option<AtTip>,
     /// The units at the merge base, for those without a record; `None`: no merge base.
     pub merge_base: Option<(CommitId, Units)>,
     /// Whether there may be one beyond the end of a shallow clone's history.
     pub history_cut: bool,
+    /// The source was asked for at a commit that its branch does not have.
+    pub is_off_branch: bool,
     /// What the target as it is renders to, where it commits that.
     pub rendering: Option<Before>,
     /// Why the target as it is can't be rendered.
@@ -67,8 +71,22 @@ pub struct Facts {
     /// Files that the patterns mean, that the target has not as they are, and that
     /// cannot be promoted: with the reason.
     pub left_out: Vec<String>,
+    /// Units whose text around the values was edited on the target: there only values
+    /// move, and the edit stays.
+    pub edited_texts: BTreeSet<UnitId>,
     /// Pins that the target does not have yet, and that come with promoted files.
     pub arriving: Vec<Arriving>,
+}
+
+/// A source at its tip, beside an older revision that is promoted.
+#[derive(Debug)]
+pub struct AtTip {
+    /// The tip.
+    pub commit: CommitId,
+    /// The units there.
+    pub units: Units,
+    /// The past of the units that differ from the target there.
+    pub pasts: BTreeMap<UnitId, Pasts>,
 }
 
 impl Facts {
@@ -159,6 +177,6 @@ pub(crate) fn understand(
     rules.leave_pins([source, target]);
     rules.apply(source);
     rules.apply(target);
-    let arriving = pins::add(source, target, records);
+    let arriving = pins::add(repository, source, target, records);
     Ok((rules, arriving))
 }

@@ -9,12 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::UnitId;
+use super::aliases::{self, Follows};
 use super::bytes::copy_file;
 use super::content::{beyond, identity, is_sealed, is_together, take_out};
+use super::dotenv;
+use super::listed;
+use super::mode::MODE;
 use super::{Item, PlanError, Shares, Side};
 use crate::repo::{Edit, EntryKind, RepoPath};
-use crate::yaml::value_at;
-use crate::yaml::{EditError, Editor, Path, Step, Stream, parse_values};
+use crate::yaml::{EditError, Editor, Path, Step, Stream, is_null, value_at, written_values};
 
 /// How much of a file moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +28,19 @@ pub(super) enum Extent {
     Values,
 }
 
+/// What of the target's files stays.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// What belongs to the environment.
+    pub(super) owned: &'a [Path],
+    /// Units whose text around the values was edited on the target.
+    pub(super) edited: &'a BTreeSet<UnitId>,
+}
+
 /// The edits of the files among `chosen` (`None`: all) that are compared by key path.
 /// `edits` are those that were made already: places of pins among them are kept.
 pub(super) fn moved(
-    (from, to, owned): (&Side, &Side, &[Path]),
+    (from, to, rules): (&Side, &Side, Rules<'_>),
     items: &[Item],
     chosen: Option<&BTreeSet<UnitId>>,
     extent: Extent,
@@ -50,9 +62,10 @@ pub(super) fn moved(
         let file = File {
             from,
             to,
-            owned,
+            owned: rules.owned,
             unit,
             items,
+            is_edited: rules.edited.contains(&UnitId::File(unit.clone())),
         };
         file.edit(extent, edits)?;
     }
@@ -67,6 +80,8 @@ struct File<'a> {
     owned: &'a [Path],
     unit: &'a RepoPath,
     items: &'a [&'a Item],
+    /// Whether the target's text around the values was edited, and stays.
+    is_edited: bool,
 }
 
 impl File<'_> {
@@ -89,14 +104,16 @@ impl File<'_> {
             return match source {
                 Some(text) if self.shares().environment => {
                     let text = self.without_owned(text).map_err(failed)?;
-                    edits.insert(to_path, Edit::write(text));
+                    let (bytes, executable) = (text.into(), self.is_executable(self.from));
+                    edits.insert(to_path, Edit::Write { bytes, executable });
                     Ok(())
                 }
                 _ => copy_file(self.from, self.to, name, edits),
             };
         };
         let shares = self.shares();
-        let keeps = self.items.iter().any(|item| !settles(item));
+        let keeps = self.items.iter().any(|item| !settles(item)) || self.keeps_order();
+        let keeps = keeps || self.is_edited;
         let whole = extent == Extent::File && !keeps && !shares.environment;
         if whole && !shares.pins {
             return copy_file(self.from, self.to, name, edits);
@@ -108,17 +125,41 @@ impl File<'_> {
         let base = pinned.unwrap_or_else(|| old.to_owned());
         let text = self.spliced(&base, source).map_err(failed)?;
         // Once all pins in it have moved as well, it is the source's file.
-        if whole && same_values(&text, source) {
+        if whole && self.same_values(&text, source) {
             edits.remove(&to_path);
             return copy_file(self.from, self.to, name, edits);
         }
-        if text != old {
-            let entry = self.to.state.snapshot.entry(&to_path);
-            let executable = entry.is_some_and(|entry| entry.kind == EntryKind::Executable);
+        let was = self.is_executable(self.to);
+        let executable = match self.taken().any(|path| *path == Path::of([MODE])) {
+            true => self.is_executable(self.from),
+            false => was,
+        };
+        if text != old || executable != was {
             let bytes = text.into_bytes();
             edits.insert(to_path, Edit::Write { bytes, executable });
         }
         Ok(())
+    }
+
+    fn same_values(&self, one: &str, other: &str) -> bool {
+        if dotenv::is_named(self.unit) {
+            return dotenv::values(one) == dotenv::values(other);
+        }
+        matches!((written_values(one), written_values(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
+    fn is_executable(&self, side: &Side) -> bool {
+        let path = side.path(self.unit.as_str());
+        let entry = path.and_then(|path| side.state.snapshot.entry(&path));
+        entry.is_some_and(|entry| entry.kind == EntryKind::Executable)
+    }
+
+    /// Whether some list of the target keeps its order though the source has another.
+    fn keeps_order(&self) -> bool {
+        let (ours, theirs) = (self.compared(self.to), self.compared(self.from));
+        let taken = |path: &Path| self.taken().any(|taken| path.starts_with(taken));
+        let orders = listed::reordered(ours, theirs);
+        orders.iter().any(|path| !taken(path))
     }
 
     /// What either side's file shares with others.
@@ -137,77 +178,108 @@ impl File<'_> {
 
     /// The source's text without what belongs to its environment.
     fn without_owned(&self, text: &str) -> Result<String, EditError> {
+        if dotenv::is_named(self.unit) {
+            let owned = self.owned.iter().filter_map(dotenv::key_of).collect();
+            return Ok(dotenv::without(text, &owned));
+        }
         let (Ok(stream), Some(rest)) = (Stream::parse(text), self.value(self.from)) else {
             return Ok(text.to_owned());
         };
-        let places = Places::of(&stream, rest, self.owned);
-        let mut editor = Editor::new(&stream)?;
-        let mut sealed = Vec::new();
-        for (document, whole) in places.values.iter().enumerate() {
-            if is_sealed(whole) {
-                sealed.push(document);
-                continue;
+        aliases::edited(&stream, &[], &|text, follows| {
+            let places = Places::of((text, &stream), rest, self.owned);
+            let mut editor = Editor::new(text)?;
+            let mut sealed = Vec::new();
+            for (document, whole) in places.values.iter().enumerate() {
+                if is_sealed(whole) {
+                    sealed.push(document);
+                    continue;
+                }
+                let owned = beyond(whole, &places.moving[document]).into_iter().rev();
+                for path in owned.filter(|path| !path.is_root() && !follows(document, path)) {
+                    editor.remove(document, &path)?;
+                }
             }
-            let owned = beyond(whole, &places.moving[document]);
-            for path in owned.into_iter().rev().filter(|path| !path.is_root()) {
-                editor.remove(document, &path)?;
-            }
-        }
-        let text = editor.finish()?;
-        without_documents(&text, &sealed)
+            without_documents(&editor.finish()?, &sealed)
+        })
     }
 
     /// The target's text with the taken values in it.
     fn spliced(&self, base: &str, source: &str) -> Result<String, EditError> {
-        let (to, from) = (Stream::parse(base)?, Stream::parse(source)?);
-        let nothing = Value::Null;
-        let (ours, theirs) = (
-            self.value(self.to).unwrap_or(&nothing),
-            self.value(self.from).unwrap_or(&nothing),
-        );
-        let there = Places::of(&from, theirs, self.owned);
-        let here = Places::of(&to, ours, self.owned);
-        let mut splicer = Splicer {
-            editor: Editor::new(&to)?,
-            to: &here,
-            source: &from,
-            from: &there,
-        };
-        let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for item in self.items.iter().filter(|item| item.decision.takes()) {
-            let path = &item.difference.path;
-            match (here.find(path), there.find(path)) {
-                (Some((document, below)), Some((from_document, _))) => {
-                    splicer.take((document, from_document), &below, (ours, theirs), path)?;
-                }
-                // A document of its own comes or goes.
-                (None, Some(_)) => new.push(path),
-                (Some((document, below)), None) if below.is_root() => gone.push(document),
-                (Some(_) | None, None) => {}
-            }
+        if dotenv::is_named(self.unit) {
+            let taken = self.taken().filter_map(dotenv::key_of).collect();
+            return Ok(dotenv::spliced(base, source, &taken));
         }
-        let text = splicer.editor.finish()?;
-        let text = without_documents(&text, &gone)?;
+        let (to, own) = (Stream::parse(base)?, Stream::parse(source)?);
+        let apart = aliases::written_out(&own)?;
+        let from = apart.as_ref().unwrap_or(&own);
+        let there = Places::of((from, from), self.compared(self.from), self.owned);
+        let text = aliases::edited(&to, &[from.text()], &|text, follows| {
+            let here = Places::of((text, &to), self.compared(self.to), self.owned);
+            self.bring((text, &here), (from, &there), follows)
+        })?;
+        let here = Places::of((&to, &to), self.compared(self.to), self.owned);
+        let is_new = |path: &Path| here.find(path).is_none() && there.find(path).is_some();
+        let taken = self.taken().filter(|path| **path != Path::of([MODE]));
+        let new: Vec<&Path> = taken.filter(|path| is_new(path)).collect();
         if new.is_empty() {
             return Ok(text);
         }
         let from = Stream::parse(&self.without_owned(source)?)?;
-        let there = Places::of(&from, theirs, self.owned);
+        let there = Places::of((&from, &from), self.compared(self.from), self.owned);
         let new: Vec<usize> = new
             .iter()
             .filter_map(|path| Some(there.find(path)?.0))
             .collect();
         with_documents(&text, &from, &new)
     }
+
+    /// Brings the taken values of documents that both have from one text into another.
+    fn bring(
+        &self,
+        (text, here): (&Stream, &Places<'_>),
+        (source, there): (&Stream, &Places<'_>),
+        follows: Follows<'_>,
+    ) -> Result<String, EditError> {
+        let values = (self.compared(self.to), self.compared(self.from));
+        let mut splicer = Splicer {
+            editor: Editor::new(text)?,
+            to: here,
+            source,
+            from: there,
+        };
+        let mut gone = Vec::new();
+        for path in self.taken().filter(|path| **path != Path::of([MODE])) {
+            match (here.find(path), there.find(path)) {
+                (Some((document, below)), _) if follows(document, &below) => {}
+                (Some((document, below)), Some(_)) if listed::list_of(&below).is_some() => {
+                    splicer.order(document, &below, (values.1, path))?;
+                }
+                (Some((document, below)), Some((from_document, _))) => {
+                    splicer.take((document, from_document), &below, values, path)?;
+                }
+                // A document of its own goes.
+                (Some((document, below)), None) if below.is_root() => gone.push(document),
+                _ => {}
+            }
+        }
+        without_documents(&splicer.editor.finish()?, &gone)
+    }
+
+    /// The paths of what is taken.
+    fn taken(&self) -> impl Iterator<Item = &Path> {
+        let items = self.items.iter().filter(|item| item.decision.takes());
+        items.map(|item| &item.difference.path)
+    }
+
+    /// What of a side's file is compared.
+    fn compared<'s>(&self, side: &'s Side) -> &'s Value {
+        self.value(side).unwrap_or(&Value::Null)
+    }
 }
 
 /// Whether nothing of the target's has to stay for this difference.
 fn settles(item: &Item) -> bool {
     item.decision.takes() || item.decision == super::Decision::AlreadyThere
-}
-
-fn same_values(one: &str, other: &str) -> bool {
-    matches!((parse_values(one), parse_values(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Where the parts of a file's value stand in its text.
@@ -221,11 +293,10 @@ struct Places<'v> {
 }
 
 impl<'v> Places<'v> {
-    fn of(stream: &Stream, value: &'v Value, owned: &[Path]) -> Self {
-        let documents = stream.documents().iter();
-        let values: Vec<Value> = documents
-            .map(|document| document.value().unwrap_or(Value::Null))
-            .collect();
+    /// The places in a text; `named` is the same text with its aliases, which may stand for
+    /// what a document is called.
+    fn of((stream, named): (&Stream, &Stream), value: &'v Value, owned: &[Path]) -> Self {
+        let values = written(stream);
         let mut moving = values.clone();
         for document in &mut moving {
             for path in owned {
@@ -233,13 +304,14 @@ impl<'v> Places<'v> {
             }
         }
         let together = is_together(value);
-        let compared = values.iter().map(|document| {
+        let named = written(named);
+        let compared = named.iter().map(|document| {
             if together {
                 let name = identity(document)?;
                 let part = value.get(name.as_str())?;
                 return Some((Some(name), part));
             }
-            let alone = !document.is_null() && !is_sealed(document);
+            let alone = !is_null(document) && !is_sealed(document);
             alone.then_some((None, value))
         });
         Self {
@@ -266,6 +338,12 @@ impl<'v> Places<'v> {
     }
 }
 
+fn written(stream: &Stream) -> Vec<Value> {
+    let documents = stream.documents().iter();
+    let values = documents.map(|document| document.written().unwrap_or(Value::Null));
+    values.collect()
+}
+
 /// Brings values of one text into another.
 struct Splicer<'s> {
     editor: Editor<'s>,
@@ -275,6 +353,21 @@ struct Splicer<'s> {
 }
 
 impl Splicer<'_> {
+    /// Brings a list in the order that it has in the source.
+    fn order(
+        &mut self,
+        document: usize,
+        path: &Path,
+        (theirs, in_unit): (&Value, &Path),
+    ) -> Result<(), EditError> {
+        let lists = listed::list_of(path).zip(listed::list_of(in_unit));
+        let names = lists.and_then(|(list, from)| Some((list, listed::items_at(theirs, &from)?)));
+        match names {
+            Some((list, names)) => self.editor.order_items(document, &list, &names),
+            None => Ok(()),
+        }
+    }
+
     /// Makes what stands at a path of a document what the source has there, but for what
     /// belongs to the environment.
     fn take(
@@ -313,11 +406,10 @@ impl Splicer<'_> {
                 let moving = value_at(&self.to.moving[document], path);
                 self.remove(document, path, there, moving)
             }
-            (Some(Value::String(_)), Some(Value::String(text))) => {
-                self.editor.set_string(document, path, text)
-            }
             (Some(there), Some(new)) if !is_collection(there) && !is_collection(new) => {
-                self.editor.set_value(document, path, new)
+                let source = self.source;
+                self.editor
+                    .copy_scalar(document, path, source, from_document)
             }
             (_, Some(new)) => {
                 match path.last() {
@@ -329,7 +421,7 @@ impl Splicer<'_> {
                         self.editor
                             .copy_entry(document, path, self.source, from_document)?;
                     }
-                    _ => return self.editor.set_value(document, path, new),
+                    _ => return self.editor.set_written(document, path, new, None),
                 }
                 let raw = value_at(&self.from.values[from_document], path);
                 let moving = value_at(&self.from.moving[from_document], path);
@@ -436,3 +528,6 @@ fn push_document(out: &mut String, document: &str) {
     }
     out.push_str(document);
 }
+
+#[cfg(test)]
+mod tests;

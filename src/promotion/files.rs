@@ -1,15 +1,16 @@
 //! Promoted files as units: which of them are compared by key path, what in them
 //! belongs to the environment or to a pin, and one form for all sides of a comparison.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Side;
 use super::content::{Content, by_items, is_sealed, is_together, take_out, together};
 use super::{Record, UnitId, Units};
+use super::{Side, dotenv, mode, places};
 use crate::product::Repository;
-use crate::repo::{RepoPath, Snapshot};
+use crate::repo::{Entry, RepoPath, Snapshot};
 use crate::yaml::Path;
 
 /// How a promoted file that is compared by key path stands on one side.
@@ -57,7 +58,12 @@ impl FileRules {
                     }
                     Content::Documents(documents) => {
                         let open = open(&documents);
-                        if open.len() > 1 && together(&open).is_none() {
+                        let mut value = match open.as_slice() {
+                            [only] => Some(only.clone()),
+                            several => together(several),
+                        };
+                        let entry = entry(side, &unit);
+                        if !value.as_mut().is_some_and(|value| mode::add(value, entry)) {
                             rules.whole.insert(unit);
                         }
                     }
@@ -100,7 +106,8 @@ impl FileRules {
                 continue;
             }
             let content = content(side, &unit);
-            if let Some((value, shares)) = self.value(&unit, content) {
+            if let Some((mut value, shares)) = self.value(&unit, content) {
+                mode::add(&mut value, entry(side, &unit));
                 side.units.insert(id, value);
                 side.files.insert(unit, shares);
             }
@@ -120,9 +127,11 @@ impl FileRules {
                 units.remove(&id);
                 continue;
             }
-            let content = path(unit.as_str()).map(|path| read(snapshot, &unit, &path));
+            let path = path(unit.as_str());
+            let content = path.as_ref().map(|path| read(snapshot, &unit, path));
             let value = content.and_then(|content| self.value(&unit, content));
-            if let Some((value, _)) = value {
+            if let Some((mut value, _)) = value {
+                mode::add(&mut value, path.and_then(|path| snapshot.entry(&path)));
                 units.insert(id, value);
             }
         }
@@ -154,7 +163,8 @@ impl FileRules {
                 shares.pins |= take_out(document, owned);
             }
             for owned in &self.environment {
-                shares.environment |= take_out(document, owned);
+                let owned = owned_in(unit, owned);
+                shares.environment |= take_out(document, &owned);
             }
         }
         let value = match open.as_slice() {
@@ -162,6 +172,15 @@ impl FileRules {
             several => together(several)?,
         };
         Some((value, shares))
+    }
+}
+
+/// A path that belongs to the environment, as the values of a file have it: in files of
+/// `KEY=VALUE` lines a path of several keys is one key with dots.
+fn owned_in<'p>(unit: &RepoPath, owned: &'p Path) -> Cow<'p, Path> {
+    match dotenv::key_of(owned).filter(|_| dotenv::is_named(unit)) {
+        Some(key) => Cow::Owned(Path::of([key])),
+        None => Cow::Borrowed(owned),
     }
 }
 
@@ -196,6 +215,10 @@ fn content(side: &Side, unit: &RepoPath) -> Content {
     }
 }
 
+fn entry<'s>(side: &'s Side, unit: &RepoPath) -> Option<&'s Entry> {
+    side.state.snapshot.entry(&side.path(unit.as_str())?)
+}
+
 /// A link, and a file that is too large to be read, are one value.
 fn read(snapshot: &Snapshot, unit: &RepoPath, path: &RepoPath) -> Content {
     match snapshot.bytes(path) {
@@ -205,7 +228,8 @@ fn read(snapshot: &Snapshot, unit: &RepoPath, path: &RepoPath) -> Content {
 }
 
 /// Makes one form of all values of a file: where it has several objects on one side,
-/// a single one on another is compared with the object of its name.
+/// a single one on another is compared with the object of its name. The same for the
+/// values of a pin.
 pub(crate) fn align(
     source: &mut Units,
     target: &mut Units,
@@ -213,6 +237,7 @@ pub(crate) fn align(
     base: Option<&mut Units>,
 ) {
     let mut base = base;
+    places::align(source, target, records, base.as_deref_mut());
     let all = source.keys().chain(target.keys());
     let files = all.filter(|unit| matches!(unit, UnitId::File(_)));
     let files: BTreeSet<UnitId> = files.cloned().collect();
@@ -228,8 +253,12 @@ pub(crate) fn align(
             continue;
         }
         for value in all.iter_mut().filter(|value| !is_together(value)) {
+            let mode = mode::take(value);
             if let Some(alone) = together(std::slice::from_ref(&**value)) {
                 **value = alone;
+            }
+            if let (Some(mode), Value::Object(map)) = (mode, &mut **value) {
+                map.insert(mode::MODE.to_owned(), mode);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The images that a promotion brings.
 
 use super::versions::pinned as pinned_version;
-use super::{Facts, Item, Side};
+use super::{Facts, Item};
 use crate::image::Reference;
 use crate::product::{ComponentName, ProductTree};
 use crate::template::served_image;
@@ -35,12 +35,13 @@ pub(super) fn brought(
 /// Returns the image of a pin outside of a product manifest, with its new version.
 fn pinned(facts: &Facts, item: &Item) -> Option<(ComponentName, Reference)> {
     let component = pinned_version(item)?.component;
-    let of = |side: &'_ Side| {
-        let mut pins = side.pins.iter();
-        pins.position(|pin| pin.component == component)
+    let version = item.difference.theirs.as_ref()?.as_str()?;
+    let (tag, digest) = match version.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest.parse().ok()?)),
+        None => (version, None),
     };
-    let new = facts.source.pins[of(&facts.source)?].deployed()?;
-    let image = facts.target.pins[of(&facts.target)?].image()?;
-    let image = image.with(new.tag().cloned(), new.digest().cloned());
+    let mut pins = facts.target.pins.iter();
+    let image = pins.find(|pin| pin.component == component)?.image()?;
+    let image = image.with(tag.parse().ok(), digest);
     Some((component, image))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Base, Decision, Facts, Item, UnitId, compare, confidential};
+use super::{Decision, Facts, Item, Line, Pasts, Unit, UnitId, confidential, is_place, judge};
 use crate::yaml::Path;
 
 /// Fewer units than this are not worth a thread.
@@ -25,20 +25,18 @@ pub(super) fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Ite
 }
 
 fn items_of(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>, units: &[&UnitId]) -> Vec<Item> {
+    let none = Pasts::default();
     let mut items = Vec::new();
     for &unit in units {
         if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
             continue;
         }
-        let differences = compare(
-            base_of(facts, unit),
-            facts.target.units.get(unit),
-            facts.source.units.get(unit),
-        );
-        items.extend(differences.into_iter().map(|difference| Item {
+        let lines = judge(&judged(facts, unit, &none)).into_iter();
+        items.extend(lines.map(|Line { difference, marks }| Item {
             unit: unit.clone(),
             secrecy: confidential::of(facts, unit, &difference),
             difference,
+            marks,
             decision: Decision::Ask,
             changed_by: None,
         }));
@@ -52,17 +50,19 @@ pub(super) fn is_of_image(item: &Item) -> bool {
     let difference = &item.difference;
     let path = &difference.path;
     matches!(item.unit, UnitId::Component(_))
-        && (*path == Path::of(["image"]) || *path == Path::of(["version"]))
+        && (*path == Path::of(["image"]) || *path == Path::of(["version"]) || is_place(path))
         && difference.ours.is_some()
         && difference.theirs.is_some()
 }
 
-/// What was last promoted of a unit: its record, else the merge base, else nothing known.
-pub(super) fn base_of<'a>(facts: &'a Facts, unit: &UnitId) -> Base<'a> {
-    match (facts.records.get(unit), &facts.merge_base) {
-        (Some(record), _) => record.base(),
-        (None, Some((_, units))) => Base::Known(units.get(unit)),
-        (None, None) => Base::Unknown,
+/// All that a unit is judged by; `none` where nothing has to be known of its past.
+pub(super) fn judged<'a>(facts: &'a Facts, unit: &UnitId, none: &'a Pasts) -> Unit<'a> {
+    Unit {
+        source: &facts.source.state.entry.name,
+        record: facts.records.get(unit),
+        ours: facts.target.units.get(unit),
+        theirs: facts.source.units.get(unit),
+        pasts: facts.pasts.get(unit).unwrap_or(none),
     }
 }
 

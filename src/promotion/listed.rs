@@ -1,15 +1,15 @@
 //! Lists whose items have names: by what Kubernetes tells the items of a list apart.
 //!
-//! Owns the table of keys. A list is compared as a whole where an item has no such
-//! key, where two have the same, and where the items that lists have in common stand
-//! in another order: order may mean something.
+//! Owns the table of keys, and what the order of such a list is: order may mean
+//! something, so it is compared beside the items. A list is compared as a whole where an
+//! item has no such key, or where two have the same.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::yaml::{Step, said_of};
+use crate::yaml::{Path, Step, said_of, value_at};
 
 /// Keys of the items of a list, several where one alone may stand twice.
 type Keys = &'static [&'static str];
@@ -43,18 +43,9 @@ const NAMED: &[Keys] = &[&["name"]];
 /// By what the items of these lists, the same field in several states, are told apart.
 pub(super) fn keys(field: Option<&str>, lists: &[&[Value]]) -> Option<Keys> {
     let known = KEYS.iter().find(|(name, _)| Some(*name) == field);
-    let candidates = known.map_or(NAMED, |(_, keys)| keys);
-    let fits = |keys: &&Keys| {
-        let mut all = Vec::new();
-        for list in lists {
-            match names(list, keys) {
-                Some(names) => all.push(names),
-                None => return false,
-            }
-        }
-        same_order(&all)
-    };
-    candidates.iter().copied().find(|keys| fits(&keys))
+    let own = known.map_or(&[][..], |(_, keys)| keys);
+    let fits = |keys: &Keys| lists.iter().all(|list| names(list, keys).is_some());
+    own.iter().chain(NAMED).copied().find(fits)
 }
 
 /// The step to an item.
@@ -73,20 +64,90 @@ fn names<'v>(list: &'v [Value], keys: Keys) -> Option<Vec<Name<'v>>> {
     (distinct.len() == names.len()).then_some(names)
 }
 
-/// Whether what lists have in common stands in the same order in all of them.
-fn same_order(lists: &[Vec<Name<'_>>]) -> bool {
-    let agree = |one: &Vec<Name<'_>>, other: &Vec<Name<'_>>| {
-        let (first, second): (BTreeSet<_>, BTreeSet<_>) =
-            (one.iter().collect(), other.iter().collect());
-        let of_one = one.iter().filter(|name| second.contains(name));
-        let of_other = other.iter().filter(|name| first.contains(name));
-        of_one.eq(of_other)
+/// What the order of a list is called among the paths of its values.
+pub(super) const ORDER: &str = "\u{0}order";
+
+/// The order of a list as a value: what its items are called.
+pub(super) fn order_of(steps: &[Step]) -> Value {
+    steps.iter().map(name_of).collect()
+}
+
+fn name_of(step: &Step) -> Value {
+    let Step::Item(keys) = step else {
+        return Value::Null;
     };
-    let pairs = lists
-        .iter()
-        .enumerate()
-        .flat_map(|(at, one)| lists[at + 1..].iter().map(move |other| (one, other)));
-    pairs.into_iter().all(|(one, other)| agree(one, other))
+    let names: Vec<&str> = keys.iter().map(|(_, name)| name.as_str()).collect();
+    Value::String(names.join("+"))
+}
+
+/// The steps to the items of `list` that all of `others` have too, in its order.
+pub(super) fn in_all(list: &[Step], others: &[&[Step]]) -> Vec<Step> {
+    let sets: Vec<HashSet<&Step>> = others.iter().map(|it| it.iter().collect()).collect();
+    let shared = |step: &&Step| sets.iter().all(|set| set.contains(step));
+    list.iter().filter(shared).cloned().collect()
+}
+
+/// The list that the order at a path is about.
+pub(super) fn list_of(path: &Path) -> Option<Path> {
+    let (last, list) = path.steps().split_last()?;
+    (*last == Step::Key(ORDER.to_owned())).then(|| Path::new(list.to_vec()))
+}
+
+/// The items of the list at a path of a state, in their order.
+pub(super) fn items_at(state: &Value, list: &Path) -> Option<Vec<Step>> {
+    let items = value_at(state, list)?.as_array()?;
+    let keys = keys(field(list.steps()), &[items])?;
+    Some(items.iter().map(|item| step(item, keys)).collect())
+}
+
+/// The field that a list stands in.
+pub(super) fn field(steps: &[Step]) -> Option<&str> {
+    steps.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        _ => None,
+    })
+}
+
+/// The paths of the orders in which two states differ.
+pub(super) fn reordered(one: &Value, other: &Value) -> Vec<Path> {
+    let mut found = Vec::new();
+    descend(&mut Vec::new(), (one, other), &mut found);
+    found
+}
+
+fn descend(steps: &mut Vec<Step>, (one, other): (&Value, &Value), found: &mut Vec<Path>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (key, one) in one {
+                if let Some(other) = other.get(key) {
+                    steps.push(Step::Key(key.clone()));
+                    descend(steps, (one, other), found);
+                    steps.pop();
+                }
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            let Some(keys) = keys(field(steps), &[one, other]) else {
+                return;
+            };
+            let named = |list: &[Value]| -> Vec<Step> {
+                list.iter().map(|item| step(item, keys)).collect()
+            };
+            let (here, there) = (named(one), named(other));
+            if in_all(&here, &[&there]) != in_all(&there, &[&here]) {
+                found.push(Path::new(steps.clone()).key(ORDER));
+            }
+            let places: HashMap<&Step, usize> = there.iter().zip(0..).collect();
+            for (at, step) in here.iter().enumerate() {
+                if let Some(place) = places.get(step) {
+                    steps.push(step.clone());
+                    descend(steps, (&one[at], &other[*place]), found);
+                    steps.pop();
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

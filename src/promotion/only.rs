@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::UnitId;
 use super::bytes::Scope;
 use super::{Facts, Item, PlanError, Refusal, bytes, items};
-use crate::product::ComponentName;
+use crate::product::{ComponentName, TemplateName};
 use crate::repo::{Edit, RepoPath};
 use crate::template::Rerendered;
 
@@ -20,7 +20,12 @@ pub(super) fn incomplete(
     if missing.is_empty() {
         return Ok(None);
     }
-    let partial = render(facts, items, chosen)?;
+    let partial = match render(facts, items, chosen) {
+        Ok(partial) => Some(partial),
+        // By themselves the chosen units are not a valid product.
+        Err(PlanError::Result(_)) => None,
+        Err(error) => return Err(error),
+    };
     let complete = match along(facts, items, chosen, &missing) {
         // The source's manifest may include files of components that are not chosen.
         Err(PlanError::Result(_)) => {
@@ -31,10 +36,20 @@ pub(super) fn incomplete(
     };
     let of_chosen =
         |component: &ComponentName| chosen.contains(&UnitId::Component(component.clone()));
-    let differs = differing_components(facts, &partial, &complete);
-    if !differs.iter().any(of_chosen) {
-        return Ok(None);
-    }
+    let differs = match &partial {
+        Some(partial) => {
+            let differs = differing_components(facts, partial, &complete);
+            if !differs.iter().any(of_chosen) {
+                return Ok(None);
+            }
+            differs
+        }
+        None => complete
+            .changes
+            .iter()
+            .map(|it| it.component.clone())
+            .collect(),
+    };
     let also_changes = differs
         .into_iter()
         .filter(|component| !of_chosen(component))
@@ -57,14 +72,18 @@ fn differing_inputs(facts: &Facts, chosen: &BTreeSet<UnitId>) -> BTreeSet<UnitId
     let Some(tree) = &facts.source.state.product else {
         return inputs;
     };
+    let templates = |names: Vec<&TemplateName>| -> Vec<UnitId> {
+        let units = names.into_iter().cloned().map(UnitId::Template);
+        units.collect()
+    };
     for unit in chosen {
-        if let UnitId::Component(name) = unit {
-            inputs.insert(UnitId::Product);
-            inputs.extend(
-                tree.template_chain(name)
-                    .into_iter()
-                    .map(|template| UnitId::Template(template.clone())),
-            );
+        match unit {
+            UnitId::Component(name) => {
+                inputs.insert(UnitId::Product);
+                inputs.extend(templates(tree.template_chain(name)));
+            }
+            UnitId::Template(name) => inputs.extend(templates(tree.extended_by(name))),
+            UnitId::Product | UnitId::File(_) => {}
         }
     }
     inputs.retain(|unit| {

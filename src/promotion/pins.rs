@@ -1,24 +1,22 @@
 //! Repositories without a product manifest: there a component is a pin, and
 //! only its tag and digest are promoted, never the image's name. A pin that
-//! stands on one side only is left alone, because nothing says where it would
-//! have to be written.
+//! one side lacks is left alone, because nothing says where it would have to be
+//! written. One whose places have different versions is compared place by place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::content::take_out;
 use super::files::FileRules;
-use super::{Item, PlanError, Side};
+use super::places::{Where, disagrees, is_divided, is_place, on_both_sides};
+use super::{Facts, Item, PlanError, Side};
 use super::{Record, UnitId, Units};
 use crate::product::pins::{Deployed, Pin, PinError, Site, Target, environment_pins, write};
 use crate::product::{EnvironmentEntry, Repository};
 use crate::repo::{Edit, RepoPath, Snapshot};
 use crate::yaml::value_at;
-use crate::yaml::{Path, parse_values};
-
-/// The key of a pin's value: `TAG`, `TAG@DIGEST` or `@DIGEST`.
-pub(super) const VERSION: &str = "version";
+use crate::yaml::{Path, Step, parse_values};
 
 /// A pin that the target gets with the files in which it stands.
 #[derive(Debug, Clone)]
@@ -91,6 +89,7 @@ fn is_owned(snapshot: &Snapshot, site: &Site, owned: &[Path]) -> bool {
 /// Adds the pins that both sides have to their units, and those of the target that
 /// came by promotion and that the source no longer has. Says which come with files.
 pub(super) fn add(
+    repository: &Repository,
     source: &mut Side,
     target: &mut Side,
     records: &BTreeMap<UnitId, Record>,
@@ -104,7 +103,7 @@ pub(super) fn add(
     let arriving = arriving.filter_map(|pin| {
         Some(Arriving {
             files: files(source, pin)?,
-            unit: value(pin),
+            unit: place_of(repository, source).value(pin),
         })
     });
     let arriving = arriving.collect();
@@ -112,10 +111,17 @@ pub(super) fn add(
         let unit = UnitId::Component(pin.component.clone());
         !is_shared(pin) && records.contains_key(&unit) && files(target, pin).is_some()
     });
-    let left: Vec<_> = left.map(value).collect();
-    for side in [source, &mut *target] {
+    let left: Vec<_> = left
+        .map(|pin| place_of(repository, target).value(pin))
+        .collect();
+    for side in [&mut *source, &mut *target] {
         side.pins.retain(is_shared);
-        side.units.extend(side.pins.iter().map(value));
+    }
+    for (unit, values) in compared(repository, source, target, records) {
+        if let Some((theirs, ours)) = values {
+            source.units.insert(unit.clone(), theirs);
+            target.units.insert(unit, ours);
+        }
     }
     target.units.extend(left);
     arriving
@@ -131,64 +137,123 @@ fn files(side: &Side, pin: &Pin) -> Option<BTreeSet<RepoPath>> {
     sites.map(|site| of(site.file()).cloned()).collect()
 }
 
+fn place_of<'a>(repository: &'a Repository, side: &'a Side) -> Where<'a> {
+    Where {
+        repository,
+        snapshot: &side.state.snapshot,
+        entry: &side.state.entry,
+    }
+}
+
+/// The units of the pins that both sides have, with the source's value and the target's;
+/// without values where they disagree and have no place in common.
+fn compared(
+    repository: &Repository,
+    source: &Side,
+    target: &Side,
+    records: &BTreeMap<UnitId, Record>,
+) -> Vec<(UnitId, Option<(Value, Value)>)> {
+    let (from, to) = (place_of(repository, source), place_of(repository, target));
+    let mut found = Vec::new();
+    for theirs in &source.pins {
+        let mut pins = target.pins.iter();
+        let Some(ours) = pins.find(|pin| pin.component == theirs.component) else {
+            continue;
+        };
+        let (unit, value) = from.value(theirs);
+        let divided = records.get(&unit).is_some_and(is_divided);
+        let values = match divided || disagrees(theirs) || disagrees(ours) {
+            true => on_both_sides((from, theirs), (to, ours)),
+            false => Some((value, to.value(ours).1)),
+        };
+        found.push((unit, values));
+    }
+    found
+}
+
 /// The pins of any state of an environment, as units.
+///
+/// # Errors
+/// The first file or site that cannot be understood.
 pub(crate) fn units(
     repository: &Repository,
     snapshot: &Snapshot,
     entry: &EnvironmentEntry,
-) -> Units {
-    environment_pins(snapshot, entry, repository)
-        .map(|found| found.pins.iter().map(value).collect())
-        .unwrap_or_default()
-}
-
-fn value(pin: &Pin) -> (UnitId, Value) {
-    let text = match pin.deployed() {
-        Some(image) => {
-            let tag = image.tag().map(ToString::to_string).unwrap_or_default();
-            let digest = image.digest().map(|digest| format!("@{digest}"));
-            tag + &digest.unwrap_or_default()
-        }
-        None => version(pin).unwrap_or_default(),
+) -> Result<Units, PinError> {
+    let place = Where {
+        repository,
+        snapshot,
+        entry,
     };
-    let unit = UnitId::Component(pin.component.clone());
-    (unit, json!({ VERSION: text }))
-}
-
-/// The version of something that is no image.
-fn version(pin: &Pin) -> Option<String> {
-    pin.sites.iter().find_map(|site| match &site.deployed {
-        Deployed::Version(version) => Some(version.clone()),
-        Deployed::Image(_) => None,
-    })
+    let found = environment_pins(snapshot, entry, repository)?;
+    Ok(found.pins.iter().map(|pin| place.value(pin)).collect())
 }
 
 /// The edits that give pins of `to` the versions that `from` has.
 pub(super) fn edits(
-    from: &Side,
-    to: &Side,
+    repository: &Repository,
+    (from, to): (&Side, &Side),
     items: &[&Item],
 ) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
-    let of = |side: &'_ Side, unit: &UnitId| {
-        let name = |pin: &&Pin| UnitId::Component(pin.component.clone()) == *unit;
-        side.pins.iter().position(|pin| name(&pin))
-    };
     let mut changes = Vec::new();
     for item in items {
-        let (Some(new), Some(old)) = (of(from, &item.unit), of(to, &item.unit)) else {
-            continue;
+        let pin = |side: &Side| -> Option<Pin> {
+            let mut pins = side.pins.iter();
+            let pin = pins.find(|pin| UnitId::Component(pin.component.clone()) == item.unit)?;
+            match is_place(&item.difference.path) {
+                true => at_place(repository, side, pin, &item.difference.path),
+                false => Some(pin.clone()),
+            }
         };
-        let target = match from.pins[new].deployed() {
-            Some(image) => Some(Target::Image {
-                tag: image.tag().cloned(),
-                digest: image.digest().cloned(),
-                pinned: image.digest().is_some(),
-            }),
-            None => version(&from.pins[new]).map(Target::Version),
-        };
-        if let Some(target) = target {
-            changes.push((&to.pins[old], target));
+        if let Some((new, old)) = pin(from).zip(pin(to)) {
+            changes.extend(target_of(&new).map(|target| (old, target)));
         }
     }
+    let changes: Vec<(&Pin, Target)> = changes
+        .iter()
+        .map(|(pin, target)| (pin, target.clone()))
+        .collect();
     Ok(write(&to.state.snapshot, &changes)?)
+}
+
+/// A pin with one of its places alone.
+fn at_place(repository: &Repository, side: &Side, pin: &Pin, path: &Path) -> Option<Pin> {
+    let Some(Step::Key(name)) = path.last() else {
+        return None;
+    };
+    let site = *place_of(repository, side).places(pin).get(name)?;
+    Some(Pin {
+        sites: vec![site.clone()],
+        ..pin.clone()
+    })
+}
+
+/// The files of the target in which the pin of a difference is written; with one place
+/// alone, that of this place.
+pub(crate) fn files_of(facts: &Facts, item: &Item) -> BTreeSet<RepoPath> {
+    let target = &facts.target;
+    let mut pins = target.pins.iter();
+    let pin = pins.find(|pin| UnitId::Component(pin.component.clone()) == item.unit);
+    let path = &item.difference.path;
+    let pin = match is_place(path) {
+        true => pin.and_then(|pin| at_place(&facts.repository, target, pin, path)),
+        false => pin.cloned(),
+    };
+    let sites = pin.into_iter().flat_map(|pin| pin.sites);
+    sites.map(|site| site.file().clone()).collect()
+}
+
+/// What a pin says, to be written elsewhere.
+fn target_of(pin: &Pin) -> Option<Target> {
+    match pin.deployed() {
+        Some(image) => Some(Target::Image {
+            tag: image.tag().cloned(),
+            digest: image.digest().cloned(),
+            pinned: image.digest().is_some(),
+        }),
+        None => pin.sites.iter().find_map(|site| match &site.deployed {
+            Deployed::Version(version) => Some(Target::Version(version.clone())),
+            Deployed::Image(_) => None,
+        }),
+    }
 }

@@ -44,6 +44,11 @@ pub enum Refusal {
         /// What it is promoted from.
         expected: Option<EnvironmentName>,
     },
+    /// The commit is not in the history of the source's branch.
+    OffBranch {
+        /// The commit that was asked for.
+        commit: CommitId,
+    },
     /// The result has errors that the target does not have yet.
     Validation {
         /// The new errors, one line each.
@@ -98,12 +103,28 @@ pub struct Plan {
 impl Plan {
     /// What is promoted, in a word: the product's name where there is one.
     pub fn noun(&self) -> &str {
-        let files = self.files().next().is_some();
-        match &self.product {
-            Some(product) => product,
-            None if !files => "images",
-            None if self.versions.is_empty() => "files",
-            None => "images and files",
+        let taken = |item: &&Item| item.decision.takes();
+        match self.items.iter().any(|item| taken(&item)) {
+            true => self.noun_of(self.items.iter().filter(taken)),
+            false => self.heading(),
+        }
+    }
+
+    /// What the plan is about, in a word: what is kept or refused in it counts as well.
+    pub fn heading(&self) -> &str {
+        self.noun_of(self.items.iter())
+    }
+
+    fn noun_of<'a>(&'a self, items: impl Iterator<Item = &'a Item>) -> &'a str {
+        if let Some(product) = &self.product {
+            return product;
+        }
+        let is_pin = |item: &Item| matches!(item.unit, UnitId::Component(_));
+        let (pins, files): (Vec<&Item>, Vec<&Item>) = items.partition(|item| is_pin(item));
+        match (pins.is_empty(), files.is_empty()) {
+            (true, false) => "files",
+            (false, false) => "images and files",
+            (_, true) => "images",
         }
     }
 

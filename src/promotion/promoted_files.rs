@@ -1,9 +1,10 @@
 //! Which files of an environment are promoted, and by which path other environments
-//! know them: `{env}` stands for the environment's name where files bear it.
-
-use serde_json::Value;
+//! know them: with `{env}` for the environment's name where files have it in theirs. A
+//! name in which `{env}` or a leading `{root}/` is written literally gets an apostrophe
+//! there, `{env'}`, so that it is never taken for the environment's.
 
 use super::left_out::LeftOut;
+use super::mode::file_value;
 use super::{UnitId, Units, units};
 use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, ProductTree, Repository, UnitError,
@@ -92,12 +93,10 @@ impl PromotedFiles {
             let Some((_, has_name)) = matching else {
                 continue;
             };
-            let name = match has_name {
-                true => without_name(path.as_str(), self.entry.name.as_str()),
-                false => path.to_string(),
-            };
+            let own = has_name.then_some(self.entry.name.as_str());
+            let name = shared_name(path.as_str(), own);
             if let Ok(unit) = format!("{ROOT}{name}").parse() {
-                let id = Value::String(entry.id.to_string());
+                let id = file_value(entry);
                 found.insert(UnitId::File(unit), id);
             }
         }
@@ -152,22 +151,19 @@ impl PromotedFiles {
         if !self.entry.holds(&path) {
             return None;
         }
-        if !has_name {
-            return Some(relative.clone());
-        }
-        without_name(name, self.entry.name.as_str()).parse().ok()
+        let own = has_name.then_some(self.entry.name.as_str());
+        with_mark(&shared_name(name, own), "{root").parse().ok()
     }
 }
 
 /// The path of a unit's file in one environment.
 pub(crate) fn own_path(unit: &str, entry: &EnvironmentEntry) -> Option<RepoPath> {
+    let name = entry.name.as_str();
     if let Some(path) = unit.strip_prefix(ROOT) {
-        return path.replace(NAME, entry.name.as_str()).parse().ok();
+        return own_name(path, name).parse().ok();
     }
-    entry
-        .path
-        .join(&unit.replace(NAME, entry.name.as_str()))
-        .ok()
+    let unit = without_mark(unit, "{root");
+    entry.path.join(&own_name(&unit, name)).ok()
 }
 
 /// Whether a unit is a file beside the folders of environments.
@@ -175,25 +171,83 @@ pub(super) fn is_at_root(unit: &UnitId) -> bool {
     matches!(unit, UnitId::File(path) if path.as_str().starts_with(ROOT))
 }
 
-/// The path with `{env}` where the name stands as a word of its own.
-fn without_name(path: &str, name: &str) -> String {
+/// Returns the path with `{env}` where the environment's `name`, if one is given, is a word
+/// of its own, and with an apostrophe in each `{env}` that is there already.
+pub(crate) fn shared_name(path: &str, name: Option<&str>) -> String {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some(at) = rest.find(name) {
-        let (before, behind) = (&rest[..at], &rest[at + name.len()..]);
-        let joined = |c: char| c.is_ascii_alphanumeric();
-        let before_is_word =
-            before.ends_with(joined) || (before.is_empty() && out.ends_with(joined));
-        out.push_str(before);
-        if before_is_word || behind.starts_with(joined) {
-            out.push_str(name);
-        } else {
+    let mut before = None;
+    while let Some(next) = rest.chars().next() {
+        let is_joined = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let behind = name.and_then(|name| rest.strip_prefix(name));
+        let consumed = if let Some(length) = marked(rest, "{env") {
+            out.push_str(&rest[..length - 1]);
+            out.push_str("'}");
+            length
+        } else if let Some(behind) = behind
+            && !is_joined(before)
+            && !is_joined(behind.chars().next())
+        {
             out.push_str(NAME);
+            rest.len() - behind.len()
+        } else {
+            out.push(next);
+            next.len_utf8()
+        };
+        before = rest[..consumed].chars().next_back();
+        rest = &rest[consumed..];
+    }
+    out
+}
+
+/// The opposite of [`shared_name`], for the environment of this name.
+fn own_name(unit: &str, name: &str) -> String {
+    let mut out = String::with_capacity(unit.len());
+    let mut rest = unit;
+    while let Some(at) = rest.find("{env") {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = marked(rest, "{env");
+        match length {
+            Some(length) if length == NAME.len() => out.push_str(name),
+            Some(length) => {
+                out.push_str(&rest[..length - 2]);
+                out.push('}');
+            }
+            None => out.push_str("{env"),
         }
-        rest = behind;
+        rest = &rest[length.unwrap_or("{env".len())..];
     }
     out.push_str(rest);
     out
+}
+
+/// The length of a word such as `{env}` or `{env''}` at the beginning of a text.
+fn marked(text: &str, word: &str) -> Option<usize> {
+    let behind = text.strip_prefix(word)?.trim_start_matches('\'');
+    behind
+        .starts_with('}')
+        .then(|| text.len() - behind.len() + 1)
+}
+
+/// A path with one more apostrophe in the word that its first folder is, if it is that.
+fn with_mark(path: &str, word: &str) -> String {
+    match marked(path, word) {
+        Some(length) if path[length..].starts_with('/') => {
+            format!("{}'}}{}", &path[..length - 1], &path[length..])
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// The opposite of [`with_mark`].
+fn without_mark(path: &str, word: &str) -> String {
+    match marked(path, word) {
+        Some(length) if path[..length].ends_with("'}") && path[length..].starts_with('/') => {
+            format!("{}}}{}", &path[..length - 2], &path[length..])
+        }
+        _ => path.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +262,48 @@ mod tests {
             ("mydev.yaml", "mydev.yaml"),
             ("dev.dev.yaml", "{env}.{env}.yaml"),
         ] {
-            assert_eq!(without_name(path, "dev"), unit);
+            assert_eq!(shared_name(path, Some("dev")), unit);
         }
+    }
+
+    #[test]
+    fn every_name_is_found_again_and_no_two_are_one() {
+        let parts = [
+            "{env}", "{env'}", "{env''}", "{root}/", "{root'}/", "dev", "env", "{", "}", "'", "-",
+            "/", "a", "{env",
+        ];
+        let mut paths = Vec::new();
+        for one in parts {
+            for two in parts {
+                for three in parts {
+                    paths.push(format!("{one}{two}{three}.yaml"));
+                }
+            }
+        }
+        for name in ["dev", "env", "root", "a"] {
+            let mut units = std::collections::BTreeMap::new();
+            for path in &paths {
+                let Ok(relative) = path.parse::<RepoPath>() else {
+                    continue;
+                };
+                for own in [None, Some(name)] {
+                    let unit = with_mark(&shared_name(relative.as_str(), own), "{root");
+                    assert!(!unit.starts_with(ROOT), "{unit}");
+                    let again = own_name(&without_mark(&unit, "{root"), name);
+                    assert_eq!(again, relative.as_str(), "{unit} in {name}");
+                    let first = units.entry(unit).or_insert_with(|| relative.clone());
+                    assert_eq!(*first, relative);
+                }
+            }
+            assert!(units.len() > 2000, "{}", units.len());
+        }
+    }
+
+    #[test]
+    fn a_literal_name_is_the_same_file_in_every_environment() {
+        let unit = shared_name("config/{env}.yaml", None);
+        assert_eq!(unit, "config/{env'}.yaml");
+        assert_eq!(own_name(&unit, "prod"), "config/{env}.yaml");
+        assert_eq!(own_name("config/{env}.yaml", "prod"), "config/prod.yaml");
     }
 }

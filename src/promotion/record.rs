@@ -3,31 +3,100 @@
 //!
 //! It is the base of the next comparison, so nothing has to be found in
 //! history, and squash merges, rebases and rewritten branches do it no harm.
+//! How it is read and written is in `record_text`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Base;
+use super::seal::Seal;
 use crate::product::EnvironmentName;
-use crate::repo::{CommitId, Location, RepoPath};
-use crate::yaml::{Path, Stream, to_yaml};
-
-/// The `kind` of a record file.
-const RECORD_KIND: &str = "PromotionRecord";
+use crate::repo::{CommitId, Location};
+use crate::yaml::{Path, value_at};
 
 /// What was last promoted of one unit, and what was decided about it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Record {
+    /// The unit, as `component/cart`; `None` in records of the first format.
+    pub unit: Option<String>,
+    /// The name that the unit had before it was renamed.
+    pub was: Option<String>,
+    /// Grows by one with every record that is written for the unit; 0 in the first format.
+    pub serial: u64,
+    /// What wrote it.
+    pub by: Writer,
     /// The environment and commit it came from.
     pub from: Option<(EnvironmentName, CommitId)>,
+    /// The commit of the target that the plan was made on.
+    pub onto: Option<CommitId>,
     /// The unit as the source had it; `None`: the source did not have it.
     pub content: Option<Value>,
-    /// Whether the content is only what was promoted of the unit, and of the rest
-    /// nothing is known.
-    pub partial: bool,
+    /// Mode and blob of a plain file, as the source had it, instead of a content.
+    pub file: Option<FileState>,
+    /// Digest of the source's text around the values.
+    pub shape: Option<String>,
+    /// Key paths below which only what `content` has is known.
+    pub unknown: Vec<Path>,
+    /// Key paths whose content came from elsewhere than `from` says.
+    pub at: Vec<Origin>,
+    /// What other sources had when the target last saw them.
+    pub others: Vec<Sighting>,
     /// Values of the target that were kept against the source's.
     pub kept: Vec<Kept>,
-    /// Contents that a rollback refused.
+    /// Values that were taken back on the target.
     pub refused: Vec<Refused>,
+    /// Whole contents that a rollback refused, as the first format has them.
+    pub refused_contents: Vec<RefusedContent>,
+    /// Fields that this version does not know; they are written again.
+    pub unknown_fields: Map<String, Value>,
+    /// Whether the seal fits.
+    pub(crate) seal: Seal,
+    /// Why the file could not be read; nothing is known of the unit's past then.
+    pub damage: Option<String>,
+}
+
+/// What wrote a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writer {
+    /// `promote`.
+    #[default]
+    Promote,
+    /// `rollback`.
+    Rollback,
+    /// `promote --adopt`.
+    Adopt,
+}
+
+/// The state of a plain file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileState {
+    /// Its mode, as Git writes it: `100644`.
+    pub mode: String,
+    /// The id of its content.
+    pub blob: String,
+}
+
+/// Where the content of one key path came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The key path inside the unit; deeper entries count before shallower ones.
+    pub path: Path,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Its commit.
+    pub commit: CommitId,
+}
+
+/// What an environment had at a key path when the target last saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The key path inside the unit; deeper entries count before shallower ones.
+    pub path: Path,
+    /// The environment's commit.
+    pub commit: CommitId,
+    /// The value; `None`: it was absent.
+    pub value: Option<Value>,
 }
 
 /// A value of the target that stays although the source has another.
@@ -41,9 +110,25 @@ pub struct Kept {
     pub source: Option<Value>,
 }
 
+/// A value that was taken back on the target and is not promoted again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// The key path inside the unit.
+    pub path: Path,
+    /// The value; `None`: its absence was taken back.
+    pub value: Option<Value>,
+    /// Why, in a person's words.
+    pub reason: Option<String>,
+    /// The commit on the target that took it back.
+    pub commit: Option<CommitId>,
+    /// Whether a person is asked each time, because it is not certain that what was
+    /// taken back is what the source has.
+    pub is_doubtful: bool,
+}
+
 /// Content of a unit that was rolled back and stays away until it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedContent {
     /// SHA-256 of the unit's content, as [`content_digest`] computes it.
     pub digest: String,
     /// Why, in a person's words.
@@ -61,144 +146,33 @@ pub struct RecordError {
 }
 
 impl Record {
-    /// Reads a record file.
-    pub fn parse(path: &RepoPath, text: &str) -> Result<Self, RecordError> {
-        let at = |line, column, problem: String| RecordError {
-            location: Location {
-                path: path.clone(),
-                line,
-                column,
-            },
-            problem,
-        };
-        let stream = Stream::parse(text).map_err(|error| {
-            at(
-                error.position.line,
-                error.position.column,
-                error.kind.to_string(),
-            )
-        })?;
-        let document = stream
-            .documents()
-            .first()
-            .ok_or_else(|| at(1, 1, "the record is empty".to_owned()))?;
-        let value = document.value().map_err(|error| {
-            at(
-                error.position.line,
-                error.position.column,
-                error.kind.to_string(),
-            )
-        })?;
-        Self::from_value(value).map_err(|problem| at(1, 1, problem))
+    /// The record of a unit whose file can't be read: nothing is known of its past.
+    pub fn damaged(error: &RecordError) -> Self {
+        Self {
+            content: Some(Value::Object(Map::new())),
+            unknown: vec![Path::root()],
+            damage: Some(error.to_string()),
+            ..Self::default()
+        }
     }
 
-    fn from_value(mut value: Value) -> Result<Self, String> {
-        if value["kind"] != RECORD_KIND {
-            return Err(format!(
-                "a promotion record of kind {RECORD_KIND} was expected"
-            ));
-        }
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let from = match value.get("from") {
-            None => None,
-            Some(from) => Some((
-                text(&from["environment"])
-                    .and_then(|name| name.parse().ok())
-                    .ok_or("from.environment is not the name of an environment")?,
-                text(&from["commit"])
-                    .and_then(|id| id.parse().ok())
-                    .ok_or("from.commit is not a commit id")?,
-            )),
-        };
-        let mut kept = Vec::new();
-        for item in value
-            .get("kept")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let path = item["path"]
-                .as_str()
-                .and_then(|path| path.parse().ok())
-                .ok_or("kept[].path is not a key path")?;
-            kept.push(Kept {
-                path,
-                reason: text(&item["reason"]),
-                source: item.get("source").cloned(),
-            });
-        }
-        let mut refused = Vec::new();
-        for item in value
-            .get("refused")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let digest = text(&item["digest"]).ok_or("refused[].digest is missing")?;
-            refused.push(Refused {
-                digest,
-                reason: text(&item["reason"]),
-            });
-        }
-        Ok(Self {
-            from,
-            partial: value.get("partial") == Some(&Value::Bool(true)),
-            content: value.get_mut("content").map(Value::take),
-            kept,
-            refused,
-        })
-    }
-
-    /// The bytes of the record file.
-    pub fn to_text(&self) -> String {
-        let mut map = Map::new();
-        map.insert("apiVersion".into(), json!("kubectl-gitops/v1alpha1"));
-        map.insert("kind".into(), json!(RECORD_KIND));
-        if let Some((environment, commit)) = &self.from {
-            map.insert(
-                "from".into(),
-                json!({"environment": environment.to_string(), "commit": commit.to_string()}),
-            );
-        }
-        if let Some(content) = &self.content {
-            map.insert("content".into(), content.clone());
-        }
-        let with_reason = |mut item: Map<String, Value>, reason: &Option<String>| {
-            if let Some(reason) = reason {
-                item.insert("reason".into(), json!(reason));
-            }
-            item
-        };
-        if self.partial {
-            map.insert("partial".into(), json!(true));
-        }
-        if !self.kept.is_empty() {
-            let items = self.kept.iter().map(|kept| {
-                let mut item = Map::from_iter([("path".to_owned(), json!(kept.path.to_string()))]);
-                item = with_reason(item, &kept.reason);
-                if let Some(source) = &kept.source {
-                    item.insert("source".into(), source.clone());
-                }
-                Value::Object(item)
-            });
-            map.insert("kept".into(), items.collect());
-        }
-        if !self.refused.is_empty() {
-            let items = self.refused.iter().map(|refused| {
-                let item = Map::from_iter([("digest".to_owned(), json!(refused.digest))]);
-                Value::Object(with_reason(item, &refused.reason))
-            });
-            map.insert("refused".into(), items.collect());
-        }
-        to_yaml(&Value::Object(map))
-    }
-
-    /// What it says of the common past of its unit.
+    /// Returns what it says of the common past of its unit, whatever the source.
     pub fn base(&self) -> Base<'_> {
         match &self.content {
-            Some(content) if self.partial => Base::Partly(content),
+            Some(content) if self.is_partial() => Base::Partly(content),
             content => Base::Known(content.as_ref()),
         }
+    }
+
+    /// Whether something of the unit is not known.
+    pub fn is_partial(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
+    /// Whether its lines are those that were sealed: a record merged by hand is not. The
+    /// first format has no seal, and counts as sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.seal != Seal::Broken
     }
 
     /// Whether the target's value at `path` was kept against just this value of the source.
@@ -208,13 +182,26 @@ impl Record {
             .any(|kept| kept.path == *path && kept.source.as_ref() == source)
     }
 
+    /// Returns the entry that refuses `value` at `path`: one of this path, or of one above
+    /// it whose value has just this there.
+    pub fn refusal(&self, path: &Path, value: Option<&Value>) -> Option<&Refused> {
+        self.refused.iter().find(|refused| {
+            let below = path.strip_prefix(&refused.path);
+            below.is_some_and(|below| {
+                let whole = refused.value.as_ref();
+                whole.and_then(|whole| value_at(whole, &below)) == value
+            })
+        })
+    }
+
     /// Whether just this content was refused by a rollback.
-    pub fn refuses(&self, content: &Value) -> Option<&Refused> {
-        if self.refused.is_empty() {
+    pub fn refuses(&self, content: &Value) -> Option<&RefusedContent> {
+        if self.refused_contents.is_empty() {
             return None;
         }
         let digest = content_digest(content);
-        self.refused.iter().find(|refused| refused.digest == digest)
+        let mut all = self.refused_contents.iter();
+        all.find(|refused| refused.digest == digest)
     }
 }
 
@@ -263,54 +250,13 @@ pub fn canonical(value: &Value, text: &mut String) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_record_reads_back_as_it_was_written() {
-        let record = Record {
-            from: Some((
-                "staging".parse().unwrap(),
-                "5f2c1e05f2c1e05f2c1e05f2c1e05f2c1e05f2c1".parse().unwrap(),
-            )),
-            content: Some(
-                json!({"image": "a/b:1.10", "values": {"on": "yes", "n": 3, "env": {"a.b": "x: y"}}}),
-            ),
-            partial: true,
-            kept: vec![
-                Kept {
-                    path: "values.env[\"a.b\"]".parse().unwrap(),
-                    reason: Some("slow bank".into()),
-                    source: Some(json!("2s")),
-                },
-                Kept {
-                    path: "values.replicas".parse().unwrap(),
-                    reason: None,
-                    source: None,
-                },
-            ],
-            refused: vec![Refused {
-                digest: "sha256:00".into(),
-                reason: Some("leaks".into()),
-            }],
-        };
-        let path: RepoPath = ".gitops/promoted/component/a.yaml".parse().unwrap();
-        assert_eq!(Record::parse(&path, &record.to_text()).unwrap(), record);
-    }
-
-    #[test]
-    fn a_foreign_file_is_refused_with_its_place() {
-        let path: RepoPath = ".gitops/promoted/component/a.yaml".parse().unwrap();
-        let error = Record::parse(&path, "kind: Secret\n").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            ".gitops/promoted/component/a.yaml:1:1: a promotion record of kind PromotionRecord was expected"
-        );
-    }
+    use serde_json::json;
 
     #[test]
     fn refused_content_is_known_by_value_not_by_key_order() {
         let digest = content_digest(&json!({"a": 1, "b": {"c": 2, "d": 3}}));
         let record = Record {
-            refused: vec![Refused {
+            refused_contents: vec![RefusedContent {
                 digest,
                 reason: None,
             }],

@@ -68,9 +68,10 @@ fn rename(
         let from = components.key(old.as_str());
         let document = stream.documents().first();
         let value = document
-            .and_then(|document| document.value_of(document.root()?.at(&from)?).ok())
+            .and_then(|document| document.written_of(document.root()?.at(&from)?).ok())
             .ok_or_else(|| EditError::NotFound { path: from.clone() })?;
-        editor.set_value_after(0, &components.key(new.as_str()), &value, old.as_str())?;
+        let to = components.key(new.as_str());
+        editor.set_written(0, &to, &value, Some(old.as_str()))?;
         editor.remove(0, &from)?;
     }
     editor.finish()

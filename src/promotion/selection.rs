@@ -4,8 +4,6 @@
 use super::UnitId;
 use crate::yaml::Path;
 
-use super::Item;
-
 /// A word that names nothing.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SelectError {
@@ -17,16 +15,6 @@ pub enum SelectError {
         /// What was typed.
         word: String,
         /// The nearest name.
-        like: Option<String>,
-    },
-    /// The unit or key path is the same on both sides, or only the source changed it.
-    #[error("{flag} {word}: nothing there has diverged{}", suggestion(.like))]
-    NotDiverged {
-        /// The flag.
-        flag: &'static str,
-        /// What was typed.
-        word: String,
-        /// The nearest diverged unit.
         like: Option<String>,
     },
     /// The same difference is to be kept and overwritten.
@@ -131,37 +119,6 @@ pub(super) fn reaches(word: &str, unit: &UnitId, path: &Path) -> bool {
         }
     }
     false
-}
-
-/// Finds the items that `words` reach among those that diverged.
-pub(super) fn diverged(
-    flag: &'static str,
-    words: &[String],
-    items: &[Item],
-) -> Result<Vec<usize>, SelectError> {
-    let mut reached = Vec::new();
-    for word in words {
-        let before = reached.len();
-        for (index, item) in items.iter().enumerate() {
-            if item.difference.class.is_diverged()
-                && reaches(word, &item.unit, &item.difference.path)
-            {
-                reached.push(index);
-            }
-        }
-        if reached.len() == before {
-            let names = items
-                .iter()
-                .filter(|item| item.difference.class.is_diverged())
-                .map(|item| item.unit.to_string());
-            return Err(SelectError::NotDiverged {
-                flag,
-                word: word.clone(),
-                like: nearest(word, names),
-            });
-        }
-    }
-    Ok(reached)
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UnitId;
+use super::aliases::{self, Follows};
 use super::bytes::{How, Move, manifests, place, relative};
 use super::file_bytes::{with_documents, without_documents};
-use super::{PlanError, Side};
+use super::{PlanError, Side, listed};
+use serde_json::Value;
+
 use crate::product::NodeRef;
 use crate::repo::RepoPath;
-use crate::yaml::value_at;
-use crate::yaml::{Editor, Step, Stream};
+use crate::yaml::{EditError, Editor, Path, Step, Stream, value_at};
 
 /// New texts of `base`'s manifests by relative path, empty for one that goes, and the
 /// manifests that are taken whole from `other`.
@@ -42,7 +44,7 @@ pub(super) fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Splice
         let exists = other
             .units
             .get(&change.unit)
-            .is_some_and(|unit| value_at(unit, &change.path).is_some());
+            .is_some_and(|unit| has(unit, &change.path));
         let from = place(other, &change.unit, &change.path).filter(|_| exists);
         let to = place(base, &change.unit, &change.path);
         if change.path.is_root() {
@@ -96,6 +98,12 @@ pub(super) fn splice(base: &Side, other: &Side, moves: &[Move]) -> Result<Splice
         }
     }
     Ok((texts, copies))
+}
+
+/// Whether a unit has a value at a path, or a list whose order is meant.
+fn has(unit: &Value, path: &Path) -> bool {
+    let list = listed::list_of(path);
+    value_at(unit, list.as_ref().unwrap_or(path)).is_some()
 }
 
 /// The file in which a component stands beside the product's manifest, its document,
@@ -153,44 +161,95 @@ fn splice_file(
         path: file.clone(),
         source,
     };
-    let mut editor = Editor::new(text).map_err(failed)?;
+    let sources = sources(other, changes).map_err(failed)?;
+    let others: Vec<&str> = sources.values().map(|source| source.text()).collect();
+    let edited = aliases::edited(text, &others, &|text, follows| {
+        bring(text, &sources, changes, follows)
+    });
+    edited.map(Some).map_err(failed)
+}
+
+/// The texts that values come from, by file, without aliases.
+fn sources(other: &Side, changes: &[Splice]) -> Result<BTreeMap<RepoPath, Stream>, EditError> {
+    let mut sources = BTreeMap::new();
+    let files = changes.iter().filter_map(|change| change.from.as_ref());
+    for file in files.map(|from| &from.file) {
+        if let (false, Some(source)) = (sources.contains_key(file), stream(other, file)) {
+            let apart = aliases::written_out(source)?;
+            sources.insert(file.clone(), apart.unwrap_or_else(|| source.clone()));
+        }
+    }
+    Ok(sources)
+}
+
+/// The text with the values of these changes in it.
+fn bring(
+    text: &Stream,
+    sources: &BTreeMap<RepoPath, Stream>,
+    changes: &[Splice],
+    follows: Follows<'_>,
+) -> Result<String, EditError> {
+    let mut editor = Editor::new(text)?;
     for Splice { to, from, how } in changes {
+        if follows(to.document, &to.path) {
+            continue;
+        }
         let Some(from) = from else {
-            editor.remove(to.document, &to.path).map_err(failed)?;
+            editor.remove(to.document, &to.path)?;
             continue;
         };
-        let Some(source) = stream(other, &from.file) else {
+        let Some(source) = sources.get(&from.file) else {
             continue;
         };
-        let text = match how {
-            How::Text => value(source, from).and_then(|value| Some(value.as_str()?.to_owned())),
-            How::Entry => None,
-        };
-        if let Some(text) = text {
-            editor
-                .set_string(to.document, &to.path, &text)
-                .map_err(failed)?;
+        let is_item = matches!(to.path.last(), Some(Step::Item(_)));
+        let (at, document) = (&to.path, to.document);
+        if *how == How::Order {
+            order(&mut editor, source, (to, from))?;
         } else if from.path != to.path {
             // It stands in a file of its own on one side only.
             if let Some(value) = value(source, from) {
-                editor
-                    .set_value(to.document, &to.path, &value)
-                    .map_err(failed)?;
+                editor.set_written(document, at, &value, None)?;
             }
-        } else if let Some(Step::Item(_)) = to.path.last() {
-            editor
-                .copy_item(to.document, &to.path, source, from.document)
-                .map_err(failed)?;
+        } else if *how == How::Scalar && is_scalar(text, to) && is_scalar(source, from) {
+            editor.copy_scalar(document, at, source, from.document)?;
+        } else if is_item {
+            editor.copy_item(document, at, source, from.document)?;
         } else {
-            editor
-                .copy_entry(to.document, &to.path, source, from.document)
-                .map_err(failed)?;
+            editor.copy_entry(document, at, source, from.document)?;
         }
     }
-    editor.finish().map(Some).map_err(failed)
+    editor.finish()
 }
 
-fn value(stream: &Stream, node: &NodeRef) -> Option<serde_json::Value> {
+/// Brings a list in the order that it has in the source.
+fn order(
+    editor: &mut Editor<'_>,
+    source: &Stream,
+    (to, from): (&NodeRef, &NodeRef),
+) -> Result<(), EditError> {
+    let lists = listed::list_of(&to.path).zip(listed::list_of(&from.path));
+    let document = source.documents().get(from.document);
+    let value = document.and_then(|document| document.written().ok());
+    let (Some((to_list, from_list)), Some(value)) = (lists, value) else {
+        return Ok(());
+    };
+    match listed::items_at(&value, &from_list) {
+        Some(names) => editor.order_items(to.document, &to_list, &names),
+        None => Ok(()),
+    }
+}
+
+/// Whether a scalar stands at a place.
+fn is_scalar(stream: &Stream, place: &NodeRef) -> bool {
+    let root = stream
+        .documents()
+        .get(place.document)
+        .and_then(|it| it.root());
+    let node = root.and_then(|root| root.at(&place.path));
+    node.is_some_and(|node| node.scalar().is_some())
+}
+
+fn value(stream: &Stream, node: &NodeRef) -> Option<Value> {
     let document = stream.documents().get(node.document)?;
-    document.value_of(document.root()?.at(&node.path)?).ok()
+    document.written_of(document.root()?.at(&node.path)?).ok()
 }

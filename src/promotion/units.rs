@@ -1,7 +1,7 @@
 //! Units: what promotion moves and remembers one by one, as comparable values.
 //!
 //! Owns the splitting of an environment's tree into units and where each
-//! unit's record lives. Refuses nothing: files that are not promoted have no unit.
+//! unit's record lives. Refuses nothing: what is not promoted is no unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::mode::file_value;
 use crate::product::{ComponentName, ProductTree, TemplateName, UnitError};
 use crate::repo::{EntryKind, RepoPath, Snapshot};
 
@@ -35,6 +36,11 @@ impl UnitId {
             UnitId::Template(name) => format!("template/{name}.yaml"),
             UnitId::File(path) => format!("file/{path}.yaml"),
         }
+    }
+
+    /// Its kind and name, as records have them: `component/cart`, `product`.
+    pub fn kind_and_name(&self) -> String {
+        self.record_path().trim_end_matches(".yaml").to_owned()
     }
 
     /// The unit whose record is at `path` in the folder of its environment's records.
@@ -63,9 +69,9 @@ impl fmt::Display for UnitId {
 
 /// The units of one tree, with their values.
 ///
-/// A component's value is what the manifest says of it, a template's is the
-/// object ids of its files by relative path, another file's is its object id until
-/// the file is read.
+/// A component's value is what the manifest says of it, with its scalars as written
+/// ([`crate::yaml::Written`]); a template's is the object ids and modes of its files by
+/// relative path, another file's is its object id and mode until it is read.
 pub type Units = BTreeMap<UnitId, Value>;
 
 /// Puts the components there that two products share, from the units of `other`.
@@ -139,7 +145,7 @@ pub fn units(
         let Some(relative) = promotes(&relative) else {
             continue;
         };
-        let id = Value::String(entry.id.to_string());
+        let id = file_value(entry);
         match template_of(&relative) {
             Some((name, file)) => {
                 let unit = found

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Facts, Item, UnitId, VersionChange, pins};
+use super::{Facts, Item, UnitId, VersionChange, is_place, places};
 use crate::product::{ComponentName, ProductTree};
 use crate::yaml::Path;
 
@@ -38,18 +38,26 @@ pub(super) fn pinned(item: &Item) -> Option<VersionChange> {
     let UnitId::Component(component) = &item.unit else {
         return None;
     };
-    if !item.decision.takes() || item.difference.path != Path::of([pins::VERSION]) {
+    let path = &item.difference.path;
+    if !item.decision.takes() || !(*path == Path::of([places::VERSION]) || is_place(path)) {
         return None;
     }
+    let (ours, theirs) = (&item.difference.ours, &item.difference.theirs);
+    let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
     let tag = |value: &Option<Value>| {
-        let text = value.as_ref()?.as_str()?;
+        let text = text(value)?;
         let tag = text.split('@').next().filter(|tag| !tag.is_empty());
-        Some(tag.unwrap_or(text).to_owned())
+        Some(tag.unwrap_or(&text).to_owned())
+    };
+    // Where only the digests differ, they are the versions.
+    let (from, to) = match tag(ours) == tag(theirs) {
+        true => (text(ours), text(theirs)),
+        false => (tag(ours), tag(theirs)),
     };
     Some(VersionChange {
         component: component.clone(),
-        from: tag(&item.difference.ours),
-        to: tag(&item.difference.theirs),
+        from,
+        to,
     })
 }
 

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::UnitId;
 use super::left_out::sentence;
-use super::{Facts, Item, pins};
+use super::places::{VERSION, is_place};
+use super::{Facts, Item, dotenv};
 use crate::confidential::{Secrecy, Step};
 use crate::product::{ComponentName, shown_path};
 use crate::template::{RenderedIndex, render_components, stale as stale_files};
-use crate::yaml::Path;
+use crate::yaml::{Path, text_of};
 
 /// How many components a warning names.
 const NAMED: usize = 6;
@@ -39,9 +40,18 @@ pub(super) fn of(facts: &Facts, items: &[Item], all: bool) -> Vec<String> {
         let unit = UnitId::File(path.clone());
         warnings.push(format!("{unit} is encrypted and stays in {source}"));
     }
+    for (unit, record) in &facts.records {
+        if let Some(damage) = &record.damage {
+            let target = &facts.target.state.entry.name;
+            warnings.push(format!(
+                "the record of {unit} in {target} can't be read, so its values are asked about: {damage}; the next promotion of {unit} writes it anew"
+            ));
+        }
+    }
     if all {
         warnings.extend(sentence(&facts.left_out, "promoted"));
     }
+    warnings.extend(owned_in_whole_files(facts, items));
     for item in items.iter().filter(|item| item.decision.takes()) {
         let Some(value) = &item.difference.theirs else {
             continue;
@@ -80,7 +90,11 @@ fn each_string(
     found: &mut dyn FnMut(&Path, Secrecy, &str),
 ) {
     match value {
-        Value::String(text) => found(path, secrecy, text),
+        Value::String(_) => {
+            if let Some(text) = text_of(value) {
+                found(path, secrecy, &text);
+            }
+        }
         Value::Object(map) => map.iter().for_each(|(key, child)| {
             let below = secrecy.below(&[value], Step::Key(key));
             each_string(child, (&path.key(key), below), found);
@@ -91,6 +105,31 @@ fn each_string(
         }),
         _ => {}
     }
+}
+
+/// What belongs to the environment in files that move as a whole, and so moves with them.
+fn owned_in_whole_files(facts: &Facts, items: &[Item]) -> Vec<String> {
+    let owned = &facts.repository.promotion.environment_owned;
+    let mut warnings = Vec::new();
+    for item in items.iter().filter(|item| item.decision.takes()) {
+        let UnitId::File(path) = &item.unit else {
+            continue;
+        };
+        let side = &facts.target;
+        if !dotenv::is_named(path) || side.files.contains_key(path) {
+            continue;
+        }
+        let file = side.path(path.as_str());
+        let text = file.and_then(|file| side.state.snapshot.text(&file).ok().flatten());
+        let keys = text.and_then(dotenv::keys).unwrap_or_default();
+        let named = owned.iter().filter_map(dotenv::key_of);
+        let named: Vec<String> = named.filter(|key| keys.contains(key)).collect();
+        if !named.is_empty() {
+            let names = named.join(", ");
+            warnings.push(format!("{path} is promoted as a whole because it holds secrets, so environmentOwned does not keep {names} there"));
+        }
+    }
+    warnings
 }
 
 /// The first few of some components.
@@ -147,7 +186,9 @@ fn unpinned(items: &[Item]) -> BTreeSet<&ComponentName> {
         .filter(|item| item.decision.takes())
         .filter(|item| {
             let difference = &item.difference;
-            let is_image = difference.path == image || difference.path == Path::of([pins::VERSION]);
+            let is_image = difference.path == image
+                || difference.path == Path::of([VERSION])
+                || is_place(&difference.path);
             is_image
                 && difference.theirs.is_some()
                 && has_digest(&difference.ours)

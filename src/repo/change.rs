@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BlobId, BranchName, CommitId, CommitMessage, RepoPath, Signature, TagName};
+use super::{BlobId, BranchName, CommitId, CommitMessage, EntryKind, RepoPath, Signature, TagName};
 
 /// What happens to one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Edit {
     Reuse {
         /// The content's id.
         id: BlobId,
-        /// Whether the file may be executed.
-        executable: bool,
+        /// What the file is; the content of a link is its text.
+        kind: EntryKind,
     },
     /// The file goes away; folders that become empty go with it.
     Delete,

@@ -289,11 +289,11 @@ impl Snapshot {
                     },
                     Content::Loaded(bytes.as_slice().into()),
                 ),
-                Edit::Reuse { id, executable } => {
+                Edit::Reuse { id, kind } => {
                     let found = known.get(id);
                     let entry = Entry {
                         id: id.clone(),
-                        kind: kind(*executable),
+                        kind: *kind,
                         size: found.and_then(|file| file.0.size),
                     };
                     (
@@ -561,14 +561,14 @@ mod tests {
                 path("c"),
                 Edit::Reuse {
                     id: blob_id(b"3"),
-                    executable: false,
+                    kind: EntryKind::File,
                 },
             ),
             (
                 path("d"),
                 Edit::Reuse {
                     id: blob_id(b"?"),
-                    executable: false,
+                    kind: EntryKind::File,
                 },
             ),
         ]);

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod clean;
+mod contrast;
 mod style;
 mod table;
 pub mod text;
@@ -13,6 +14,7 @@ mod time;
 
 pub use annotations::{github, junit, sarif};
 pub use clean::{clean, clean_lines};
+pub use contrast::{contrast, one_line, one_line_beside};
 pub use style::{Style, Tone};
 pub use table::{Cell, Table};
 pub use time::{ago, lapse, rfc3339};

@@ -35,7 +35,7 @@ pub use rerender::{
     Before, ChangeKind, KnownRendering, PROOF, RenderedChange, RerenderError, Rerendered, proof,
     rerender, stale,
 };
-pub(crate) use rerender::{describe, digest, rendered_product};
+pub(crate) use rerender::{digest, rendered_product};
 pub use trace::{Origin, Trace};
 
 #[cfg(test)]

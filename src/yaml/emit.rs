@@ -5,16 +5,26 @@ use serde_json::Value;
 
 use super::node::Style;
 use super::scalar;
+use super::written::Written;
+
+/// What strings of the form of [`Written`] mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scalars {
+    /// Strings like any other.
+    Json,
+    /// Scalars as they were written.
+    Written,
+}
 
 /// A value as block YAML, as kubectl prints it: two blanks per level, lists not indented,
 /// keys in the value's own order, a line break at the end.
 pub fn to_yaml(value: &Value) -> String {
     let mut out = String::new();
     match value {
-        Value::Object(map) if !map.is_empty() => block(&mut out, value, 0),
-        Value::Array(items) if !items.is_empty() => block(&mut out, value, 0),
+        Value::Object(map) if !map.is_empty() => block(&mut out, value, 0, Scalars::Json),
+        Value::Array(items) if !items.is_empty() => block(&mut out, value, 0, Scalars::Json),
         other => {
-            scalar_text(&mut out, other, 0);
+            scalar_text(&mut out, other, 0, Scalars::Json);
             out.push('\n');
         }
     }
@@ -32,12 +42,12 @@ pub fn quote(text: &str) -> String {
 }
 
 /// A whole block collection at an indentation, each line ended.
-pub(super) fn block(out: &mut String, value: &Value, indent: usize) {
+pub(super) fn block(out: &mut String, value: &Value, indent: usize, scalars: Scalars) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
                 pad(out, indent);
-                entry(out, key, value, indent);
+                entry(out, (key, value), indent, scalars);
             }
         }
         Value::Array(items) => {
@@ -50,16 +60,16 @@ pub(super) fn block(out: &mut String, value: &Value, indent: usize) {
                             if at > 0 {
                                 pad(out, indent + 2);
                             }
-                            entry(out, key, value, indent + 2);
+                            entry(out, (key, value), indent + 2, scalars);
                         }
                     }
                     Value::Array(inner) if !inner.is_empty() => {
                         let mut nested = String::new();
-                        block(&mut nested, item, indent + 2);
+                        block(&mut nested, item, indent + 2, scalars);
                         out.push_str(nested.trim_start_matches(' '));
                     }
                     other => {
-                        scalar_text(out, other, indent + 2);
+                        scalar_text(out, other, indent + 2, scalars);
                         end_line(out);
                     }
                 }
@@ -67,34 +77,43 @@ pub(super) fn block(out: &mut String, value: &Value, indent: usize) {
         }
         other => {
             pad(out, indent);
-            scalar_text(out, other, indent);
+            scalar_text(out, other, indent, scalars);
             end_line(out);
         }
     }
 }
 
 /// `key: value` from the key on, each line ended.
-pub(super) fn entry(out: &mut String, key: &str, value: &Value, indent: usize) {
+pub(super) fn entry(
+    out: &mut String,
+    (key, value): (&str, &Value),
+    indent: usize,
+    scalars: Scalars,
+) {
     out.push_str(&styled(key, Style::Plain, false));
     out.push(':');
     match value {
         Value::Object(map) if !map.is_empty() => {
             out.push('\n');
-            block(out, value, indent + 2);
+            block(out, value, indent + 2, scalars);
         }
         Value::Array(items) if !items.is_empty() => {
             out.push('\n');
-            block(out, value, indent);
+            block(out, value, indent, scalars);
         }
         other => {
             out.push(' ');
-            scalar_text(out, other, indent + 2);
+            scalar_text(out, other, indent + 2, scalars);
             end_line(out);
         }
     }
 }
 
 fn end_line(out: &mut String) {
+    // A scalar that is not written leaves the blank that was to stand before it.
+    if out.ends_with(' ') {
+        out.pop();
+    }
     // A literal ends its own lines.
     if !out.ends_with('\n') {
         out.push('\n');
@@ -106,17 +125,41 @@ fn pad(out: &mut String, indent: usize) {
 }
 
 /// A scalar, or an empty collection; strings of several lines as a literal with its lines at `indent`.
-pub(super) fn scalar_text(out: &mut String, value: &Value, indent: usize) {
+pub(super) fn scalar_text(out: &mut String, value: &Value, indent: usize, scalars: Scalars) {
     match value {
+        Value::String(_) if is_written(value, scalars) => written_text(out, value, indent),
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(text) => match literal(text, indent) {
-            Some(literal) => out.push_str(&literal),
-            None => out.push_str(&styled(text, Style::Plain, false)),
-        },
+        Value::String(text) => string_text(out, text, indent),
         Value::Array(_) => out.push_str("[]"),
         Value::Object(_) => out.push_str("{}"),
+    }
+}
+
+fn is_written(value: &Value, scalars: Scalars) -> bool {
+    scalars == Scalars::Written && Written::of(value).is_some()
+}
+
+/// A scalar as it was written, but for the style of strings; lines of a literal at `indent`.
+fn written_text(out: &mut String, value: &Value, indent: usize) {
+    let Some(written) = Written::of(value) else {
+        return;
+    };
+    if !written.tag.is_empty() {
+        out.push_str(&written.short_tag());
+        out.push(' ');
+    }
+    match written.is_string {
+        true => string_text(out, written.text, indent),
+        false => out.push_str(written.text),
+    }
+}
+
+fn string_text(out: &mut String, text: &str, indent: usize) {
+    match literal(text, indent) {
+        Some(literal) => out.push_str(&literal),
+        None => out.push_str(&styled(text, Style::Plain, false)),
     }
 }
 
@@ -161,7 +204,7 @@ pub(super) fn styled(text: &str, style: Style, flow: bool) -> String {
 }
 
 /// A value on one line, as it stands inside `{}` and `[]`.
-pub(super) fn flow(out: &mut String, value: &Value) {
+pub(super) fn flow(out: &mut String, value: &Value, scalars: Scalars) {
     match value {
         Value::Array(items) => {
             out.push('[');
@@ -169,7 +212,7 @@ pub(super) fn flow(out: &mut String, value: &Value) {
                 if at > 0 {
                     out.push_str(", ");
                 }
-                flow(out, item);
+                flow(out, item, scalars);
             }
             out.push(']');
         }
@@ -181,12 +224,30 @@ pub(super) fn flow(out: &mut String, value: &Value) {
                 }
                 out.push_str(&styled(key, Style::Plain, true));
                 out.push_str(": ");
-                flow(out, value);
+                flow(out, value, scalars);
             }
             out.push('}');
         }
+        Value::String(_) if is_written(value, scalars) => {
+            if let Some(written) = Written::of(value) {
+                written_flow(out, written);
+            }
+        }
         Value::String(text) => out.push_str(&styled(text, Style::Plain, true)),
-        other => scalar_text(out, other, 0),
+        other => scalar_text(out, other, 0, scalars),
+    }
+}
+
+fn written_flow(out: &mut String, written: Written<'_>) {
+    let text = match written.is_string {
+        true => styled(written.text, Style::Plain, true),
+        false => written.text.to_owned(),
+    };
+    match (written.tag, text.as_str()) {
+        // A list cannot have an item of which nothing is written.
+        ("", "") => out.push_str("null"),
+        ("", text) => out.push_str(text),
+        _ => out.push_str(format!("{} {text}", written.short_tag()).trim_end()),
     }
 }
 
@@ -278,7 +339,7 @@ mod tests {
             let other: Value = serde_yaml::from_str(&written).expect(&written);
             assert_eq!(other, value, "{written}");
             let mut line = String::new();
-            flow(&mut line, &value);
+            flow(&mut line, &value, Scalars::Json);
             assert_eq!(parse_values(&line).unwrap(), std::slice::from_ref(&value), "{line}");
             assert_eq!(serde_yaml::from_str::<Value>(&line).expect(&line), value, "{line}");
             let quoted = format!("a: {}", styled(&text, Style::SingleQuoted, false));

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use super::written::text_of;
+
 /// A way down from a document's root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Path(Vec<Step>);
@@ -52,17 +54,15 @@ pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
         .try_fold(root, |value, step| step.down(value))
 }
 
-/// What an item says under a key, as text; `None` for what is no scalar.
+/// What an item says under a key, as text; `None` for what is not a scalar.
 pub fn said_of<'v>(item: &'v Value, key: &str) -> Option<Cow<'v, str>> {
     match item.as_object()?.get(key) {
-        Some(Value::String(text)) => Some(Cow::Borrowed(text)),
-        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => Some(Cow::Owned(scalar.to_string())),
-        Some(_) => None,
+        Some(value) => text_of(value),
         None => implied(key).map(Cow::Borrowed),
     }
 }
 
-/// Text that is no key path.
+/// Text that is not a key path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a key path: {reason} at character {at}")]
 pub struct PathError {
@@ -143,8 +143,26 @@ impl Path {
     }
 }
 
+/// What is said of a list or of a file beside its values has a key that begins with NUL,
+/// and is written in parentheses: `containers.(order)`.
+const BESIDE: char = '\u{0}';
+
+/// The word of a key that is said beside values.
+fn word_beside(key: &str) -> Option<&str> {
+    let word = key.strip_prefix(BESIDE)?;
+    (!word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase())).then_some(word)
+}
+
+/// The key that a word in parentheses means.
+fn key_beside(word: &str) -> Option<String> {
+    let word = word.strip_prefix('(')?.strip_suffix(')')?;
+    let key = format!("{BESIDE}{word}");
+    word_beside(&key).is_some().then_some(key)
+}
+
 fn is_bare(key: &str) -> bool {
     !key.is_empty()
+        && !key.starts_with('(')
         && key
             .chars()
             .all(|c| !c.is_control() && !c.is_whitespace() && !"./[]\"'\\".contains(c))
@@ -174,6 +192,10 @@ impl fmt::Display for Path {
                 }
                 Step::Key(key) if is_bare(key) => {
                     write!(f, "{}{key}", if at == 0 { "" } else { "." })?;
+                }
+                Step::Key(key) if word_beside(key).is_some() => {
+                    let word = word_beside(key).unwrap_or_default();
+                    write!(f, "{}({word})", if at == 0 { "" } else { "." })?;
                 }
                 Step::Key(key) => {
                     f.write_str("[")?;
@@ -267,7 +289,8 @@ impl FromStr for Path {
                         return Err(error("a key is missing", at));
                     }
                     at += key.chars().count();
-                    steps.push(Step::Key(key));
+                    let beside = key_beside(&key);
+                    steps.push(Step::Key(beside.unwrap_or(key)));
                 }
             }
         }

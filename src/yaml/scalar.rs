@@ -23,7 +23,7 @@ pub enum Resolved {
 /// The tag does not fit the text, or is not one we can read.
 pub(super) struct BadTag;
 
-const CORE: &str = "tag:yaml.org,2002:";
+pub(super) const CORE: &str = "tag:yaml.org,2002:";
 
 /// Resolves a scalar with its tag.
 pub(super) fn resolve_node(scalar: &Scalar, tag: Option<&str>) -> Result<Resolved, BadTag> {

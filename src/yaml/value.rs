@@ -10,8 +10,9 @@ use serde_json::{Map, Number, Value};
 
 use super::error::{YamlError, YamlErrorKind};
 use super::node::{Entry, Node, NodeKind};
-use super::scalar::{self, Resolved};
+use super::scalar;
 use super::stream::{Document, Stream};
+use super::written;
 
 /// What aliases and merges may add to a document, in bytes of text plus a few per node.
 /// See `docs/limits.md`.
@@ -26,6 +27,18 @@ pub fn parse_values(text: &str) -> Result<Vec<Value>, YamlError> {
         .documents()
         .iter()
         .map(Document::value)
+        .collect()
+}
+
+/// The same with scalars as written; see [`super::Written`].
+///
+/// # Errors
+/// Everything that [`Stream::parse`] and [`Document::written`] refuse.
+pub fn written_values(text: &str) -> Result<Vec<Value>, YamlError> {
+    Stream::parse(text)?
+        .documents()
+        .iter()
+        .map(Document::written)
         .collect()
 }
 
@@ -55,26 +68,56 @@ impl Document {
     /// Duplicate keys, keys that are no scalars, `<<` without a mapping, tags that do not fit,
     /// numbers that JSON cannot hold, aliases that never end or expand to more than 8 MiB.
     pub fn value_of(&self, node: &Node) -> Result<Value, YamlError> {
-        Reader::new(self).value(node)
+        Reader::new(self, Scalars::Json).value(node)
+    }
+
+    /// The document's value with its scalars as written; see [`super::Written`].
+    ///
+    /// # Errors
+    /// See [`Document::written_of`].
+    pub fn written(&self) -> Result<Value, YamlError> {
+        match self.root() {
+            None => Ok(Value::Null),
+            Some(root) => self.written_of(root),
+        }
+    }
+
+    /// The value of one node with its scalars as written; see [`super::Written`].
+    ///
+    /// # Errors
+    /// Those of [`Document::value_of`] that are not about scalars.
+    pub fn written_of(&self, node: &Node) -> Result<Value, YamlError> {
+        Reader::new(self, Scalars::Written).value(node)
     }
 
     /// The entries of a mapping, merges applied; aliases as values are left as they are.
     pub(super) fn effective<'a>(&'a self, node: &'a Node) -> Result<Vec<Effective<'a>>, YamlError> {
-        Reader::new(self).entries(node)
+        Reader::new(self, Scalars::Json).entries(node)
     }
+}
+
+/// What becomes of scalars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scalars {
+    /// What Kubernetes reads.
+    Json,
+    /// What is written.
+    Written,
 }
 
 struct Reader<'a> {
     document: &'a Document,
+    scalars: Scalars,
     /// Anchors that are being expanded.
     open: Vec<usize>,
     spent: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(document: &'a Document) -> Reader<'a> {
+    fn new(document: &'a Document, scalars: Scalars) -> Reader<'a> {
         Reader {
             document,
+            scalars,
             open: Vec::new(),
             spent: 0,
         }
@@ -167,6 +210,9 @@ impl<'a> Reader<'a> {
             return Ok(Value::Null);
         };
         self.spend(node, scalar.text.len())?;
+        if self.scalars == Scalars::Written {
+            return Ok(written::of_scalar(scalar, node.tag()));
+        }
         let Ok(resolved) = scalar::resolve_node(scalar, node.tag()) else {
             let tag = node.tag().unwrap_or_default();
             return self.fail(
@@ -177,17 +223,10 @@ impl<'a> Reader<'a> {
                 },
             );
         };
-        Ok(match resolved {
-            Resolved::Null => Value::Null,
-            Resolved::Bool(value) => Value::Bool(value),
-            Resolved::Integer(number) => number.into(),
-            Resolved::Unsigned(number) => number.into(),
-            Resolved::Float(number) => match json_number(number) {
-                Some(number) => Value::Number(number),
-                None => return self.fail(node, YamlErrorKind::Number(scalar.text.clone())),
-            },
-            Resolved::String => Value::String(scalar.text.clone()),
-        })
+        match written::json(resolved, &scalar.text) {
+            Some(value) => Ok(value),
+            None => self.fail(node, YamlErrorKind::Number(scalar.text.clone())),
+        }
     }
 
     fn name(&self, key: &'a Node) -> Result<Cow<'a, str>, YamlError> {
@@ -281,7 +320,7 @@ impl<'a> Names<'a> {
 }
 
 /// A number as Go's JSON writes it: without a fraction when there is none.
-fn json_number(number: f64) -> Option<Number> {
+pub(super) fn json_number(number: f64) -> Option<Number> {
     if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
         #[allow(clippy::cast_possible_truncation)]
         return Some(Number::from(number as i64));

@@ -80,7 +80,7 @@ fn the_way_must_lead_there_and_no_version_is_lowered_on_it() {
         "{}",
         wrong.stderr
     );
-    // Dev is ahead already: staging gets the fix, and dev keeps what it has.
+    // Dev is ahead already: staging gets the fix, dev keeps what it has, and that is said.
     edit_and_render(
         &fixture,
         "dev",
@@ -88,9 +88,10 @@ fn the_way_must_lead_there_and_no_version_is_lowered_on_it() {
         PAYMENT,
         "shop/payment:v1.2.0",
     );
-    fixture
+    let refused = fixture
         .run(&["backport", "prod", "--through", "dev", "--yes"])
-        .code(0);
+        .code(3);
+    assert!(refused.stderr.contains("payment"), "{}", refused.stderr);
     assert!(product(&fixture, "staging").contains(PAYMENT_FIXED));
     assert!(product(&fixture, "dev").contains("shop/payment:v1.2.0"));
 }

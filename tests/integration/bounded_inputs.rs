@@ -84,6 +84,8 @@ fn commit_templates_that_grow_without_end_are_refused_with_their_place() {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
         body = !body;
     }
+    let newer = ("shop/cart:v1.0.0", "shop/cart:v1.1.0");
+    shop::edit(&fixture, "env/dev", "cart", newer.0, newer.1);
     refused(
         &fixture,
         &["promote", "staging", "--yes"],

@@ -355,7 +355,7 @@ fn picking_needs_a_person_and_something_left_to_pick() {
         &alone,
         &[
             "nobody can pick without a terminal",
-            "bump-image COMPONENT=TAG --env dev --yes",
+            "name versions as COMPONENT=TAG, with --yes",
             "bump-image --env dev --yes",
         ],
     );

@@ -246,3 +246,73 @@ spec:
         ]
     );
 }
+
+#[test]
+fn a_revision_of_an_environment_is_one_of_its_own_branch() {
+    let fixture = shop();
+    fixture.run(&["history"]).code(0);
+    let old = fixture.remote_tip("env/prod").unwrap();
+    let slow = product("0.1.0", "v1.1.0", "v2.0.0");
+    edit(&fixture, "env/prod", "bump cart", &slow);
+    fixture.run(&["history"]).code(0);
+    let git = |args: &[&str]| fixture.env.git(&fixture.clone, args);
+    for branch in ["main", "origin/env/dev"] {
+        git(&["checkout", "--quiet", "--detach", branch]);
+        for revision in ["HEAD~1", "HEAD^", "~1", "^", "@~1", "HEAD~", old.as_str()] {
+            let point = format!("prod@{revision}");
+            let outcome = diff(&fixture, &[&point, "prod"]).code(1);
+            let from = format!("prod {} → prod ", &old[..7]);
+            assert!(
+                outcome.stdout.contains(&from),
+                "{point}: {}",
+                outcome.stdout
+            );
+            assert!(
+                outcome.stdout.contains("  cart  v1.0.0 → v1.1.0\n"),
+                "{point}"
+            );
+        }
+        diff(&fixture, &["prod@HEAD", "prod"]).code(0);
+        // What the remote's branch was before the last fetch.
+        let past = diff(&fixture, &["prod@{1}", "prod"]).code(1);
+        assert!(past.stdout.contains(&old[..7]), "{}", past.stdout);
+        let unknown = diff(&fixture, &["prod@HEAD~9", "prod"]).code(2);
+        assert!(unknown.stdout.is_empty(), "{}", unknown.stdout);
+    }
+}
+
+#[test]
+fn long_values_are_cut_where_they_differ() {
+    let long = |end: &str| format!("{}{end}", "registry-of-a-long-name/".repeat(6));
+    let values = |end: &str| {
+        let text = product("0.1.0", "v1.0.0", "v2.0.0");
+        text.replace("timeout: 2s", &format!("timeout: {}", long(end)))
+    };
+    let fixture = shop();
+    edit(&fixture, "env/staging", "one", &values("in-staging/one"));
+    edit(&fixture, "env/dev", "other", &values("in-dev/one"));
+    let shown = diff(&fixture, &["staging", "dev"]).code(1).stdout;
+    assert!(shown.contains("in-staging/one → …"), "{shown}");
+    assert!(shown.contains("in-dev/one\n"), "{shown}");
+
+    let refused = fixture.run(&["promote", "staging", "--yes"]).code(3);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(
+        said.contains("in-staging/one") && said.contains("in-dev/one"),
+        "{said}"
+    );
+}
+
+#[test]
+fn values_that_read_alike_are_told_apart() {
+    let fixture = shop();
+    for (branch, text) in [
+        ("env/staging", "a: 1\nb: x y\n"),
+        ("env/dev", "a: \"1\"\nb: \"x\\ty\"\n"),
+    ] {
+        fixture.commit(branch, "notes", &[("notes.yaml", Some(text))]);
+    }
+    let shown = diff(&fixture, &["staging", "dev"]).code(1).stdout;
+    assert!(shown.contains("a  1 → \"1\"\n"), "{shown}");
+    assert!(shown.contains("b  \"x y\" → \"x\\ty\"\n"), "{shown}");
+}

@@ -123,7 +123,7 @@ fn a_shallow_clone_asks_for_more_or_says_that_it_knows_no_more() {
     let offline = ["history", "prod", "--offline"];
     let shown = fixture.env.gitops(&clone, &offline).code(0);
     assert!(shown.stdout.contains("shallow"), "{}", shown.stdout);
-    assert_eq!(shown.stdout.lines().count(), 2, "{}", shown.stdout);
+    assert_eq!(shown.stdout.lines().count(), 1, "{}", shown.stdout);
     let whole = fixture.run(&["history", "prod"]).code(0);
     let asked = fixture.env.gitops(&clone, &["history", "prod"]).code(0);
     assert_eq!(asked.stdout, whole.stdout);
@@ -150,4 +150,24 @@ fn an_environment_that_is_not_there_is_named() {
         "{}",
         shown.stderr
     );
+}
+
+#[test]
+fn the_oldest_commit_of_a_shallow_clone_is_no_edit_of_what_it_may_not_have_touched() {
+    let fixture = fixture();
+    let id = fixture.commit("shared", "notes", &[("notes.txt", Some("2\n"))]);
+    let clone = fixture.clone_again("shallow", &["--depth=1", "--no-single-branch"]);
+    let run = |words: &[&str]| fixture.env.gitops(&clone, words).code(0).stdout;
+    let text = run(&["history", "core", "--offline"]);
+    let wanted = format!(
+        "this shallow clone ends at {}; older changes are not in it\n",
+        &id[..7]
+    );
+    assert_eq!(text, wanted);
+    let report = run(&["history", "core", "--offline", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let core = &report["environments"][0];
+    assert_eq!(core["entries"], serde_json::json!([]));
+    assert_eq!(core["end"], "shallow");
+    assert_eq!(core["boundary"], *id);
 }

@@ -192,7 +192,9 @@ fn where_one_environment_refuses_none_is_written() {
         .run(&["promote", "prod-eu,prod-us", "--yes"])
         .code(3);
     assert!(
-        outcome.stderr.contains("promote prod-us --keep payment"),
+        outcome
+            .stderr
+            .contains("promote prod-eu,prod-us --keep all"),
         "{}",
         outcome.stderr
     );
@@ -204,8 +206,8 @@ fn where_one_environment_refuses_none_is_written() {
     );
     let outcome = fixture
         .run(&["promote", "prod-us,prod-eu", "--keep", "payment", "--yes"])
-        .code(2);
-    assert!(outcome.stderr.contains("payment"), "{}", outcome.stderr);
+        .code(3);
+    assert!(outcome.stderr.contains("frozen"), "{}", outcome.stderr);
     fixture.run(&["backport", "prod-us", "--yes"]).code(0);
     let outcome = fixture
         .run(&["promote", "prod-us,prod-eu", "--yes"])
@@ -322,11 +324,7 @@ fn where_one_folder_refuses_neither_is_written() {
     shop::edit_file(&fixture, "main", dev, "bump cart", (CART, CART_NEW));
     let before = fixture.remote_tip("main");
     let outcome = fixture.run(&["promote", "staging,qa", "--yes"]).code(3);
-    assert!(
-        outcome.stderr.contains("promote qa --keep payment"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("--keep all"), "{}", outcome.stderr);
     let twice = fixture
         .run(&["promote", "staging,staging", "--yes"])
         .code(2);
@@ -339,7 +337,11 @@ fn an_environment_and_its_source_are_not_written_at_once() {
     let fixture = shop::branches();
     edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
     let outcome = fixture.run(&["promote", "staging,prod", "--yes"]).code(2);
-    for part in ["prod is promoted from staging", "promote staging, then"] {
+    for part in [
+        "prod is promoted from staging",
+        "write the first: kubectl-gitops promote staging",
+        "then the second: kubectl-gitops promote prod",
+    ] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }
 }
@@ -376,4 +378,83 @@ fn regions_follow_with_the_state_that_the_first_one_got() {
         fixture.file_at("env/staging", "product.yaml")
     );
     assert_eq!(product("us"), product("eu"));
+}
+
+/// The plan file with one field changed by this.
+fn edited(fixture: &Fixture, change: impl Fn(&mut Value)) {
+    let mut plan = plan_file(fixture);
+    change(&mut plan);
+    let text = serde_json::to_string_pretty(&plan).unwrap();
+    std::fs::write(fixture.clone.join("plan.json"), text).unwrap();
+}
+
+#[test]
+fn a_plan_file_that_was_edited_is_refused_whatever_the_field() {
+    type Change = (&'static str, fn(&mut Value));
+    let changes: [Change; 9] = [
+        ("changes", |plan| plan["changes"] = Value::Array(Vec::new())),
+        ("a decision", |plan| {
+            plan["changes"][0]["decision"] = "keep".into()
+        }),
+        ("warnings", |plan| {
+            plan["warnings"] = serde_json::json!(["all is well"])
+        }),
+        ("the target", |plan| {
+            plan["target"]["environment"] = "prod".into()
+        }),
+        ("the source", |plan| {
+            plan["source"]["environment"] = "prod".into()
+        }),
+        ("the reason", |plan| {
+            plan["request"]["reason"] = "approved".into()
+        }),
+        ("the message", |plan| {
+            plan["request"]["message"] = "harmless".into()
+        }),
+        ("a guard", |plan| {
+            plan["request"]["overrides"] = serde_json::json!({"moon": "it is full"});
+        }),
+        ("the digest", |plan| {
+            plan["digest"] = format!("sha256:{}", "0".repeat(64)).into();
+        }),
+    ];
+    let fixture = planned();
+    let before = ["env/staging", "env/prod"].map(|branch| fixture.remote_tip(branch));
+    let whole = std::fs::read(fixture.clone.join("plan.json")).unwrap();
+    for (what, change) in changes {
+        std::fs::write(fixture.clone.join("plan.json"), &whole).unwrap();
+        edited(&fixture, change);
+        let refused = fixture.run(&["promote", "--apply", "plan.json", "--yes"]);
+        assert!(matches!(refused.status, 2 | 3), "{what}: {refused:?}");
+        let after = ["env/staging", "env/prod"].map(|branch| fixture.remote_tip(branch));
+        assert_eq!(after, before, "{what}");
+    }
+}
+
+#[test]
+fn a_guard_that_does_not_exist_is_named_with_those_that_do() {
+    let fixture = shop::branches();
+    let refused = fixture
+        .run(&["promote", "staging", "--override", "moon", "full", "--yes"])
+        .code(2);
+    let said = "there is no guard \"moon\"; the guards are order, validation, images";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+#[test]
+fn a_revision_that_the_source_never_had_is_refused_by_the_guard_order() {
+    let fixture = shop::branches();
+    fixture.commit_from("stray", Some("env/dev"), "begin elsewhere", &[]);
+    let foreign = shop::edit(&fixture, "stray", "stray", CART, "shop/cart:v9.9.9");
+    fixture.pull();
+    let run = ["promote", "staging", "--rev", &foreign, "--yes"];
+    let refused = fixture.run(&run).code(3);
+    assert!(
+        refused.stderr.contains("dev never had"),
+        "{}",
+        refused.stderr
+    );
+    let run = [&run[..], &["--override", "order", "a fire"]].concat();
+    let done = fixture.run(&run);
+    assert_ne!(done.status, 2, "{done:?}");
 }

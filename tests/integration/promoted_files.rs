@@ -203,7 +203,7 @@ fn a_hotfix_in_one_variable_is_asked_and_does_not_touch_the_others() {
     edit(&fixture, "env/dev", "value: info", "value: debug");
     let path = "web.yaml spec.template.spec.containers[name=web].env[name=TIMEOUT].value";
     let outcome = fixture.run(&["promote", "prod", "--yes"]).code(3);
-    for part in [path, "hotfix", "2s → 9s", &hotfix[..7], "--keep web.yaml"] {
+    for part in [path, "hotfix", "2s → 9s", &hotfix[..7], "--keep all"] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
     }
     assert!(!outcome.stderr.contains("conflict"), "{}", outcome.stderr);

@@ -95,7 +95,7 @@ fn gitlab_is_asked_by_push_options() {
         "{}",
         again.stdout
     );
-    assert!(!again.stderr.contains("undo with"), "{}", again.stderr);
+    assert!(!again.stderr.contains("undo it"), "{}", again.stderr);
     assert_eq!(options(&fixture), given);
 }
 
@@ -319,4 +319,66 @@ fn two_who_propose_the_same_at_once_end_with_one_branch() {
     let list = fixture.env.git(&fixture.origin, &list);
     assert_eq!(list.lines().count(), 1, "{list}");
     fixture.fsck();
+}
+
+/// A reviewer's commit on the branch of a proposal, and who made it.
+#[test]
+fn a_reviewers_commit_on_a_proposal_is_left_alone_and_named() {
+    let fixture = proposing("none");
+    let proposed = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    let branches = fixture.env.git(
+        &fixture.origin,
+        &[
+            "for-each-ref",
+            "--format=%(refname:short)",
+            "refs/heads/gitops/promote/prod",
+        ],
+    );
+    let branch = branches.lines().next().expect(&proposed.stdout).to_owned();
+    let own = fixture.file_at(&branch, "product.yaml").unwrap();
+    let reviewed = own.replace("8080", "8081");
+    let tip = fixture.commit(
+        &branch,
+        "review: another port",
+        &[("product.yaml", Some(&reviewed))],
+    );
+    let again = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert_eq!(fixture.remote_tip(&branch), Some(tip));
+    assert!(
+        again.stderr.contains("grace@example.com"),
+        "{}",
+        again.stderr
+    );
+
+    // A newer plan gets a branch of its own, and names the older one.
+    shop::edit(
+        &fixture,
+        "env/staging",
+        "payment",
+        "payment:v1.0.0",
+        "payment:v1.1.0",
+    );
+    let newer = fixture.run(&["promote", "prod", "--yes"]).code(0);
+    let superseded = format!("{branch} is superseded");
+    assert!(newer.stderr.contains(&superseded), "{}", newer.stderr);
+}
+
+#[test]
+fn an_amended_proposal_is_a_reviewers_too() {
+    let fixture = proposing("none");
+    fixture.run(&["promote", "prod", "--yes"]).code(0);
+    let list = [
+        "for-each-ref",
+        "--format=%(refname:short)",
+        "refs/heads/gitops",
+    ];
+    let branch = fixture.env.git(&fixture.origin, &list);
+    let message = fixture.message_at(&branch);
+    let text = fixture.file_at(&branch, "product.yaml").unwrap();
+    let text = text.replace("8080", "8081");
+    let parent = format!("{branch}~1");
+    let files = [("product.yaml", Some(text.as_str()))];
+    let amended = fixture.commit_from(&branch, Some(&parent), &message, &files);
+    fixture.run(&["promote", "prod", "--yes"]).code(0);
+    assert_eq!(fixture.remote_tip(&branch), Some(amended));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kubectl_gitops::git::{Git, GitError, LocalRef, PushOutcome, RefMove, Remote};
 use kubectl_gitops::repo::{
-    BranchName, CommitId, CommitMessage, Edit, RefUpdate, RepoPath, Signature, blob_id,
+    BranchName, CommitId, CommitMessage, Edit, EntryKind, RefUpdate, RepoPath, Signature, blob_id,
 };
 
 use crate::support::Fixture;
@@ -115,7 +115,7 @@ fn a_commit_is_written_without_touching_anything_else() {
                 "copy",
                 Edit::Reuse {
                     id: blob_id(b"k\n"),
-                    executable: true,
+                    kind: EntryKind::Executable,
                 },
             ),
         ],

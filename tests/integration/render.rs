@@ -2,6 +2,7 @@
 //! to date.
 
 use crate::support::repo::Fixture;
+use crate::support::shop;
 
 const HEAD: &str = "apiVersion: kubectl-gitops/v1alpha1\nkind: ";
 
@@ -205,4 +206,29 @@ fn what_cannot_be_rendered_says_where_and_writes_nothing() {
         outcome.stderr
     );
     assert_eq!(env.git(origin, &["rev-parse", "env/dev"]), before);
+}
+
+#[test]
+fn what_a_component_that_is_gone_was_rendered_to_goes_and_foreign_files_stay() {
+    let fixture = shop::branches();
+    let own = [(
+        "manifests/app/notes.yaml",
+        Some("kind: ConfigMap\napiVersion: v1\nmetadata: {name: notes}\n"),
+    )];
+    fixture.commit("env/dev", "a file of its own", &own);
+    let product = fixture.file_at("env/dev", "product.yaml").unwrap();
+    let (before, _) = product.split_once("    web:\n").unwrap();
+    fixture.commit("env/dev", "web goes", &[("product.yaml", Some(before))]);
+    let done = fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    assert!(done.stdout.contains("removed"), "{}", done.stdout);
+    let list = ["ls-tree", "-r", "--name-only", "env/dev", "manifests"];
+    let files = fixture.env.git(&fixture.origin, &list);
+    assert!(!files.contains("web"), "{files}");
+    assert!(
+        files.contains("cart") && files.contains("notes.yaml"),
+        "{files}"
+    );
+    // Nothing is left to do, and an edited leftover is somebody's own.
+    let again = fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
+    assert!(again.stdout.contains("up to date"), "{}", again.stdout);
 }

@@ -337,3 +337,207 @@ spec:
          prod  1 component not as in dev; never promoted\nnext:  kubectl-gitops promote prod\n"
     );
 }
+
+/// Puts a commit of these parents and with the tree of `tree` on a branch, as a forge does.
+fn arrive(fixture: &Fixture, branch: &str, parents: &[&str], tree: &str, message: &str) {
+    let git = |args: &[&str]| fixture.env.git(&fixture.origin, args);
+    let tree = git(&["rev-parse", &format!("{tree}^{{tree}}")]);
+    let mut words = vec!["commit-tree", "-m", message, &tree];
+    for parent in parents {
+        words.extend(["-p", parent]);
+    }
+    let commit = git(&words);
+    git(&["update-ref", &format!("refs/heads/{branch}"), &commit]);
+}
+
+#[test]
+fn a_promotion_counts_however_it_was_merged() {
+    let fixture = shop();
+    let before = fixture.remote_tip("env/staging").unwrap();
+    let new = product("0.1.1", "v1.1.0", "v2.0.0");
+    edit(&fixture, "env/dev", "bump cart", &new);
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let proposed = fixture.remote_tip("env/staging").unwrap();
+    let merge = [before.as_str(), proposed.as_str()];
+    for parents in [&merge[..], &merge[..1]] {
+        arrive(&fixture, "env/staging", parents, &proposed, "Cart 1.1 (#7)");
+        let text = status(&fixture, &[]);
+        let line = "\nstaging  level with dev; last promotion ";
+        assert!(text.contains(line), "{parents:?}: {text}");
+        let last = &data(&fixture)["environments"][1]["lastPromotion"];
+        let tip = fixture.remote_tip("env/staging").unwrap();
+        assert_eq!(last["commit"], tip);
+        assert_eq!(last["from"], "dev");
+        assert_eq!(last["sourceCommit"], fixture.remote_tip("env/dev").unwrap());
+    }
+}
+
+#[test]
+fn what_only_takes_something_back_is_no_promotion() {
+    let fixture = shop();
+    let mut tips = Vec::new();
+    for (version, cart) in [("0.1.1", "v1.1.0"), ("0.1.2", "v1.2.0")] {
+        edit(
+            &fixture,
+            "env/dev",
+            "bump cart",
+            &product(version, cart, "v2.0.0"),
+        );
+        fixture.run(&["promote", "staging", "--yes"]).code(0);
+        tips.push(fixture.remote_tip("env/staging").unwrap());
+    }
+    // A squashed revert says nothing about itself.
+    arrive(
+        &fixture,
+        "env/staging",
+        &[&tips[1]],
+        &tips[0],
+        "Back to 1.1 (#8)",
+    );
+    let last = &data(&fixture)["environments"][1]["lastPromotion"];
+    assert_eq!(last["commit"], tips[1], "{last}");
+}
+
+#[test]
+fn a_promotion_is_known_after_any_number_of_commits() {
+    let fixture = shop();
+    edit(
+        &fixture,
+        "env/dev",
+        "bump cart",
+        &product("0.1.1", "v1.1.0", "v2.0.0"),
+    );
+    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    let promoted = fixture.remote_tip("env/staging").unwrap();
+    let mut stream = String::new();
+    for number in 0..1100 {
+        let from = if number == 0 {
+            format!("from {promoted}\n")
+        } else {
+            String::new()
+        };
+        stream.push_str(&format!(
+            "commit refs/heads/env/staging\ncommitter Bob <bob@example.com> {} +0000\n\
+             data 1\nx\n{from}M 644 inline notes.txt\ndata <<END\n{number}\nEND\n",
+            1_767_300_000 + number
+        ));
+    }
+    fixture.fast_import(stream.as_bytes());
+    let last = &data(&fixture)["environments"][1]["lastPromotion"];
+    assert_eq!(last["commit"], promoted, "{last}");
+
+    // A shallow clone knows that there was one, and says what it does not know.
+    let shallow = fixture.clone_again("shallow", &["--depth=1", "--no-single-branch"]);
+    let run = |words: &[&str]| fixture.env.gitops(&shallow, words).code(0).stdout;
+    let text = run(&["status", "--offline"]);
+    let line = "last promotion older than the history in this clone";
+    assert!(text.contains(line), "{text}");
+    let report: Value = serde_json::from_str(&run(&["status", "--offline", "-o", "json"])).unwrap();
+    let last = &report["environments"][1]["lastPromotion"];
+    assert_eq!(last["from"], "dev", "{last}");
+    assert!(
+        last.get("commit").is_none() && last.get("time").is_none(),
+        "{last}"
+    );
+    let prod = &report["environments"][2];
+    assert!(prod.get("lastPromotion").is_none(), "{prod}");
+}
+
+#[test]
+fn what_was_taken_back_or_kept_is_named_and_not_level() {
+    let taken_back: [fn(&Fixture); 2] = [
+        |fixture| {
+            fixture.run(&["rollback", "staging", "--yes"]).code(0);
+        },
+        |fixture| {
+            let tip = fixture.remote_tip("env/staging").unwrap();
+            let message = format!("Revert it\n\nThis reverts commit {tip}.");
+            let parent = format!("{tip}^");
+            arrive(fixture, "env/staging", &[&tip], &parent, &message);
+        },
+    ];
+    for take_back in taken_back {
+        let fixture = shop();
+        edit(
+            &fixture,
+            "env/dev",
+            "bump cart",
+            &product("0.1.0", "v1.1.0", "v2.0.0"),
+        );
+        fixture.run(&["promote", "staging", "--yes"]).code(0);
+        take_back(&fixture);
+        let text = status(&fixture, &[]);
+        assert!(text.contains("  held back in staging\n"), "{text}");
+        assert!(
+            text.contains("\nstaging  not behind dev; held back: cart; "),
+            "{text}"
+        );
+        assert!(!text.contains("next:"), "{text}");
+        let report = data(&fixture);
+        let held = &report["environments"][1]["comparison"]["heldBack"][0];
+        assert_eq!(held["unit"], "cart", "{report}");
+        assert_eq!(held["standing"], "held-back");
+        assert_eq!(held["keys"], serde_json::json!(["image"]));
+    }
+
+    let fixture = shop();
+    let slow = product("0.1.0", "v1.0.0", "v2.0.0").replace("timeout: 2s", "timeout: 10s");
+    edit(&fixture, "env/staging", "slow bank", &slow);
+    let fast = product("0.1.0", "v1.0.0", "v2.0.0").replace("timeout: 2s", "timeout: 1s");
+    edit(&fixture, "env/dev", "be quick", &fast);
+    fixture
+        .run(&[
+            "promote",
+            "staging",
+            "--yes",
+            "--keep",
+            "cart.values.timeout",
+        ])
+        .code(0);
+    let text = status(&fixture, &[]);
+    assert!(
+        text.contains("\nstaging  not behind dev; kept: cart; "),
+        "{text}"
+    );
+    let kept = &data(&fixture)["environments"][1]["comparison"]["kept"][0];
+    assert_eq!(kept["standing"], "kept");
+    assert_eq!(kept["keys"], serde_json::json!(["values.timeout"]));
+}
+
+#[test]
+fn values_are_compared_with_those_of_the_source() {
+    let overlay = |web: &str| {
+        format!(
+            "kind: Kustomization\nimages:\n  - {{name: registry.example.com/web, newTag: {web}}}\n"
+        )
+    };
+    let gitops = "\
+apiVersion: kubectl-gitops/v1alpha1
+kind: Repository
+spec:
+  environments:
+    - {name: qa, branch: main, path: qa}
+    - {name: eu, branch: main, path: eu, promoteFrom: qa}
+    - {name: us, branch: main, path: us, promoteFrom: qa}
+";
+    let fixture = Fixture::new(&[(
+        "main",
+        &[
+            ("gitops.yaml", gitops),
+            ("qa/kustomization.yaml", &overlay("v1")),
+            ("eu/kustomization.yaml", &overlay("v2")),
+            ("us/kustomization.yaml", &overlay("v2")),
+        ],
+    )]);
+    let text = status(&fixture, &[]);
+    assert!(text.contains("\nweb        v1  v2  v2\n"), "{text}");
+
+    let shop = shop();
+    let slow = product("0.1.0", "v1.0.0", "v2.0.0").replace("timeout: 2s", "timeout: 10s");
+    edit(&shop, "env/dev", "slow bank", &slow);
+    let text = status(&shop, &[]);
+    assert!(
+        text.contains("v1.0.0   v1.0.0  other values in staging\n"),
+        "{text}"
+    );
+}

@@ -617,3 +617,35 @@ fn rules_are_switched_in_gitops_yaml() {
         "{help}"
     );
 }
+
+#[test]
+fn edits_that_are_not_committed_are_not_passed_over_in_silence() {
+    let shop = shop(&[]);
+    let git = |words: &[&str]| shop.env.git(&shop.clone, words);
+    let note = "prod: checked as committed; uncommitted edits were not checked: ";
+    git(&["switch", "--quiet", "env/prod"]);
+    let clean = shop.run(&["validate", "prod"]).code(0);
+    assert!(!clean.stderr.contains("uncommitted"), "{}", clean.stderr);
+
+    let product = shop.file_at("env/prod", "product.yaml").unwrap();
+    shop.write("product.yaml", format!("{product}oops: 1\n"));
+    shop.write("new.yaml", "a: 1\n");
+    for words in [
+        &["validate", "prod"][..],
+        &["validate"],
+        &["validate", "prod", "-o", "json"],
+    ] {
+        let told = shop.run(words).code(0);
+        assert!(told.stderr.contains(note), "{}", told.stderr);
+        assert!(
+            told.stderr.contains("validate prod --work-tree"),
+            "{}",
+            told.stderr
+        );
+    }
+    let looked = shop.run(&["validate", "prod", "--work-tree"]);
+    assert!(!looked.stderr.contains("uncommitted"), "{}", looked.stderr);
+    // Another environment's branch is not what is edited.
+    let other = shop.run(&["validate", "dev"]).code(0);
+    assert!(!other.stderr.contains("uncommitted"), "{}", other.stderr);
+}

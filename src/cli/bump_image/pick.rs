@@ -4,6 +4,7 @@
 use super::{Args, Sources, failure};
 use crate::cli::edge::context::Context;
 use crate::cli::edge::failure::Failure;
+use crate::cli::edge::hint::{CommandLine, Hint};
 use crate::ops::bump_image::{
     self, Absence, Choice, Choices, Decision, Offer, Remark, Request, Scene,
 };
@@ -50,13 +51,11 @@ pub(super) fn require_person(context: &Context, environment: &str) -> Result<(),
     if context.ui.is_interactive() {
         return Ok(());
     }
-    let named =
-        format!("name versions: kubectl gitops bump-image COMPONENT=TAG --env {environment} --yes");
-    let policies =
-        format!("or let the policies choose: kubectl gitops bump-image --env {environment} --yes");
+    let policies = CommandLine::gitops(["bump-image"]).option("--env", [environment]);
+    let policies = Hint::command("let the policies choose", policies.flag("--yes"));
     Err(
         Failure::usage("--interactive: nobody can pick without a terminal")
-            .hint(named)
+            .hint("name versions as COMPONENT=TAG, with --yes")
             .hint(policies),
     )
 }

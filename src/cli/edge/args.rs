@@ -46,7 +46,7 @@ pub(in crate::cli) struct GlobalArgs {
     /// The Git remote that holds the environments (default: origin, or the only one)
     #[arg(long, value_name = "REMOTE", global = true)]
     pub(in crate::cli) remote: Option<String>,
-    /// Do not ask the remote: go by what was last fetched
+    /// Do not contact the remote; use what was last fetched
     #[arg(long, global = true)]
     pub(in crate::cli) offline: bool,
     /// Read this gitops.yaml: a file, or REF:PATH

@@ -30,10 +30,6 @@ impl Context {
     /// `name` is the first word of the command line.
     pub(in crate::cli) fn new(global: GlobalArgs, ui: Ui, name: OsString) -> Self {
         ui.set_verbosity(global.verbosity);
-        let word = global.repo.as_deref().and_then(Path::to_str);
-        if let Some(Ok(url)) = word.and_then(RepositoryUrl::read) {
-            ui.set_address(url.shown());
-        }
         Self {
             global,
             ui,
@@ -131,7 +127,7 @@ impl Context {
 }
 
 /// Whether `--repo` names an address, right or wrong, and no folder.
-fn is_address(repo: &Path) -> bool {
+pub(in crate::cli) fn is_address(repo: &Path) -> bool {
     repo.to_str().and_then(RepositoryUrl::read).is_some()
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use super::hint::Hint;
 use crate::confidential::mask;
 use crate::report::{Style, Tone, clean_lines};
 
@@ -58,9 +59,10 @@ impl FailureKind {
 pub(in crate::cli) struct Failure {
     pub(in crate::cli) kind: FailureKind,
     pub(in crate::cli) source: anyhow::Error,
-    /// Whole lines; commands in them begin with `kubectl gitops` and are
-    /// spelled as the person typed them when they are shown.
-    pub(in crate::cli) hints: Vec<String>,
+    /// What else is true, such as that nothing was written.
+    pub(in crate::cli) facts: Vec<String>,
+    /// What the person can do next, the safest first.
+    pub(in crate::cli) hints: Vec<Hint>,
 }
 
 impl Failure {
@@ -68,6 +70,7 @@ impl Failure {
         Self {
             kind,
             source: source.into(),
+            facts: Vec::new(),
             hints: Vec::new(),
         }
     }
@@ -77,8 +80,14 @@ impl Failure {
         Self::new(FailureKind::Usage, anyhow::Error::msg(message.into()))
     }
 
-    /// Adds a line of advice.
-    pub(in crate::cli) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds a line that says what else is true.
+    pub(in crate::cli) fn fact(mut self, fact: impl Into<String>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+
+    /// Adds something that the person can do next.
+    pub(in crate::cli) fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
         self
     }
@@ -87,8 +96,8 @@ impl Failure {
         self.kind.code()
     }
 
-    /// The lines for standard error.
-    pub(in crate::cli) fn text(&self, style: &Style) -> String {
+    /// The lines for standard error; `before` is how this program is called.
+    pub(in crate::cli) fn text(&self, style: &Style, before: &[String]) -> String {
         let label = match self.kind {
             FailureKind::Refused => "refused:",
             _ => "error:",
@@ -109,10 +118,16 @@ impl Failure {
             }
             said = message;
         }
-        for hint in &self.hints {
-            for line in clean_lines(hint).lines() {
+        for fact in &self.facts {
+            for line in clean_lines(fact).lines() {
                 let _ = writeln!(text, "  {line}");
             }
+        }
+        for hint in &self.hints {
+            let hint = hint.text(before);
+            let hint = clean_lines(&hint);
+            let label = style.paint(Tone::Good, "hint:");
+            let _ = writeln!(text, "{label} {}", hint.replace('\n', "\n  "));
         }
         text
     }
@@ -188,10 +203,11 @@ mod tests {
     fn an_error_is_followed_by_its_causes_and_by_advice() {
         let source = anyhow::anyhow!("connection refused").context("origin was not reached");
         let failure = Failure::new(FailureKind::Unreachable, source)
+            .fact("nothing was written")
             .hint("go by what was last fetched: add --offline");
         assert_eq!(
-            failure.text(&Style::default()),
-            "error: origin was not reached\n  connection refused\n  go by what was last fetched: add --offline\n"
+            failure.text(&Style::default(), &[]),
+            "error: origin was not reached\n  connection refused\n  nothing was written\nhint: go by what was last fetched: add --offline\n"
         );
     }
 
@@ -200,7 +216,7 @@ mod tests {
         let source = Err::<(), _>(std::io::Error::other("disk full"))
             .context("write a: disk full")
             .map_or_else(|error| error, |()| anyhow::anyhow!("no error"));
-        let text = Failure::new(FailureKind::Usage, source).text(&Style::default());
+        let text = Failure::new(FailureKind::Usage, source).text(&Style::default(), &[]);
         assert_eq!(text, "error: write a: disk full\n");
     }
 
@@ -218,7 +234,7 @@ mod tests {
             anyhow::anyhow!("prod has changes\u{1b}[2J\nfrontend"),
         );
         assert_eq!(
-            failure.text(&Style::default()),
+            failure.text(&Style::default(), &[]),
             "refused: prod has changes\n  frontend\n"
         );
     }

@@ -14,8 +14,10 @@ use serde::Serialize;
 
 use super::context::{now, variable};
 use super::failure::{Exit, Failure, FailureKind};
+use super::hint::{CommandLine, Hint, spelled};
 use super::interrupt;
 use super::program::Program;
+use super::typed::Typed;
 use super::waiting::{self, Waiting};
 use crate::confidential::mask;
 use crate::registry::Observer;
@@ -56,8 +58,8 @@ pub(in crate::cli) struct Ui {
     shows_progress: bool,
     verbosity: Cell<u8>,
     lost: RefCell<Option<io::Error>>,
-    /// The repository's address, where that is how it was named.
-    address: RefCell<Option<String>>,
+    /// What was typed.
+    typed: RefCell<Option<Typed>>,
 }
 
 impl Ui {
@@ -80,7 +82,7 @@ impl Ui {
             shows_progress: err && !console::is_dumb() && variable("CI").is_none(),
             verbosity: Cell::new(0),
             lost: RefCell::new(None),
-            address: RefCell::new(None),
+            typed: RefCell::new(None),
         }
     }
 
@@ -174,27 +176,43 @@ impl Ui {
         self.say(&format!("{label} {}", report::clean_lines(text)));
     }
 
-    /// Says on standard error what to type next; commands in `text` begin with
-    /// `kubectl gitops` and are spelled as the person typed them.
-    pub(in crate::cli) fn hint(&self, text: &str) {
-        self.note(&self.spell(text));
+    /// Says on standard error what to type next.
+    pub(in crate::cli) fn hint(&self, hint: impl Into<Hint>) {
+        let label = self.err.paint(Tone::Good, "hint:");
+        let hint = hint.into().text(&self.before());
+        let hint = report::clean_lines(&hint);
+        self.say(&format!("{label} {hint}"));
     }
 
-    /// Commands for `kubectl gitops` as the person would type them here.
+    /// Commands in a report, which begin with `kubectl gitops`, as they can be typed here.
     pub(in crate::cli) fn spell(&self, text: &str) -> String {
-        let text = match self.address.borrow().as_ref() {
-            // What is said of `init` is about a clone.
-            Some(url) => text
-                .replace("kubectl gitops ", &format!("kubectl gitops --repo {url} "))
-                .replace(&format!("--repo {url} init"), "init"),
-            None => text.to_owned(),
-        };
-        self.program.spell(&text)
+        text.replace("kubectl gitops", &spelled(&self.before()))
     }
 
-    /// Commands are spelled for the repository at this address from now on.
-    pub(in crate::cli) fn set_address(&self, url: &str) {
-        *self.address.borrow_mut() = Some(url.to_owned());
+    /// Hints as data.
+    pub(in crate::cli) fn hints_data(&self, hints: &[Hint]) -> serde_json::Value {
+        let before = self.before();
+        hints.iter().map(|hint| hint.data(&before)).collect()
+    }
+
+    /// How this program was called: its name and the options that say where it works.
+    fn before(&self) -> Vec<String> {
+        let name = self.program.name().split(' ').map(str::to_owned);
+        let typed = self.typed.borrow();
+        let place = typed.as_ref().map_or(&[][..], Typed::place);
+        name.chain(place.iter().cloned()).collect()
+    }
+
+    /// Remembers what was typed, for hints that repeat it.
+    pub(in crate::cli) fn set_typed(&self, typed: Typed) {
+        *self.typed.borrow_mut() = Some(typed);
+    }
+
+    /// The command that was typed, with all that says what it does.
+    pub(in crate::cli) fn again(&self) -> CommandLine {
+        let typed = self.typed.borrow();
+        let again = typed.as_ref().map(Typed::again);
+        again.unwrap_or_else(|| CommandLine::gitops::<String>([]))
     }
 
     /// Says something on standard error when `-v` asks for that much.
@@ -269,10 +287,10 @@ impl Ui {
     pub(in crate::cli) fn require_person(&self, question: &str) -> Result<(), Failure> {
         if !self.interactive {
             return Err(Failure::usage(format!(
-                "{}: nobody can be asked without a terminal",
+                "{}: not a terminal, so I cannot ask",
                 question.trim_end_matches('?')
             ))
-            .hint("answer beforehand with --yes, or look at the plan with --dry-run"));
+            .hint("pass --yes, or --dry-run to see the plan"));
         }
         Ok(())
     }
@@ -328,12 +346,9 @@ impl Ui {
         match outcome {
             Ok(Exit::Ok) => 0,
             Ok(Exit::No) => 1,
-            Err(mut failure) => {
-                for hint in &mut failure.hints {
-                    *hint = self.spell(hint);
-                }
+            Err(failure) => {
                 if failure.kind != FailureKind::Interrupted {
-                    self.say(failure.text(&self.err).trim_end());
+                    self.say(failure.text(&self.err, &self.before()).trim_end());
                 }
                 failure.code()
             }

@@ -4,7 +4,7 @@
 use super::Prepared;
 use crate::cli::edge::context::Context;
 use crate::cli::edge::failure::Failure;
-use crate::promotion::{Item, Request};
+use crate::promotion::{Author, Item, Request};
 use crate::report::text::promote as text;
 
 /// The request with an answer to everything that is undecided; `None`: the person
@@ -34,7 +34,8 @@ pub(super) fn ask(context: &Context, prepared: &Prepared) -> Result<Option<Reque
 }
 
 fn question(item: &Item) -> String {
-    let by = item.changed_by.as_ref().map(|commit| {
+    let author = item.changed_by.as_ref();
+    let by = author.and_then(Author::commit).map(|commit| {
         let (short, subject) = (commit.id.short(), &commit.message.subject);
         format!(", {short} by {}: {subject}", commit.author.email)
     });

@@ -3,12 +3,11 @@
 use super::{Args, Prepared, failure};
 use crate::cli::edge::context::Context;
 use crate::cli::edge::failure::Failure;
+use crate::cli::edge::hint::{CommandLine, Hint};
 use crate::ops::estate::Estate;
 use crate::ops::promote::{PromoteError, look_for_images};
+use crate::promotion::Guard;
 use crate::registry::Registries;
-
-/// The guard's name.
-pub(super) const GUARD: &str = "images";
 
 /// Refuses plans whose images their targets could not pull, where `gitops.yaml` wants that
 /// to be found out.
@@ -22,7 +21,7 @@ pub(super) fn check(
         return Ok(());
     }
     for one in all {
-        let set_aside = one.request.overrides.contains_key(GUARD);
+        let set_aside = one.request.overrides.contains_key(&Guard::Images);
         if one.plan.images.is_empty() || set_aside || one.plan.is_empty() {
             continue;
         }
@@ -39,17 +38,17 @@ pub(super) fn check(
         let settings = args.registries.settings(context, (estate, state), images)?;
         let registries = Registries::new(settings).map_err(|error| failure(error.into()))?;
         let waiting = context.ui.waiting("asking the registries");
-        let looked = look_for_images(&mut one.plan, &registries);
+        let looked = look_for_images(&mut one.plan, &one.request.overrides, &registries);
         drop(waiting);
-        looked.map_err(|error| unknown(error, one))?;
+        looked.map_err(|error| unknown(error, context.ui.again()))?;
     }
     Ok(())
 }
 
 /// What helps when a registry does not say.
-fn unknown(error: PromoteError, one: &Prepared) -> Failure {
-    let target = &one.plan.target.0;
-    failure(error).hint(format!(
-        "or go on without knowing: kubectl gitops promote {target} --override {GUARD} 'REASON'"
+fn unknown(error: PromoteError, again: CommandLine) -> Failure {
+    failure(error).hint(Hint::command(
+        "promote without knowing",
+        again.words("--override", [Guard::Images.name(), "REASON"]),
     ))
 }

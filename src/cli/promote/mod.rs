@@ -14,15 +14,16 @@ use std::path::PathBuf;
 use super::edge::args::{OutputArgs, WriteArgs};
 use super::edge::context::Context;
 use super::edge::failure::{Exit, Failure, FailureKind};
+use super::edge::hint::{CommandLine, Hint};
 use super::opening::{environment, estate_failure, git_failure, open_to_write};
 use super::registry_options::{RegistryArgs, nothing_known};
 use super::writing::{self, Again};
 use crate::ops::comparison::{GatherError, gather};
 use crate::ops::estate::Estate;
-use crate::ops::promote::{self, PromoteError};
+use crate::ops::promote::{self, PromoteError, Reviewed};
 use crate::ops::publish::{Planned, TagTemplate};
 use crate::product::EnvironmentName;
-use crate::promotion::{Facts, Plan, PlanError, Request};
+use crate::promotion::{Author, Facts, Guard, Item, Plan, PlanError, Request};
 use crate::report::Format;
 use crate::report::text::promote as text;
 
@@ -68,10 +69,10 @@ pub(super) struct Args {
     /// Why something is kept or overwritten; recorded
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Let content come back that a rollback refused
+    /// Promote content that a rollback held back
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     release: Vec<String>,
-    /// Set a guard aside, with the reason: order, validation or images; recorded
+    /// Skip a guard and record the reason: order, validation or images
     #[arg(long = "override", num_args = 2, value_names = ["GUARD", "REASON"], action = clap::ArgAction::Append)]
     overrides: Vec<String>,
     /// Tag the commit, in the same push; in NAME, {environment}, {product} and {version}
@@ -81,7 +82,7 @@ pub(super) struct Args {
     /// Write the plan to a file for somebody to look at, and nothing else
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
-    /// Write the plan of this file, if it is still the same plan
+    /// Apply a plan file; refused if the plan has changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "target", "from", "rev", "only", "images_only", "keep", "overwrite", "reason", "release", "overrides",
         "plan_out", "message",
@@ -95,16 +96,14 @@ pub(super) struct Args {
     registries: RegistryArgs,
 }
 
-const GUARDS: [&str; 3] = ["order", "validation", images::GUARD];
-
 /// What the words, or a plan file, ask for.
 struct Asked {
     targets: Vec<EnvironmentName>,
     source: Option<EnvironmentName>,
     revision: Option<String>,
     request: Request,
-    /// What the plan that was looked at had.
-    digest: Option<String>,
+    /// The plan that was looked at.
+    reviewed: Option<Reviewed>,
 }
 
 /// Where and how it is written.
@@ -164,7 +163,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let kept = ManuallyDrop::new(all);
     let all: &[&Prepared] = &kept.iter().collect::<Vec<_>>();
-    apart(all)?;
+    apart(all, context)?;
     if all.iter().any(|one| !one.plan.refusals.is_empty()) {
         return refused(args, context, all);
     }
@@ -178,7 +177,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         // Whoever applies it shall not be the first to learn of a wrong template.
         writing.together(vec![(one.plan.clone(), *one)])?;
         reviewed::write(context, one, file)?;
-        return data(args, context, all, None).map(|()| Exit::Ok);
+        return data(args, context, all, None, &[]).map(|()| Exit::Ok);
     }
     let (nothing, something): (Vec<_>, Vec<_>) =
         all.iter().copied().partition(|one| one.plan.is_empty());
@@ -191,16 +190,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             let entry = &one.facts.target.state.entry;
             let named = (one.plan.product.as_deref(), one.plan.version.1.as_deref());
             writing::no_tag(context, &estate, writing.tag.as_ref(), entry, named)?;
-            if let Some(hint) = hints::release(&one.plan) {
-                context.ui.hint(&hint);
+            if let Some(hint) = hints::release(&one.plan, &context.ui.again()) {
+                context.ui.hint(hint);
             }
         }
     }
     if something.is_empty() {
-        return data(args, context, &nothing, None).map(|()| Exit::Ok);
+        return data(args, context, &nothing, None, &[]).map(|()| Exit::Ok);
     }
-    if let (Some(digest), Some(file), [one]) = (&asked.digest, &args.apply, something.as_slice()) {
-        reviewed::same(one, digest, file)?;
+    if let (Some(plan), Some(file), [one]) = (&asked.reviewed, &args.apply, all) {
+        reviewed::same(one, plan, file)?;
     }
     writing.write(&something)
 }
@@ -213,13 +212,20 @@ fn asks_a_person(args: &Args, context: &Context) -> bool {
 
 /// Plans that are written at once may not build on each other: neither promote what
 /// another one writes, nor change the same file.
-fn apart(all: &[&Prepared]) -> Result<(), Failure> {
+fn apart(all: &[&Prepared], context: &Context) -> Result<(), Failure> {
     let entry = |one: &Prepared| one.facts.target.state.entry.clone();
     let one_by_one = |failure: Failure, first: &Prepared, second: &Prepared| {
         let (first, second) = (entry(first).name, entry(second).name);
-        failure.hint(format!(
-            "one after the other: kubectl gitops promote {first}, then kubectl gitops promote {second}"
-        ))
+        let again = || context.ui.again();
+        failure
+            .hint(Hint::command(
+                "write the first",
+                again().target(first.as_str()),
+            ))
+            .hint(Hint::command(
+                "then the second",
+                again().target(second.as_str()),
+            ))
     };
     for (index, one) in all.iter().enumerate() {
         for other in &all[..index] {
@@ -284,19 +290,17 @@ impl Writing<'_> {
         let first = self.together(all.iter().map(|one| (one.plan.clone(), *one)).collect())?;
         writing::preview(context, &first);
         let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
-        let command = format!("kubectl gitops promote {} --dry-run", names.join(","));
         if args.write.dry_run {
-            writing::ready(context, &args.write, estate, &first, &command)?;
+            writing::ready(context, &args.write, estate, &first)?;
             for tag in first.changes.tags.iter().map(|tag| &tag.name) {
                 context
                     .ui
                     .note(&format!("the commit would be tagged {tag}"));
             }
-            return data(args, context, all, None).map(|()| Exit::Ok);
+            return data(args, context, all, None, &[]).map(|()| Exit::Ok);
         }
         let again = Again {
             plan: &mut replan,
-            command: &command,
             failure: &|failure| failure,
         };
         let Some(published) = writing::write(context, &args.write, estate, first, again)? else {
@@ -306,12 +310,12 @@ impl Writing<'_> {
             writing::announce(context, &published);
             // What is only proposed has nothing to undo yet.
             for name in names.iter().filter(|_| published.is_in_force()) {
-                let hint = format!("undo with: kubectl gitops rollback {name}");
-                context.ui.hint(&hint);
+                let undo = CommandLine::gitops(["rollback", name]);
+                context.ui.hint(Hint::command("undo it", undo));
             }
         }
         let published = writing::published_data(&published);
-        data(args, context, all, Some(published)).map(|()| Exit::Ok)
+        data(args, context, all, Some(published), &[]).map(|()| Exit::Ok)
     }
 }
 
@@ -341,11 +345,12 @@ fn show(args: &Args, context: &Context, one: &Prepared) {
 /// Says why no commit is named beside a change that somebody made on the target.
 fn unblamed(context: &Context, all: &[Prepared]) {
     let items = all.iter().flat_map(|one| one.plan.undecided());
-    let unnamed = items.filter(|item| item.changed_by.is_none()).count();
+    let named = |item: &&Item| matches!(item.changed_by, Some(Author::Commit(_)));
+    let unnamed = items.filter(|item| !named(item)).count();
     if unnamed > 0 {
-        context
-            .ui
-            .note("where no commit is named, the change is older than the history that is here");
+        context.ui.note(
+            "where no commit is named, the change is older than the history that was searched",
+        );
     }
 }
 
@@ -355,6 +360,7 @@ fn data(
     context: &Context,
     all: &[&Prepared],
     published: Option<serde_json::Value>,
+    hints: &[Hint],
 ) -> Result<(), Failure> {
     if args.output.format == Format::Text {
         return Ok(());
@@ -366,6 +372,9 @@ fn data(
         }),
     };
     value["published"] = published.unwrap_or_default();
+    if !hints.is_empty() {
+        value["hints"] = context.ui.hints_data(hints);
+    }
     context
         .ui
         .report(args.output.format, "PromotionReport", &value, |_, _| {
@@ -374,30 +383,32 @@ fn data(
 }
 
 fn refused(args: &Args, context: &Context, all: &[&Prepared]) -> Result<Exit, Failure> {
-    data(args, context, all, None)?;
     let refused = || all.iter().filter(|one| !one.plan.refusals.is_empty());
+    let again = context.ui.again();
+    let hints = refused().flat_map(|one| hints::hints(&one.plan, &again));
+    let hints: Vec<Hint> = hints.collect();
+    data(args, context, all, None, &hints)?;
     let messages: Vec<String> = refused()
         .map(|one| text::refusals(&one.plan, context.ui.error_style()))
         .collect();
     let error = anyhow::Error::msg(messages.join("\n"));
-    let mut failure = Failure::new(FailureKind::Refused, error).hint("nothing was written");
-    for hint in refused().flat_map(|one| hints::hints(&one.plan, &one.request)) {
-        failure = failure.hint(hint);
-    }
-    Err(failure)
+    let failure = Failure::new(FailureKind::Refused, error).fact("nothing was written");
+    Err(hints.into_iter().fold(failure, Failure::hint))
 }
 
 fn asked(args: &Args) -> Result<Asked, Failure> {
     let word = args.target.as_deref().unwrap_or_default();
+    let from = |target: &str, source: &str| {
+        CommandLine::gitops(["promote", target]).option("--from", [source])
+    };
     if let Some(extra) = &args.extra {
         return Err(
             Failure::usage(format!("two environments after promote: {word} {extra}"))
-                .hint(format!(
-                    "to write {extra}: kubectl gitops promote {extra} --from {word}"
+                .hint(Hint::command(
+                    format!("to write {extra}"),
+                    from(extra, word),
                 ))
-                .hint(format!(
-                    "to write {word}: kubectl gitops promote {word} --from {extra}"
-                )),
+                .hint(Hint::command(format!("to write {word}"), from(word, extra))),
         );
     }
     let targets = word
@@ -420,7 +431,7 @@ fn asked(args: &Args) -> Result<Asked, Failure> {
         source: args.from.as_deref().map(environment).transpose()?,
         revision: args.rev.clone(),
         request: request(args)?,
-        digest: None,
+        reviewed: None,
     })
 }
 
@@ -428,19 +439,17 @@ fn request(args: &Args) -> Result<Request, Failure> {
     let mut overrides = BTreeMap::new();
     for pair in args.overrides.chunks(2) {
         let [guard, reason] = pair else { continue };
-        if !GUARDS.contains(&guard.as_str()) {
-            return Err(Failure::usage(format!(
-                "there is no guard {guard}; those that can be set aside: {}",
-                GUARDS.join(", ")
-            )));
-        }
+        let guard: Guard = guard
+            .parse()
+            .map_err(|error| Failure::new(FailureKind::Usage, anyhow::Error::new(error)))?;
         if reason.trim().is_empty() {
             return Err(Failure::usage(format!("--override {guard} needs a reason")));
         }
-        overrides.insert(guard.clone(), reason.clone());
+        overrides.insert(guard, reason.clone());
     }
     Ok(Request {
         only: args.only.clone(),
+        rev: args.rev.is_some(),
         images_only: args.images_only,
         keep: args.keep.clone(),
         overwrite: args.overwrite.clone(),
@@ -458,8 +467,8 @@ pub(super) fn failure(error: PromoteError) -> Failure {
         PromoteError::Plan(error) => plan_failure(error),
         PromoteError::Message(error) => writing::message_failure(error),
         PromoteError::Registry { ref failed } => {
-            let hints = nothing_known(failed);
-            let failure = Failure::new(FailureKind::Unreachable, error);
+            let (unknown, hints) = nothing_known(failed);
+            let failure = Failure::new(FailureKind::Unreachable, error).fact(unknown);
             hints.into_iter().fold(failure, Failure::hint)
         }
         PromoteError::Validate(_) | PromoteError::Client(_) => {
@@ -476,7 +485,7 @@ pub(super) fn gather_failure(error: GatherError) -> Failure {
         GatherError::Plan(error) => plan_failure(error),
         GatherError::NoSource(ref environment) => {
             let hint = format!(
-                "name the source: kubectl gitops promote {environment} --from ENVIRONMENT, or set promoteFrom in gitops.yaml"
+                "name the source with --from ENVIRONMENT, or set promoteFrom of {environment} in gitops.yaml"
             );
             Failure::new(FailureKind::Usage, error).hint(hint)
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Asked, Prepared};
 use crate::cli::edge::context::Context;
 use crate::cli::edge::failure::{Failure, FailureKind, not_written};
+use crate::cli::edge::hint::{CommandLine, Hint};
 use crate::files;
 use crate::ops::promote::Reviewed;
 use crate::report::text::promote as text;
@@ -21,36 +22,42 @@ pub(super) fn asked(file: &Path) -> Result<Asked, Failure> {
     })?;
     let reviewed = Reviewed::parse(&text).map_err(|error| {
         failed(anyhow::Error::new(error).context(shown.to_string()))
-            .hint("make one with: kubectl gitops promote TARGET --plan-out FILE")
+            .fact("nothing was written")
+            .hint("make one with promote TARGET --plan-out FILE")
     })?;
     Ok(Asked {
-        targets: vec![reviewed.target],
-        source: Some(reviewed.source.0),
+        targets: vec![reviewed.target.clone()],
+        source: Some(reviewed.source.0.clone()),
         revision: Some(reviewed.source.1.to_string()),
-        request: reviewed.request,
-        digest: Some(reviewed.digest),
+        request: reviewed.request.clone(),
+        reviewed: Some(reviewed.clone()),
     })
 }
 
 /// Refuses to write another plan than the one that was looked at.
-pub(super) fn same(prepared: &Prepared, digest: &str, file: &Path) -> Result<(), Failure> {
+pub(super) fn same(prepared: &Prepared, reviewed: &Reviewed, file: &Path) -> Result<(), Failure> {
     let plan = &prepared.plan;
-    if plan.digest == digest {
+    let differs = reviewed
+        .differences(plan, &prepared.request, text::plan_data(plan))
+        .map_err(|error| Failure::new(FailureKind::Bug, error))?;
+    if differs.is_empty() {
         return Ok(());
     }
     let target = &plan.target.0;
     let message = format!(
-        "{target} or the configuration changed since this plan was made: it would be another plan now\n  then {digest}\n  now  {}",
-        plan.digest
+        "{target} or the configuration changed since this plan was made: it would be another plan now\n  {} differ{}",
+        differs.join(", "),
+        if differs.len() == 1 { "s" } else { "" }
     );
     Err(
         Failure::new(FailureKind::Refused, anyhow::Error::msg(message))
-            .hint("nothing was written; look at the new plan:")
-            .hint(format!(
-                "  kubectl gitops promote {target} --from {} --rev {} --plan-out {}",
-                plan.source.0,
-                plan.source.1.short(),
-                file.display()
+            .fact("nothing was written")
+            .hint(Hint::command(
+                "look at the new plan",
+                CommandLine::gitops(["promote", target.as_str()])
+                    .option("--from", [plan.source.0.as_str()])
+                    .option("--rev", [plan.source.1.short()])
+                    .option("--plan-out", [file.display().to_string()]),
             )),
     )
 }
@@ -71,9 +78,8 @@ pub(super) fn write(context: &Context, prepared: &Prepared, file: &Path) -> Resu
         "the plan is in {} and nothing else was written",
         file.display()
     ));
-    context.ui.hint(&format!(
-        "write it with: kubectl gitops promote --apply {}",
-        file.display()
-    ));
+    let apply = CommandLine::gitops(["promote"]);
+    let apply = apply.option("--apply", [file.display().to_string()]);
+    context.ui.hint(Hint::command("apply it", apply));
     Ok(())
 }

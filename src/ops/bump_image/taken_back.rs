@@ -13,9 +13,12 @@ use crate::product::EnvironmentState;
 use crate::product::pins::{Pin, Site};
 use crate::repo::{CommitId, CommitInfo};
 
-/// How many commits are looked at: people take back what just happened, and history
-/// has no end.
+/// How many commits are looked at, also where a shallow clone has to ask for them: people
+/// take back what just happened, and history has no end.
 const COMMITS: usize = 100;
+
+/// How many commits are looked at where they are here.
+const COMMITS_HERE: usize = 2_000;
 
 /// A version that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,11 @@ pub(super) fn taken_back(
     pins: &[Pin],
 ) -> Result<BTreeMap<ComponentName, Vec<TakenBack>>, GitError> {
     let mut found: BTreeMap<ComponentName, Vec<TakenBack>> = BTreeMap::new();
-    for commit in estate.git.log_far(&state.commit, COMMITS)? {
+    let mut commits = estate.git.log_far(&state.commit, COMMITS)?;
+    if commits.len() == COMMITS {
+        commits = estate.git.log(&state.commit, Some(COMMITS_HERE))?;
+    }
+    for commit in commits {
         let Some(parent) = commit.parents.first() else {
             break;
         };

@@ -1,19 +1,21 @@
 //! Gathering: everything a plan needs, read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::GatherError;
+use super::past::Compared;
 use super::read;
-use super::reverted::reverted;
 use crate::git::GitError;
 use crate::ops::edited::stale_files;
 use crate::ops::estate::Estate;
-use crate::product::{ENVIRONMENT_FILE, EnvironmentName, ProductTree};
+use crate::product::{ENVIRONMENT_FILE, EnvironmentName, EnvironmentState, ProductTree};
 use crate::promotion::{
-    Facts, FileRules, PromotedFiles, Side, Units, align, own_path, pin_units, understand,
+    AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Side, TextRule, UnitId, Units,
+    align, pin_units, text_follows, understand, unit_shape,
 };
 use crate::repo::{CommitId, Edit};
 use crate::template::Before;
+use crate::yaml::Path;
 
 /// Reads both environments at their tips (the source at `revision` when one
 /// is given), the target's records, the merge base where a record is missing,
@@ -23,6 +25,16 @@ pub fn gather(
     target: &EnvironmentName,
     source: Option<&EnvironmentName>,
     revision: Option<&CommitId>,
+) -> Result<Facts, GatherError> {
+    gather_also(estate, target, (source, revision), None)
+}
+
+/// The same, with the past of further units, back to a commit of the target.
+pub(in crate::ops) fn gather_also(
+    estate: &Estate,
+    target: &EnvironmentName,
+    (source, revision): (Option<&EnvironmentName>, Option<&CommitId>),
+    also: Option<(&BTreeSet<UnitId>, &CommitId)>,
 ) -> Result<Facts, GatherError> {
     let repository = estate.repository().clone();
     let entry = estate.environment(target)?;
@@ -36,6 +48,10 @@ pub fn gather(
     if source == *target {
         return Err(GatherError::SameEnvironment(source));
     }
+    let is_off_branch = match revision {
+        Some(revision) => !estate.git.reaches(&estate.tip(&source)?, revision)?,
+        None => false,
+    };
     let (mut source, mut target, mut records) = read::both(estate, (&source, revision), target)?;
     let (rules, arriving) = understand(&repository, &mut source, &mut target, &mut records)?;
     if source.units.is_empty() {
@@ -43,18 +59,36 @@ pub fn gather(
             source.state.entry.name.clone(),
         ));
     }
-    let reverted = reverted(estate, &target.state)?;
+    let name = &source.state.entry.name;
+    let from_here = |record: &Record| record.from.as_ref().is_some_and(|(from, _)| from == name);
     let unrecorded = source
         .units
         .keys()
         .chain(target.units.keys())
-        .any(|unit| !records.contains_key(unit));
-    let (mut merge_base, history_cut) = match unrecorded {
+        .any(|unit| !records.get(unit).is_some_and(from_here));
+    let (common, history_cut) = match unrecorded {
         true => merge_base(estate, &source, &target, &rules)?,
         false => (None, false),
     };
+    let mut merge_base = common
+        .as_ref()
+        .map(|side| (side.state.commit.clone(), side.units.clone()));
     let base = merge_base.as_mut().map(|(_, units)| units);
     align(&mut source.units, &mut target.units, &mut records, base);
+    let compared = Compared {
+        estate,
+        source: &source,
+        target: &target,
+        records: &records,
+        rules: &rules,
+        merge_base: merge_base.as_ref(),
+        also,
+    };
+    let pasts = compared.pasts()?;
+    let at_tip = match revision {
+        Some(_) => at_tip(&compared)?,
+        None => None,
+    };
     let (rendering, unrenderable) = match estate.rendered_before(&target.state) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
@@ -63,6 +97,8 @@ pub fn gather(
         Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
         Some(Before::Committed) | None => Vec::new(),
     };
+    let owned = repository.promotion.environment_owned.as_slice();
+    let edited_texts = edited_texts((&source, &target), common.as_ref(), &records, owned);
     let left_out = source.left_out(&repository);
     let left_out = left_out.not_as_in(&target.left_out(&repository));
     Ok(Facts {
@@ -70,16 +106,79 @@ pub fn gather(
         source,
         target,
         records,
-        reverted,
+        pasts,
+        at_tip,
         merge_base,
         history_cut,
+        is_off_branch,
         rendering,
         unrenderable,
         stale,
         left: rules.left,
         left_out,
+        edited_texts,
         arriving,
     })
+}
+
+/// The source at its tip, beside the older revision that is promoted.
+fn at_tip(compared: &Compared<'_>) -> Result<Option<AtTip>, GatherError> {
+    let (estate, older) = (compared.estate, compared.source);
+    let name = &older.state.entry.name;
+    let commit = estate.tip(name)?;
+    if commit == older.state.commit {
+        return Ok(None);
+    }
+    let repository = estate.repository();
+    let mut side = Side::new(estate.load_at(name, &commit)?, repository)?;
+    compared.rules.apply(&mut side);
+    if side.state.product.is_none() {
+        let pins = pin_units(repository, &side.state.snapshot, &side.state.entry)
+            .map_err(PlanError::from)?;
+        let known = |unit: &UnitId| older.units.contains_key(unit);
+        side.units
+            .extend(pins.into_iter().filter(|(unit, _)| known(unit)));
+    }
+    let there = Compared {
+        source: &side,
+        ..*compared
+    };
+    let pasts = there.pasts()?;
+    Ok(Some(AtTip {
+        commit,
+        units: side.units,
+        pasts,
+    }))
+}
+
+/// The units whose text around the values was edited on the target since it was promoted,
+/// or since both branches had it. Where neither is known, the target's text stays.
+fn edited_texts(
+    (source, target): (&Side, &Side),
+    common: Option<&Side>,
+    records: &BTreeMap<UnitId, Record>,
+    owned: &[Path],
+) -> BTreeSet<UnitId> {
+    let both = target.units.keys();
+    let both = both.filter(|unit| source.units.contains_key(*unit));
+    let edited = both.filter(|unit| {
+        let record = records.get(*unit);
+        // The first format remembers no text; there it follows the source.
+        if record.is_some_and(|record| record.shape.is_none() && record.damage.is_none()) {
+            return false;
+        }
+        let shape = |side: &Side| unit_shape(side, unit, owned);
+        let Some((theirs, ours)) = shape(source).zip(shape(target)) else {
+            return false;
+        };
+        if theirs == ours {
+            return false;
+        }
+        let promoted = record.and_then(|record| record.shape.clone());
+        let known = promoted.or_else(|| common.and_then(shape));
+        text_follows(known.as_deref(), &theirs, &ours) == TextRule::Spliced
+    });
+    edited.cloned().collect()
 }
 
 /// The units at the merge base of the two branches. Folders of one branch
@@ -90,7 +189,7 @@ fn merge_base(
     source: &Side,
     target: &Side,
     rules: &FileRules,
-) -> Result<(Option<(CommitId, Units)>, bool), GatherError> {
+) -> Result<(Option<Side>, bool), GatherError> {
     if source.state.entry.branch == target.state.entry.branch
         || source.state.entry.path != target.state.entry.path
     {
@@ -121,10 +220,20 @@ fn merge_base(
         return Ok((None, false));
     };
     let promoted = PromotedFiles::of(estate.repository(), entry, product.is_some());
-    let mut units = promoted.units(product.as_ref(), None, &snapshot)?;
-    rules.apply_to(&mut units, &snapshot, &|path| own_path(path, entry));
-    if product.is_none() {
-        units.extend(pin_units(estate.repository(), &snapshot, entry));
-    }
-    Ok(((!units.is_empty()).then_some((base, units)), false))
+    let units = promoted.units(product.as_ref(), None, &snapshot)?;
+    // A past that cannot be read says nothing.
+    let pins = match product {
+        None => pin_units(estate.repository(), &snapshot, entry).unwrap_or_default(),
+        Some(_) => Units::new(),
+    };
+    let state = EnvironmentState {
+        entry: entry.clone(),
+        commit: base,
+        snapshot,
+        product,
+    };
+    let mut side = Side::of(state, units);
+    rules.apply(&mut side);
+    side.units.extend(pins);
+    Ok(((!side.units.is_empty()).then_some(side), false))
 }

@@ -7,9 +7,10 @@
 mod blame;
 mod error;
 mod gather;
+mod past;
 mod read;
-mod reverted;
 
 pub use blame::blame;
 pub use error::GatherError;
 pub use gather::gather;
+pub(in crate::ops) use gather::gather_also;

@@ -7,7 +7,7 @@ use super::{DiffReport, Side, plan, point, wanted};
 use crate::git::{DEFAULT_MAX_BYTES, GitError};
 use crate::ops::estate::{Estate, EstateError};
 use crate::product::EnvironmentState;
-use crate::product::{EnvironmentName, UnitError, nearest};
+use crate::product::{EnvironmentEntry, EnvironmentName, UnitError, nearest};
 use crate::repo::{BlobId, CommitId};
 
 /// What to compare.
@@ -137,7 +137,7 @@ fn place(estate: &Estate, word: &str) -> Result<Place, DiffError> {
         && let Some(entry) = named(name)
     {
         return Ok(Place {
-            commit: estate.git.find(revision)?,
+            commit: revision_of(estate, entry, revision)?,
             environment: Some(entry.name.clone()),
         });
     }
@@ -156,6 +156,27 @@ fn place(estate: &Estate, word: &str) -> Result<Place, DiffError> {
         environment: environment_with(estate, &commit)?,
         commit,
     })
+}
+
+/// The commit that a revision means for an environment: `HEAD`, `~1` and `{yesterday}` are
+/// counted from its own branch, whatever is checked out.
+fn revision_of(
+    estate: &Estate,
+    entry: &EnvironmentEntry,
+    revision: &str,
+) -> Result<CommitId, DiffError> {
+    let from_head = revision.strip_prefix("HEAD").or(revision.strip_prefix('@'));
+    let step = from_head.unwrap_or(revision);
+    let is_step = step.starts_with(['~', '^']) || (step.is_empty() && from_head.is_some());
+    if is_step {
+        let tip = estate.tip(&entry.name)?;
+        return Ok(estate.git.find(&format!("{tip}{step}"))?);
+    }
+    let past = step.strip_prefix('@').unwrap_or(step);
+    if past.starts_with('{') {
+        return Ok(estate.past(entry, past)?);
+    }
+    Ok(estate.git.find(revision)?)
 }
 
 /// The one environment whose branch has this commit; `None` when none has it

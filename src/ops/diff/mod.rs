@@ -19,7 +19,7 @@ use crate::product::{
     ENVIRONMENT_FILE, EnvironmentEntry, FilePattern, PRODUCT_FILE, ProductTree, TEMPLATES_FOLDER,
     UnitError,
 };
-use crate::promotion::{UnitId, units};
+use crate::promotion::{UnitId, shared_name, units};
 use crate::repo::{BlobId, CommitId, OddEntry, RepoPath, Snapshot};
 use crate::yaml;
 
@@ -196,8 +196,8 @@ fn part<'p>(path: &'p str, manifest: &BTreeSet<String>, rendered: Option<&RepoPa
     }
 }
 
-/// The files of a side, by their path below the environment's; `{env}` stands
-/// for its name where several environments share a folder.
+/// The files of a side, by their path below the environment's, with `{env}` for its name
+/// where several environments share a folder.
 fn files(side: &Side<'_>) -> BTreeMap<String, BlobId> {
     let entry = side.entry;
     let shared = entry
@@ -213,7 +213,7 @@ fn files(side: &Side<'_>) -> BTreeMap<String, BlobId> {
         .filter_map(|(path, file)| {
             let path = path.strip_prefix(&entry.path)?.to_string();
             let path = match entry.files {
-                Some(_) => path.replace(entry.name.as_str(), "{env}"),
+                Some(_) => shared_name(&path, Some(entry.name.as_str())),
                 None => path,
             };
             Some((path, file.id.clone()))

@@ -58,6 +58,10 @@ pub enum EstateError {
         environment: EnvironmentName,
         /// Its branch.
         branch: BranchName,
+        /// The branch that it can begin from.
+        begins_from: Option<BranchName>,
+        /// The remote that is asked for branches; `None`: this clone.
+        remote: Option<String>,
         /// «on origin», or «here».
         place: String,
     },

@@ -185,6 +185,22 @@ impl Estate {
             })
     }
 
+    /// The branch that a branch that does not exist yet can begin from: that of the
+    /// environment it is promoted from, else of any other one.
+    fn begins_from(&self, entry: &EnvironmentEntry) -> Option<BranchName> {
+        let all = &self.repository().environments;
+        let named = |other: &&EnvironmentEntry| Some(&other.name) == entry.promote_from.as_ref();
+        let others = all.iter().filter(named).chain(all.iter());
+        let mut others = others.filter(|other| other.branch != entry.branch);
+        let exists = |other: &EnvironmentEntry| {
+            let tip = self.git.tip(self.remote.as_ref(), &other.branch);
+            tip.is_ok_and(|tip| tip.is_some())
+        };
+        others
+            .find(|other| exists(other))
+            .map(|other| other.branch.clone())
+    }
+
     /// The commit that an environment is at.
     pub fn tip(&self, name: &EnvironmentName) -> Result<CommitId, EstateError> {
         let entry = self.environment(name)?;
@@ -193,11 +209,19 @@ impl Estate {
             .ok_or_else(|| EstateError::Unborn {
                 environment: name.clone(),
                 branch: entry.branch.clone(),
+                begins_from: self.begins_from(entry),
+                remote: self.remote.as_ref().map(|remote| remote.name().to_owned()),
                 place: match &self.remote {
                     Some(remote) => format!("on {}", remote.shown()),
                     None => "here".to_owned(),
                 },
             })
+    }
+
+    /// Returns the commit that an environment's branch was at, as in `{1}` or `{yesterday}`.
+    pub fn past(&self, entry: &EnvironmentEntry, past: &str) -> Result<CommitId, EstateError> {
+        let remote = self.remote.as_ref();
+        Ok(self.git.find_past(remote, &entry.branch, past)?)
     }
 
     /// Environments' branches of which this clone has commits that the remote

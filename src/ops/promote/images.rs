@@ -4,7 +4,8 @@
 use super::PromoteError;
 use crate::image::Reference;
 use crate::product::ComponentName;
-use crate::promotion::{Plan, Refusal};
+use crate::promotion::Plan;
+use crate::promotion::gate::{self, Overrides};
 use crate::registry::{Fault, ManifestQuery, Registries};
 
 /// Asks whether the images that a plan brings are there, and refuses for those that are
@@ -12,7 +13,11 @@ use crate::registry::{Fault, ManifestQuery, Registries};
 ///
 /// # Errors
 /// [`PromoteError::Registry`]: a registry could not say.
-pub fn look_for_images(plan: &mut Plan, registries: &Registries) -> Result<(), PromoteError> {
+pub fn look_for_images(
+    plan: &mut Plan,
+    overrides: &Overrides,
+    registries: &Registries,
+) -> Result<(), PromoteError> {
     let query = |(_, image): &(ComponentName, Reference)| ManifestQuery {
         reference: image.clone(),
         platforms: false,
@@ -31,9 +36,6 @@ pub fn look_for_images(plan: &mut Plan, registries: &Registries) -> Result<(), P
     if !failed.is_empty() {
         return Err(PromoteError::Registry { failed });
     }
-    if !missing.is_empty() {
-        plan.refusals
-            .push(Refusal::MissingImages { images: missing });
-    }
+    plan.refusals.extend(gate::images(missing, overrides));
     Ok(())
 }

@@ -71,7 +71,7 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
         only: &request.only,
         reason: request.reason.as_deref(),
         overrides: overrides
-            .map(|(guard, reason)| (guard.as_str(), reason.as_str()))
+            .map(|(guard, reason)| (guard.name(), reason.as_str()))
             .collect(),
         subject: subject(plan, request),
         lines: lines(plan),

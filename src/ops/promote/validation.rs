@@ -2,7 +2,7 @@
 
 use super::PromoteError;
 use crate::ops::validate::{Change, one_line};
-use crate::promotion::{Facts, Plan, Refusal, Request};
+use crate::promotion::{Facts, Guard, Plan, Request, gate};
 
 /// Checks the result offline and refuses the plan for errors that the target
 /// does not have already, unless that guard was set aside.
@@ -14,7 +14,7 @@ pub(super) fn validate(
     facts: &Facts,
     plan: &mut Plan,
 ) -> Result<(), PromoteError> {
-    if plan.is_empty() || request.overrides.contains_key("validation") {
+    if plan.is_empty() || request.overrides.contains_key(&Guard::Validation) {
         return Ok(());
     }
     let target = &facts.target.state;
@@ -28,8 +28,7 @@ pub(super) fn validate(
     }
     .new_errors()?;
     let errors: Vec<String> = errors.iter().map(one_line).collect();
-    if !errors.is_empty() {
-        plan.refusals.push(Refusal::Validation { errors });
-    }
+    plan.refusals
+        .extend(gate::validation(errors, &request.overrides));
     Ok(())
 }

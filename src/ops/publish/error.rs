@@ -21,6 +21,17 @@ pub enum PublishError {
         /// It was planned again, and the plan is another one.
         differs: bool,
     },
+    /// The address that is pushed to has commits that the one that is fetched from does not
+    /// show.
+    #[error(
+        "{remote} has commits on {branch} at its push address that its fetch address does not show"
+    )]
+    Lagging {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: BranchName,
+    },
     /// The remote refused.
     #[error("{remote} rejected the push to {name}: {reason}{}", quoted(.said))]
     Rejected {

@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::estate::Estate;
 use crate::git::{LocalRef, PushOutcome, RefMove, Remote, pause};
 use crate::repo::{
-    BranchName, ChangeSet, CommitId, CommitMessage, Edit, ObjectId, PullRequestPage, RefName,
-    RefUpdate, RepoPath, TagName,
+    BranchName, ChangeSet, CommitId, CommitInfo, CommitMessage, Edit, ObjectId, PullRequestPage,
+    RefName, RefUpdate, RepoPath, TagName,
 };
 use crate::template::KnownRendering;
 
@@ -28,6 +28,10 @@ pub use tagging::{TagTemplate, TagTemplateError};
 /// How often a moving branch is planned on again: each time somebody else's commit
 /// landed, so this many writers at once all get their turn.
 const TRIES: u32 = 40;
+
+/// How often a remote may call a plan outdated and show the branch where the plan has it: a
+/// replica may need a moment.
+const LAGS: u32 = 3;
 
 /// The longest pause between two tries, about.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -128,6 +132,9 @@ pub struct Proposal {
     pub into: BranchName,
     /// It was there already: the same plan was proposed before.
     pub already: bool,
+    /// The newest commit of the branch, when it is not this tool's: a reviewer changed the
+    /// proposal, and it was left as it is.
+    pub changed_by: Option<CommitInfo>,
     /// How far the pull request is.
     pub opening: Opening,
     /// Where it is, or where it is opened, as far as that is known.
@@ -197,6 +204,7 @@ pub fn publish_replanning<E>(
     replan: &mut dyn FnMut() -> Result<Planned, E>,
 ) -> Result<Published, Replanned<E>> {
     let mut planned = first;
+    let mut lagging = 0;
     check(estate, &planned.changes, options)?;
     for turn in 1..=TRIES {
         let branch = match attempt(estate, &planned.changes, options)? {
@@ -215,6 +223,11 @@ pub fn publish_replanning<E>(
         }
         pause(PAUSE.min(Duration::from_millis(40) * 2u32.pow(turn.min(8))));
         estate.refresh().map_err(PublishError::from)?;
+        lagging = match lags(estate, &planned.changes, &branch)? {
+            true if lagging == LAGS => return Err(lags_behind(estate, branch).into()),
+            true => lagging + 1,
+            false => 0,
+        };
         let again = replan().map_err(Replanned::Plan)?;
         if again.digest != planned.digest {
             let error = moved(estate, &planned.changes, &branch, true)?;
@@ -226,6 +239,27 @@ pub fn publish_replanning<E>(
         updates: Vec::new(),
         tags: Vec::new(),
     })
+}
+
+/// Whether the remote said that a branch moved, and shows it where the plan has it: the
+/// address that is fetched from does not show what the one that is pushed to has.
+fn lags(estate: &Estate, changes: &ChangeSet, branch: &BranchName) -> Result<bool, PublishError> {
+    let mut updates = changes.updates.iter();
+    let Some(update) = updates.find(|update| update.branch == *branch) else {
+        return Ok(false);
+    };
+    if is_proposed(estate, update) {
+        return Ok(false);
+    }
+    Ok(estate.git.tip(estate.remote.as_ref(), branch)? == update.expected)
+}
+
+fn lags_behind(estate: &Estate, branch: BranchName) -> PublishError {
+    let remote = estate.remote.as_ref();
+    PublishError::Lagging {
+        remote: remote.map_or_else(String::new, |remote| remote.shown().to_owned()),
+        branch,
+    }
 }
 
 enum Attempt {

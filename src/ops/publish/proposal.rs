@@ -113,6 +113,11 @@ fn on_a_branch(
         Some(tip) => same_change(estate, tip, update)?,
         None => false,
     };
+    let changed_by = match &there {
+        Some(tip) if !already => reviewed(estate, tip, update)?,
+        _ => None,
+    };
+    let stays = already || changed_by.is_some();
     let mut older = Vec::new();
     for other in all.into_iter().filter(|other| *other != branch) {
         if let Some(tip) = estate.git.tip(remote, &other)? {
@@ -120,18 +125,19 @@ fn on_a_branch(
         }
     }
     let new = match &there {
-        Some(tip) if already => tip.clone(),
+        Some(tip) if stays => tip.clone(),
         _ => estate.git.write_commit(update)?,
     };
-    let mut proposal = proposal(estate, update, already, older)?;
+    let mut proposal = proposal(estate, update, stays, older)?;
+    proposal.changed_by = changed_by;
     let asks = estate.repository().pull_requests == PullRequests::Gitlab;
-    if already && asks && remote.is_some() {
+    if stays && asks && remote.is_some() {
         // By the push that brought the branch.
         proposal.opening = Opening::Asked;
     }
     Ok(Step {
         name: branch.clone().into(),
-        there: already,
+        there: stays,
         proposal: Some(proposal),
         update: RefUpdate {
             branch,
@@ -215,6 +221,7 @@ fn proposal(
     Ok(Proposal {
         into: update.branch.clone(),
         already,
+        changed_by: None,
         opening: Opening::ByHand,
         page: None,
         supersedes: superseded(estate, update, older)?,
@@ -271,7 +278,27 @@ fn apart(one: &CommitMessage, other: &CommitMessage) -> bool {
     !one.is_empty() && !other.is_empty() && one.is_disjoint(&other)
 }
 
-/// Whether a commit stands on the same parent and has the same files.
+/// Returns the tip of a proposal when somebody else made it what it is: it is not exactly a
+/// commit that this tool wrote for this plan onto the target's history.
+fn reviewed(
+    estate: &Estate,
+    tip: &CommitId,
+    update: &RefUpdate,
+) -> Result<Option<CommitInfo>, PublishError> {
+    let git = &estate.git;
+    let found = git.commit(tip)?;
+    let onto_target = match (found.parents.as_slice(), &update.parent) {
+        ([parent], Some(target)) => git.contains(target, parent)?,
+        ([], None) => true,
+        _ => false,
+    };
+    let same_words = found.message.subject == update.message.subject
+        && found.message.body == update.message.body;
+    let ours = onto_target && same_words && git.is_untouched(&found)?;
+    Ok((!ours).then_some(found))
+}
+
+/// Whether a commit has the same parent and the same files.
 fn same_change(estate: &Estate, tip: &CommitId, update: &RefUpdate) -> Result<bool, PublishError> {
     let found = estate.git.commit(tip)?;
     if found.parents.first() != update.parent.as_ref() {

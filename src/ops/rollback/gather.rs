@@ -1,18 +1,16 @@
 //! Gathering: which older state is meant, and both states read whole.
 
-use crate::promotion;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Candidate, Request, RollbackError};
 use crate::git::{FileVersion, GitError, Selection};
+use crate::ops::comparison::gather_also;
 use crate::ops::estate::{Estate, EstateError};
 use crate::ops::history::{self, HistoryEntry, watched};
 use crate::ops::records::records;
 use crate::product::EnvironmentState;
 use crate::product::{EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree};
-use crate::promotion::Side;
-use crate::promotion::{LeftOut, align, pin_units, understand};
-use crate::promotion::{Record, UnitId};
+use crate::promotion::{self, LeftOut, Record, Side, UnitId, align, pin_units, understand};
 use crate::repo::{CommitId, CommitInfo, RepoPath};
 use crate::template::RenderedIndex;
 use crate::yaml::{Path, Stream};
@@ -26,6 +24,9 @@ pub struct Facts {
     pub restored: CommitInfo,
     /// The records in the older state's tree.
     pub records: BTreeMap<UnitId, Record>,
+    /// The environment against what it is promoted from, with the past of what goes back;
+    /// `None`: it is promoted from nothing that can be read.
+    pub against: Option<promotion::Facts>,
     /// What the older state renders to, where it commits that.
     pub rendering: Option<RenderedIndex>,
     /// The state right after the last promotion, when that is what is undone.
@@ -68,7 +69,7 @@ pub fn gather(
         let state = &promoted.state;
         if state.product.is_none() {
             let pins = pin_units(&repository, &state.snapshot, &state.entry);
-            let known = pins.into_iter();
+            let known = pins.unwrap_or_default().into_iter();
             promoted
                 .units
                 .extend(known.filter(|(unit, _)| now.units.contains_key(unit)));
@@ -81,7 +82,20 @@ pub fn gather(
         Err(error) => (None, Some(error.to_string())),
     };
     let left_out = LeftOut::between(&then.left_out(&repository), &now.left_out(&repository));
+    let goes: BTreeSet<UnitId> = then
+        .units
+        .keys()
+        .chain(now.units.keys())
+        .filter(|unit| then.units.get(*unit) != now.units.get(*unit))
+        .cloned()
+        .collect();
+    let also = Some((&goes, &restored));
+    let against = match entry.promote_from.is_some() {
+        true => gather_also(estate, name, (None, None), also).ok(),
+        false => None,
+    };
     let facts = Facts {
+        against,
         restored: estate.git.commit(&restored)?,
         records: records(&then.state.snapshot, entry)?,
         rendering: estate.rendered(&then.state).ok().flatten(),
@@ -93,14 +107,17 @@ pub fn gather(
             repository,
             source: then,
             target: now,
-            reverted: BTreeMap::new(),
+            pasts: BTreeMap::new(),
+            at_tip: None,
             merge_base: None,
             history_cut: false,
+            is_off_branch: false,
             rendering,
             unrenderable,
             stale: Vec::new(),
             left: Vec::new(),
             left_out,
+            edited_texts: BTreeSet::new(),
             arriving: Vec::new(),
         },
     };

@@ -5,18 +5,18 @@
 //! are rendered anew otherwise. Without one, the environment's files become
 //! what they were, path by path.
 
-use crate::promotion;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Plan, Request, RollbackError};
 use crate::config::CONFIG_FILE;
-use crate::product::{ENVIRONMENT_FILE, ProductTree};
-use crate::promotion::sentence;
-use crate::promotion::{Base, Class, Record, Refused, UnitId, compare, content_digest};
+use crate::product::{CommitAction, ENVIRONMENT_FILE, ProductTree};
+use crate::promotion::gate::Overrides;
 use crate::promotion::{
-    Decision, Item, PlanError, Scope, Side, UnitSelector, digest, templates, version, versions,
+    self, Approved, Base, Class, Decision, Item, Marks, PlanError, Record, RefusedContent,
+    RolledBack, Scope, Side, Tip, Unit, UnitId, UnitSelector, compare, content_digest, judge,
+    sentence, templates, version, versions,
 };
-use crate::repo::{Edit, Entry, EntryKind, RepoPath};
+use crate::repo::{CommitId, Edit, Entry, EntryKind, RepoPath};
 use crate::template::{FILES_FOLDER, Rendering};
 use crate::template::{KnownRendering, RenderedChange, rerender};
 
@@ -38,7 +38,7 @@ fn by_unit(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
     let items = items(facts, chosen.as_ref());
     let own = environment_file(request, facts);
     if items.is_empty() && own.is_none() {
-        return Ok(finish(facts, items, Outcome::default()));
+        return Ok(finish(request, facts, items, Outcome::default()));
     }
     let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
     let mut edits = promotion::edits(change, &items, scope)?;
@@ -49,7 +49,7 @@ fn by_unit(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
     outcome.refused = refused;
     outcome.edits.extend(edits);
     outcome.edits.extend(records);
-    Ok(finish(facts, items, outcome))
+    Ok(finish(request, facts, items, outcome))
 }
 
 /// What the plan is put together from.
@@ -68,12 +68,20 @@ struct Outcome {
     later: Vec<String>,
 }
 
-fn finish(facts: &Facts, items: Vec<Item>, mut outcome: Outcome) -> Plan {
+fn finish(request: &Request, facts: &Facts, items: Vec<Item>, mut outcome: Outcome) -> Plan {
     let change = &facts.change;
     let left_out = sentence(&change.left_out, "rolled back");
     outcome.warnings.extend(left_out);
     let (then, now) = (&change.source.state, &change.target.state);
-    let digest = digest(change, &items, &outcome.rendered);
+    let digest = Approved {
+        action: CommitAction::Rollback,
+        facts: change,
+        request: approved(request, &then.commit),
+        overrides: &Overrides::default(),
+        items: &items,
+        rendered: &outcome.rendered,
+    }
+    .digest();
     let product = then.product.as_ref().or(now.product.as_ref());
     Plan {
         restored: facts.restored.clone(),
@@ -108,6 +116,20 @@ fn finish(facts: &Facts, items: Vec<Item>, mut outcome: Outcome) -> Plan {
     }
 }
 
+/// What of a request decides about the plan, as flags and values.
+fn approved(request: &Request, restored: &CommitId) -> Vec<(&'static str, String)> {
+    let only = request.only.iter().map(|unit| ("only", unit.clone()));
+    let mut fields: Vec<(&'static str, String)> = only.collect();
+    fields.push(("to", restored.to_string()));
+    fields.extend(
+        request
+            .environment_file
+            .then(|| ("environment", "yes".to_owned())),
+    );
+    fields.extend(request.reason.clone().map(|reason| ("reason", reason)));
+    fields
+}
+
 /// The units named by `--only`; `None`: all of them.
 fn chosen(request: &Request, facts: &Facts) -> Result<Option<BTreeSet<UnitId>>, PlanError> {
     if request.only.is_empty() {
@@ -138,6 +160,7 @@ fn items(facts: &Facts, chosen: Option<&BTreeSet<UnitId>>) -> Vec<Item> {
                 .into_iter()
                 .filter(|difference| difference.class != Class::AlreadyThere)
                 .map(|difference| Item {
+                    marks: Marks::default(),
                     unit: unit.clone(),
                     secrecy: promotion::secrecy_of(&facts.change, unit, &difference),
                     difference,
@@ -176,7 +199,7 @@ fn restored(then: Option<&Entry>) -> Edit {
     match then {
         Some(entry) => Edit::Reuse {
             id: entry.id.clone(),
-            executable: entry.kind == EntryKind::Executable,
+            kind: entry.kind,
         },
         None => Edit::Delete,
     }
@@ -281,6 +304,13 @@ fn records(
         if chosen.is_some_and(|chosen| !chosen.contains(unit)) {
             continue;
         }
+        if let Some(record) = rolled_back(request, facts, unit) {
+            refused.extend(record.is_some().then(|| unit.clone()));
+            if let Some((record, path)) = record.zip(now.record_path(unit)) {
+                edits.insert(path, Edit::write(record.to_text()));
+            }
+            continue;
+        }
         let old = facts.change.records.get(unit);
         let (was, is) = (then.units.get(unit), now.units.get(unit));
         let changes = was != is;
@@ -294,11 +324,11 @@ fn records(
                 ..Record::default()
             },
         };
-        for one in old.iter().flat_map(|old| &old.refused) {
+        for one in old.iter().flat_map(|old| &old.refused_contents) {
             remember(&mut record, one.clone());
         }
         if let (true, Some(content)) = (changes, is) {
-            let one = Refused {
+            let one = RefusedContent {
                 digest: content_digest(content),
                 reason: request.reason.clone(),
             };
@@ -315,9 +345,44 @@ fn records(
     (edits, refused)
 }
 
-fn remember(record: &mut Record, one: Refused) {
-    record.refused.retain(|known| known.digest != one.digest);
-    record.refused.push(one);
+/// The record of a unit that goes back, by its past; `Some(None)`: nothing of it goes.
+/// `None`: its past is not known.
+fn rolled_back(request: &Request, facts: &Facts, unit: &UnitId) -> Option<Option<Record>> {
+    let against = facts.against.as_ref()?;
+    let pasts = against.pasts.get(unit)?;
+    let states = &pasts.target.states;
+    let restored = &facts.restored.id;
+    let restored = states.iter().position(|state| state.commit == *restored)?;
+    let present = Unit {
+        source: &against.source.state.entry.name,
+        record: against.records.get(unit),
+        ours: against.target.units.get(unit),
+        theirs: against.source.units.get(unit),
+        pasts,
+    };
+    let lines = judge(&present);
+    let rolled_back = RolledBack {
+        unit: present,
+        tip: Tip {
+            commit: &against.source.state.commit,
+            theirs: present.theirs,
+            lines: &lines,
+        },
+        restored,
+        onto: &against.target.state.commit,
+        reason: request.reason.as_deref(),
+    };
+    let mut record = rolled_back.record();
+    if let Some(record) = &mut record {
+        record.unit = Some(unit.kind_and_name());
+    }
+    Some(record)
+}
+
+fn remember(record: &mut Record, one: RefusedContent) {
+    let known = &mut record.refused_contents;
+    known.retain(|known| known.digest != one.digest);
+    known.push(one);
 }
 
 /// What changed after the promotion that is undone, and would go with it.
@@ -408,5 +473,5 @@ fn by_path(request: &Request, facts: &Facts) -> Plan {
         outcome.edits.extend(records);
         outcome.refused = refused;
     }
-    finish(facts, Vec::new(), outcome)
+    finish(request, facts, Vec::new(), outcome)
 }

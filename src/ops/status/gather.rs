@@ -5,9 +5,10 @@
 use crate::promotion;
 use std::collections::BTreeMap;
 
+use super::promoted::last_promotion;
 use super::{
-    Comparison, ComponentFacts, EnvironmentFacts, EnvironmentStatus, LastPromotion, Standing,
-    StatusReport, UnitStatus, plan,
+    Comparison, ComponentFacts, EnvironmentFacts, EnvironmentStatus, Standing, StatusReport,
+    UnitStatus, plan,
 };
 use crate::git::GitError;
 use crate::ops::comparison::{GatherError, gather};
@@ -17,10 +18,9 @@ use crate::product::pins::{PinError, environment_pins};
 use crate::product::{EnvironmentEntry, EnvironmentName, shown_path};
 use crate::promotion::Facts;
 use crate::promotion::UnitId;
-use crate::repo::{CommitId, CommitInfo};
+use crate::repo::CommitId;
 
-/// How many commits are looked through for the newest promotion and for the
-/// oldest change that was not promoted.
+/// How many commits are looked through for the oldest change that was not promoted.
 const FURTHEST: usize = 1000;
 
 /// Why there is no status.
@@ -83,8 +83,7 @@ fn environment(estate: &Estate, entry: &EnvironmentEntry) -> Result<EnvironmentF
         facts.status.problem = Some(error.to_string());
         return Ok(facts);
     }
-    let log = estate.git.log(&state.commit, Some(FURTHEST))?;
-    facts.status.last_promotion = log.iter().find_map(|commit| promotion(commit, &entry.name));
+    facts.status.last_promotion = last_promotion(&estate.git, &state)?;
     if entry.promote_from.is_some() {
         match gather(estate, &entry.name, None, None) {
             Ok(compared) => facts.status.comparison = Some(comparison(estate, &compared)?),
@@ -142,53 +141,24 @@ fn pinned(
     Ok(())
 }
 
-/// What a commit's trailers say, when it is a promotion into this environment.
-fn promotion(commit: &CommitInfo, into: &EnvironmentName) -> Option<LastPromotion> {
-    let message = &commit.message;
-    if message.trailer("Gitops-Action") != Some("promote")
-        || message
-            .trailer("Gitops-To")
-            .is_some_and(|to| to != into.as_str())
-    {
-        return None;
-    }
-    let from = message
-        .trailer("Gitops-From")
-        .and_then(|from| from.split_once(' '));
-    Some(LastPromotion {
-        commit: commit.id.to_string(),
-        time: commit.committer.seconds,
-        from: from.map(|(environment, _)| environment.to_owned()),
-        source_commit: from.map(|(_, commit)| commit.to_owned()),
-    })
-}
-
 fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError> {
     let mut units: BTreeMap<(&UnitId, Standing), Vec<String>> = BTreeMap::new();
-    let items = promotion::compared(facts);
+    let items = promotion::decided(facts).map_err(GatherError::from)?;
     for item in &items {
         let record = facts.records.get(&item.unit);
-        let difference = &item.difference;
-        let decided = record.is_some_and(|record| {
-            record.keeps(&difference.path, difference.theirs.as_ref())
-                || facts
-                    .source
-                    .units
-                    .get(&item.unit)
-                    .is_some_and(|content| record.refuses(content).is_some())
-        });
-        let standing = match Standing::of(difference.class).filter(|_| !decided) {
+        let is_unknown = || {
+            let base = record.is_none_or(|record| record.is_partial());
+            base && facts.merge_base.is_none()
+        };
+        let standing = match Standing::of(item) {
             None => continue,
-            Some(Standing::Conflict)
-                if record.is_none_or(|record| record.partial) && facts.merge_base.is_none() =>
-            {
-                Standing::Differs
-            }
+            Some(Standing::Conflict) if is_unknown() => Standing::Differs,
             Some(standing) => standing,
         };
         let keys = units.entry((&item.unit, standing)).or_default();
-        if !difference.path.is_root() {
-            keys.push(shown_path(&difference.path));
+        let path = &item.difference.path;
+        if !path.is_root() {
+            keys.push(shown_path(path));
         }
     }
     let mut comparison = Comparison {
@@ -215,6 +185,8 @@ fn comparison(estate: &Estate, facts: &Facts) -> Result<Comparison, StatusError>
                 comparison.behind.push(status);
             }
             Standing::Differs => comparison.differs.push(status),
+            Standing::HeldBack => comparison.held_back.push(status),
+            Standing::Kept => comparison.kept.push(status),
             Standing::Hotfix | Standing::Conflict => comparison.changed_here.push(status),
         }
     }

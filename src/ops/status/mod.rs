@@ -3,6 +3,7 @@
 //! directly. Compares exactly as a promotion does; writes nothing.
 
 mod gather;
+mod promoted;
 
 pub use gather::{StatusError, status};
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::promotion::Class;
+use crate::promotion::{Class, Decision, Item};
 
 /// The state of a repository's environments.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -60,11 +61,12 @@ pub struct EnvironmentStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastPromotion {
-    /// The commit on the target.
-    pub commit: String,
+    /// The commit on the target; absent where a shallow clone does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// When it was committed, in seconds since 1970.
-    #[serde(serialize_with = "moment")]
-    pub time: i64,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "moments")]
+    pub time: Option<i64>,
     /// The environment that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -88,6 +90,13 @@ pub struct Comparison {
     /// on: nothing was ever promoted, and the branches have no past in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<UnitStatus>,
+    /// What the source has and promotions leave out, because it was rolled back or
+    /// reverted here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<UnitStatus>,
+    /// What was kept here against the source's values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<UnitStatus>,
     /// Promoted files that cannot be promoted, with the reason: their names cannot be
     /// said, or they are submodules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -116,6 +125,10 @@ pub struct UnitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
+    /// Its own values were kept against the source's.
+    Kept,
+    /// The source's content was rolled back here, and promotions leave it out.
+    HeldBack,
     /// It is not as in the source, and nothing tells which of the two went on.
     Differs,
     /// The source went on.
@@ -127,20 +140,25 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// What a class of difference means for the unit; nothing is to be done
-    /// where both sides came to the same.
-    pub fn of(class: Class) -> Option<Self> {
-        match class {
-            Class::Change | Class::Removal => Some(Standing::Behind),
-            Class::Hotfix => Some(Standing::Hotfix),
-            Class::Conflict => Some(Standing::Conflict),
-            Class::AlreadyThere => None,
+    /// Returns what a difference means for its unit, with what was decided about it
+    /// before; `None` where both sides came to the same.
+    pub fn of(item: &Item) -> Option<Self> {
+        match (item.decision, item.difference.class) {
+            (_, Class::AlreadyThere) => None,
+            (Decision::Refused, _) => Some(Standing::HeldBack),
+            (Decision::Kept, _) => Some(Standing::Kept),
+            (_, Class::Change | Class::Removal) => Some(Standing::Behind),
+            (_, Class::Hotfix) => Some(Standing::Hotfix),
+            (_, Class::Conflict) => Some(Standing::Conflict),
+            (_, Class::Ahead | Class::Held) => None,
         }
     }
 
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Standing::Kept => "kept",
+            Standing::HeldBack => "held back",
             Standing::Differs => "differs",
             Standing::Behind => "behind",
             Standing::Hotfix => "hotfix",
@@ -271,6 +289,8 @@ fn standing(name: &str, environment: &EnvironmentStatus) -> Option<Standing> {
         .iter()
         .chain(&comparison.changed_here)
         .chain(&comparison.differs)
+        .chain(&comparison.held_back)
+        .chain(&comparison.kept)
         .filter(|unit| unit.component && unit.unit == name)
         .map(|unit| unit.standing)
         .max()

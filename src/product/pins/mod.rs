@@ -181,6 +181,16 @@ impl Site {
         }
     }
 
+    /// Returns the key path of its node, and what tells it from other places in that node.
+    pub fn path_and_part(&self) -> (&Path, Option<String>) {
+        let part = match &self.shape {
+            Shape::Within { inner, .. } => Some(inner.to_string()),
+            Shape::Text { number, .. } => Some(format!("match {}", number + 1)),
+            _ => None,
+        };
+        (&self.node.path, part)
+    }
+
     /// What kind of place it is.
     pub fn kind(&self) -> SiteKind {
         match self.form() {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::ops::diff::{Change, DiffReport, FileDiff, KeyChange, Point, UnitDiff, UnitKind};
-use crate::report::{Cell, Style, Table, Tone, count};
+use serde_json::Value;
 
-use super::inline;
+use crate::ops::diff::{Change, DiffReport, FileDiff, KeyChange, Point, UnitDiff, UnitKind};
+use crate::report::{Cell, Style, Table, Tone, contrast, count, one_line_beside};
 
 /// Rendered files that are named before the rest is only counted.
 const MOST_FILES: usize = 10;
@@ -122,14 +122,27 @@ fn keys(unit: &UnitDiff, style: &Style) -> String {
         } else {
             &key.path
         };
-        let (from, to) = (inline(key.from.as_ref()), inline(key.to.as_ref()));
-        let differ = match key.hidden && from == to {
+        let (from, to) = both(key);
+        let differ = match from == to {
             true => " (the values differ)",
             false => "",
         };
         table.row([Cell::from(path), format!("{from} → {to}{differ}").into()]);
     }
     table.render(style)
+}
+
+/// The values of a key on one line each.
+fn both(key: &KeyChange) -> (String, String) {
+    const NOTHING: &str = "nothing";
+    if let (Some(from), Some(to)) = (&key.from, &key.to) {
+        return contrast(from, to);
+    }
+    let text = |value: &Option<Value>| match value {
+        Some(value) => one_line_beside(value, NOTHING),
+        None => NOTHING.to_owned(),
+    };
+    (text(&key.from), text(&key.to))
 }
 
 /// Whether a unit says no more than the product's version in the first line.

@@ -37,12 +37,16 @@ fn lines(environment: &EnvironmentHistory, now: i64, style: &Style) -> String {
         ]);
     }
     let mut text = table.render(style);
-    let end = match environment.end {
-        HistoryEnd::Beginning => return text,
-        HistoryEnd::Limit => "older commits are left out; --limit shows more",
-        HistoryEnd::Shallow => "this clone is shallow and knows no older commits",
+    let end = match (environment.end, &environment.boundary) {
+        (HistoryEnd::Beginning, _) => return text,
+        (HistoryEnd::Limit, _) => "older commits are left out; --limit shows more".to_owned(),
+        (HistoryEnd::Shallow, None) => "this shallow clone ends here".to_owned(),
+        (HistoryEnd::Shallow, Some(commit)) => format!(
+            "this shallow clone ends at {}; older changes are not in it",
+            short(commit)
+        ),
     };
-    let _ = writeln!(text, "{}", style.paint(Tone::Faint, end));
+    let _ = writeln!(text, "{}", style.paint(Tone::Faint, &end));
     text
 }
 
@@ -142,6 +146,7 @@ mod tests {
                 branch: "env/prod".into(),
                 entries: vec![promotion, entry("edit", false)],
                 end: HistoryEnd::Shallow,
+                boundary: Some("5f2c1e0a".into()),
             }],
         };
         let text = history(&report, 7200, &Style::default());
@@ -149,7 +154,7 @@ mod tests {
             text,
             "c04d7e1  2 hours ago  promote  shop 1.2 from staging 5f2c1e0 (cart)  Ada\n\
              c04d7e1  2 hours ago  edit     fix cart                              Ada\n\
-             this clone is shallow and knows no older commits\n"
+             this shallow clone ends at 5f2c1e0; older changes are not in it\n"
         );
     }
 }

@@ -28,10 +28,9 @@ pub fn documents(plan: &RenderPlan) -> String {
 
 /// What a person should know beside the documents.
 pub fn remark(plan: &RenderPlan) -> Option<String> {
-    let name = &plan.entry.name;
     (!plan.changes.is_empty()).then(|| {
         let files = count(plan.changes.len());
-        format!("{files} committed otherwise; bring that up to date: kubectl gitops render {name} --write")
+        format!("{files} committed otherwise; bring them up to date")
     })
 }
 

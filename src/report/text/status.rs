@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ops::status::{
-    Action, ComponentStatus, EnvironmentStatus, Standing, StatusReport, UnitStatus,
+    Action, Comparison, ComponentStatus, ComponentVersion, EnvironmentStatus, LastPromotion,
+    Standing, StatusReport, UnitStatus,
 };
 use crate::report::{Cell, Style, Table, Tone, ago, clean_lines, count, lapse};
 
@@ -70,7 +71,7 @@ fn matrix(report: &StatusReport, all: bool, style: &Style) -> String {
             folded += 1;
             continue;
         }
-        table.row(row(component, readable.len() > 2));
+        table.row(row(component, &readable));
     }
     let mut text = table.render(style);
     if folded > 0 {
@@ -88,34 +89,20 @@ fn matrix(report: &StatusReport, all: bool, style: &Style) -> String {
 
 /// A component's versions, and behind them what deserves a look; with the
 /// environment's name where it is not plain which one is meant.
-fn row(component: &ComponentStatus, name_environment: bool) -> Vec<Cell> {
+fn row(component: &ComponentStatus, shown: &[&EnvironmentStatus]) -> Vec<Cell> {
     let mut cells = vec![Cell::from(component.name.as_str())];
     let mut remarks: Vec<String> = Vec::new();
     let mut worst = None;
-    let mut before: Option<&str> = None;
     for version in &component.environments {
-        let label = match (version.exists, version.version.as_deref()) {
-            (false, _) => "-",
-            (true, None) => "present",
-            (true, Some(version)) => short(version),
+        cells.push(Cell::from(label(version)));
+        let Some(word) = remark(component, version, shown) else {
+            continue;
         };
-        cells.push(Cell::from(label));
-        let word = match version.standing {
-            Some(Standing::Behind | Standing::Differs) if before == Some(label) => {
-                Some("other values")
-            }
-            Some(Standing::Behind | Standing::Differs) | None => None,
-            Some(diverged) => Some(diverged.word()),
-        };
-        if let Some(word) = word {
-            remarks.push(if name_environment {
-                format!("{word} in {}", version.environment)
-            } else {
-                word.to_owned()
-            });
-            worst = worst.max(version.standing);
-        }
-        before = Some(label);
+        remarks.push(match shown.len() > 2 {
+            true => format!("{word} in {}", version.environment),
+            false => word.to_owned(),
+        });
+        worst = worst.max(version.standing);
     }
     if !remarks.is_empty() {
         cells.push(Cell::new(tone(worst), remarks.join(", ")));
@@ -123,7 +110,33 @@ fn row(component: &ComponentStatus, name_environment: bool) -> Vec<Cell> {
     cells
 }
 
-/// A digest is no version that a person could read to the end.
+fn label(version: &ComponentVersion) -> &str {
+    match (version.exists, version.version.as_deref()) {
+        (false, _) => "-",
+        (true, None) => "present",
+        (true, Some(version)) => short(version),
+    }
+}
+
+/// What to say of a component in one environment beside its version: that only its values
+/// differ from those in the environment that it is promoted from, or what was decided.
+fn remark(
+    component: &ComponentStatus,
+    version: &ComponentVersion,
+    shown: &[&EnvironmentStatus],
+) -> Option<&'static str> {
+    let standing = version.standing?;
+    if !matches!(standing, Standing::Behind | Standing::Differs) {
+        return Some(standing.word());
+    }
+    let own = shown.iter().find(|it| it.name == version.environment)?;
+    let source = own.promote_from.as_ref()?;
+    let mut others = component.environments.iter();
+    let there = others.find(|it| it.environment == *source)?;
+    (label(there) == label(version)).then_some("other values")
+}
+
+/// A digest is shortened: only its beginning is for people.
 fn short(version: &str) -> &str {
     if version.contains(':') {
         crate::report::short_digest(version)
@@ -135,8 +148,8 @@ fn short(version: &str) -> &str {
 fn tone(standing: Option<Standing>) -> Tone {
     match standing {
         Some(Standing::Conflict) => Tone::Bad,
-        Some(Standing::Hotfix) => Tone::Warning,
-        Some(Standing::Behind | Standing::Differs) | None => Tone::Plain,
+        Some(Standing::Hotfix | Standing::HeldBack) => Tone::Warning,
+        Some(Standing::Kept | Standing::Behind | Standing::Differs) | None => Tone::Plain,
     }
 }
 
@@ -173,27 +186,16 @@ fn standing_line(
         }
     }
     if let Some(comparison) = &environment.comparison {
-        if comparison.behind.is_empty() && !comparison.differs.is_empty() {
-            let amount = amount(&comparison.differs);
-            parts.push(format!("{amount} not as in {source}"));
-        } else if comparison.behind.is_empty() {
-            let ahead = !comparison.changed_here.is_empty() || !comparison.edited_files.is_empty();
-            let word = if ahead { "not behind" } else { "level with" };
-            parts.push(format!("{word} {source}"));
-        } else {
-            let mut part = format!("{} behind {source}", amount(&comparison.behind));
-            if let Some(since) = comparison.behind_since {
-                let _ = write!(
-                    part,
-                    " for {}",
-                    lapse(style.now.saturating_sub(since).unsigned_abs())
-                );
+        parts.push(distance(comparison, source, style));
+        let changed = format!("changed in {}", environment.name);
+        for (word, units) in [
+            (changed.as_str(), &comparison.changed_here),
+            ("held back", &comparison.held_back),
+            ("kept", &comparison.kept),
+        ] {
+            if !units.is_empty() {
+                parts.push(format!("{word}: {}", names(units)));
             }
-            parts.push(part);
-        }
-        if !comparison.changed_here.is_empty() {
-            let names = names(&comparison.changed_here);
-            parts.push(format!("changed in {}: {names}", environment.name));
         }
         match comparison.edited_files.len() {
             0 => {}
@@ -205,11 +207,42 @@ fn standing_line(
         0 => {}
         files => parts.push(format!("{} cannot be promoted", count(files, "file"))),
     }
-    parts.push(match &environment.last_promotion {
-        Some(promotion) => format!("last promotion {}", ago(promotion.time, style.now)),
-        None => "never promoted".to_owned(),
-    });
+    parts.push(promoted(environment.last_promotion.as_ref(), style));
     parts.join("; ")
+}
+
+/// How far an environment is behind its source.
+fn distance(comparison: &Comparison, source: &str, style: &Style) -> String {
+    if comparison.behind.is_empty() && !comparison.differs.is_empty() {
+        return format!("{} not as in {source}", amount(&comparison.differs));
+    }
+    if comparison.behind.is_empty() {
+        let own = [
+            &comparison.changed_here,
+            &comparison.held_back,
+            &comparison.kept,
+        ];
+        let differs = own.iter().any(|units| !units.is_empty());
+        let word = match differs || !comparison.edited_files.is_empty() {
+            true => "not behind",
+            false => "level with",
+        };
+        return format!("{word} {source}");
+    }
+    let since = comparison.behind_since.map(|since| {
+        let seconds = style.now.saturating_sub(since).unsigned_abs();
+        format!(" for {}", lapse(seconds))
+    });
+    let since = since.unwrap_or_default();
+    format!("{} behind {source}{since}", amount(&comparison.behind))
+}
+
+fn promoted(last: Option<&LastPromotion>, style: &Style) -> String {
+    match last.map(|promotion| promotion.time) {
+        Some(Some(time)) => format!("last promotion {}", ago(time, style.now)),
+        Some(None) => "last promotion older than the history in this clone".to_owned(),
+        None => "never promoted".to_owned(),
+    }
 }
 
 /// How many components have another version in one environment than in the other.
@@ -290,9 +323,7 @@ fn names(units: &[UnitStatus]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::status::{
-        Comparison, ComponentFacts, EnvironmentFacts, EnvironmentStatus, LastPromotion, plan,
-    };
+    use crate::ops::status::{ComponentFacts, EnvironmentFacts, plan};
 
     const DAY: i64 = 86_400;
     const NOW: i64 = 100 * DAY;
@@ -330,8 +361,8 @@ mod tests {
 
     fn promoted(time: i64) -> Option<LastPromotion> {
         Some(LastPromotion {
-            commit: "5f2c1e0".to_owned(),
-            time,
+            commit: Some("5f2c1e0".to_owned()),
+            time: Some(time),
             from: None,
             source_commit: None,
         })

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::super::emit;
-use super::super::node::{Entry, Node, NodeKind, Span, Style};
+use super::super::node::{Entry, Node, NodeKind, Scalar, Span, Style};
 use super::super::path::{Path, Step};
 use super::super::stream::{Document, Stream};
+use super::expected::content;
 use super::layout::{self, Block, extent};
 use super::plan::{self, Body, NewEntry, Place};
 use super::walk::{Slot, Way, collect_aliases};
@@ -35,6 +36,16 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The contents of the keys on the way, by the steps of the path; empty for items.
+    pub(super) fn key_texts(&self) -> Vec<String> {
+        let depths = 1..self.way.nodes.len();
+        let text = |depth| match self.way.slot(depth) {
+            Slot::Entry { map, index } => content(&map.entries()[index]).to_owned(),
+            _ => String::new(),
+        };
+        depths.map(text).collect()
+    }
+
     fn entry(&self) -> &'a Entry {
         &self.map.entries()[self.index]
     }
@@ -54,7 +65,7 @@ impl<'a> Source<'a> {
 
     /// The entry's value and its place, for a target where its bytes cannot stand.
     pub(super) fn by_value(&self) -> Result<(Value, Place), EditError> {
-        let value = self.document().value_of(&self.entry().value)?;
+        let value = self.document().written_of(&self.entry().value)?;
         Ok((value, place(self.map, self.index)))
     }
 
@@ -254,24 +265,7 @@ fn flow_value(document: &Document, node: &Node) -> Option<String> {
     }
     match &node.kind {
         NodeKind::Alias { .. } => None,
-        NodeKind::Scalar(_) if node.span.is_empty() => Some("null".to_owned()),
-        NodeKind::Scalar(scalar) => {
-            let raw = &document.text()[node.span.range()];
-            let one_line = !raw.contains(['\n', '\r']);
-            Some(match scalar.style {
-                Style::SingleQuoted | Style::DoubleQuoted if one_line => raw.to_owned(),
-                Style::Plain
-                    if one_line
-                        && !raw.contains([',', '[', ']', '{', '}'])
-                        && !raw.contains(":?")
-                        && !raw.starts_with('?') =>
-                {
-                    raw.to_owned()
-                }
-                Style::Plain if node.as_str().is_none() => raw.to_owned(),
-                _ => emit::styled(&scalar.text, Style::DoubleQuoted, true),
-            })
-        }
+        NodeKind::Scalar(scalar) => Some(flow_scalar(document, node, scalar)),
         NodeKind::Sequence(items) => {
             let items: Option<Vec<String>> = items
                 .iter()
@@ -286,5 +280,28 @@ fn flow_value(document: &Document, node: &Node) -> Option<String> {
                 .collect();
             Some(format!("{{{}}}", entries?.join(", ")))
         }
+    }
+}
+
+/// A scalar on one line without its tag and anchor, as it is written where that can stand
+/// in flow style.
+pub(super) fn flow_scalar(document: &Document, node: &Node, scalar: &Scalar) -> String {
+    if node.span.is_empty() {
+        return "null".to_owned();
+    }
+    let raw = &document.text()[node.span.range()];
+    let one_line = !raw.contains(['\n', '\r']);
+    match scalar.style {
+        Style::SingleQuoted | Style::DoubleQuoted if one_line => raw.to_owned(),
+        Style::Plain
+            if one_line
+                && !raw.contains([',', '[', ']', '{', '}'])
+                && !raw.contains(":?")
+                && !raw.starts_with('?') =>
+        {
+            raw.to_owned()
+        }
+        Style::Plain if node.as_str().is_none() => raw.to_owned(),
+        _ => emit::styled(&scalar.text, Style::DoubleQuoted, true),
     }
 }

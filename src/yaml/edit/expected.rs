@@ -9,6 +9,7 @@ use super::super::error::{YamlError, YamlErrorKind};
 use super::super::node::{Entry, Node, NodeKind};
 use super::super::path::{Path, Step};
 use super::super::stream::Document;
+use super::super::written::is_null;
 use super::EditError;
 
 /// What a text is meant to read as.
@@ -23,6 +24,8 @@ pub(super) enum Tree<'s> {
     Map(Vec<Field<'s>>),
     /// A value that an edit wrote.
     Value(Value),
+    /// A value that an edit wrote with its scalars as written.
+    Written(Value),
 }
 
 #[derive(Debug, Clone)]
@@ -61,8 +64,14 @@ impl<'s> Tree<'s> {
 
     /// Puts a tree at a path, with mappings on the way where nothing is.
     pub(super) fn set(&mut self, path: &Path, tree: Tree<'s>) {
+        self.set_as(path, &[], tree);
+    }
+
+    /// The same with the contents of keys that are new, where they are not their names:
+    /// `y` is `true` for Kubernetes.
+    pub(super) fn set_as(&mut self, path: &Path, texts: &[String], tree: Tree<'s>) {
         let mut here = self;
-        for step in path.steps() {
+        for (depth, step) in path.steps().iter().enumerate() {
             here.open(step);
             here = match (here, step) {
                 (Tree::Map(fields), Step::Key(name)) => {
@@ -71,9 +80,10 @@ impl<'s> Tree<'s> {
                         .position(|field| field.name == *name)
                         .unwrap_or(fields.len());
                     if at == fields.len() {
+                        let text = texts.get(depth).cloned().map(Cow::Owned);
                         fields.push(Field {
                             name: Cow::Owned(name.clone()),
-                            text: Cow::Owned(name.clone()),
+                            text: text.unwrap_or_else(|| Cow::Owned(name.clone())),
                             value: Tree::Value(Value::Null),
                         });
                     }
@@ -104,6 +114,25 @@ impl<'s> Tree<'s> {
             && at < items.len()
         {
             items[at..].rotate_right(1);
+        }
+    }
+
+    /// Puts the items of a list in another order: which of them comes to each place.
+    pub(super) fn order(&mut self, list: &Path, order: &[usize]) {
+        let mut here = self;
+        for step in list.steps() {
+            here.open(step);
+            match here.below(step) {
+                Some(next) => here = next,
+                None => return,
+            }
+        }
+        here.open(&Step::Index(0));
+        if let Tree::List(items) = here {
+            *items = order
+                .iter()
+                .filter_map(|at| items.get(*at).cloned())
+                .collect();
         }
     }
 
@@ -164,21 +193,25 @@ impl<'s> Tree<'s> {
                 }
                 _ => Tree::Source(document, node),
             },
-            Tree::Value(Value::Null) => empty(),
-            Tree::Value(Value::Array(items)) => {
-                Tree::List(items.into_iter().map(Tree::Value).collect())
-            }
-            Tree::Value(Value::Object(map)) => Tree::Map(
-                map.into_iter()
-                    .map(|(name, value)| Field {
-                        text: Cow::Owned(name.clone()),
-                        name: Cow::Owned(name),
-                        value: Tree::Value(value),
-                    })
-                    .collect(),
-            ),
+            Tree::Value(value) => opened(value, Tree::Value).unwrap_or_else(empty),
+            Tree::Written(value) => opened(value, Tree::Written).unwrap_or_else(empty),
             other => other,
         };
+    }
+}
+
+/// A collection that an edit wrote, and that can be stepped into; `None` for null.
+fn opened<'s>(value: Value, tree: fn(Value) -> Tree<'s>) -> Option<Tree<'s>> {
+    let field = |(name, value): (String, Value)| Field {
+        text: Cow::Owned(name.clone()),
+        name: Cow::Owned(name),
+        value: tree(value),
+    };
+    match value {
+        value if is_null(&value) => None,
+        Value::Array(items) => Some(Tree::List(items.into_iter().map(tree).collect())),
+        Value::Object(map) => Some(Tree::Map(map.into_iter().map(field).collect())),
+        other => Some(tree(other)),
     }
 }
 

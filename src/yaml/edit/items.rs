@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::super::emit;
+use super::super::emit::{self, Scalars};
 use super::super::node::{Node, NodeKind};
 use super::super::path::{Path, Step, implied};
 use super::super::stream::{Document, Stream};
@@ -143,7 +143,7 @@ impl<'s, 'p> Source<'s, 'p> {
         if !way.is_whole() || !list.is_sequence() {
             return Err(EditError::NotFound { path: path.clone() });
         }
-        let value = self.document.value_of(self.item())?;
+        let value = self.document.written_of(self.item())?;
         if list.items().is_empty() {
             return Ok(ItemPlan::First(value));
         }
@@ -152,7 +152,7 @@ impl<'s, 'p> Source<'s, 'p> {
         way.not_shared(replaced)?;
         let tree = match self.extent().filter(|_| !list.flow) {
             Some(_) => Tree::of_node(self.document, self.item())?,
-            None => Tree::Value(value.clone()),
+            None => Tree::Written(value.clone()),
         };
         let at = found.unwrap_or_else(|| self.place(list));
         let splice = self.splice(&way, (at, found.is_some()), &value)?;
@@ -176,7 +176,7 @@ impl<'s, 'p> Source<'s, 'p> {
         let items = list.items();
         if list.flow {
             let mut inline = String::new();
-            emit::flow(&mut inline, value);
+            emit::flow(&mut inline, value, Scalars::Written);
             return Ok(match at.checked_sub(1) {
                 _ if is_there => cut(text, items[at].start(), items[at].end(), inline),
                 Some(before) => {
@@ -213,7 +213,8 @@ impl<'s, 'p> Source<'s, 'p> {
             return Block::of_source(self.document.text(), (own.start, own.end), own.column);
         }
         let mut lines = String::new();
-        emit::block(&mut lines, &Value::Array(vec![value.clone()]), 0);
+        let list = Value::Array(vec![value.clone()]);
+        emit::block(&mut lines, &list, 0, Scalars::Written);
         Block::of_text(&lines)
     }
 }
@@ -228,14 +229,14 @@ fn has_anchor(node: &Node) -> bool {
 
 /// What an item of a block list covers: the comments right above it in the column of
 /// its dash, and the deeper ones right behind it.
-struct Extent {
-    start: usize,
-    end: usize,
+pub(super) struct Extent {
+    pub(super) start: usize,
+    pub(super) end: usize,
     column: usize,
 }
 
 /// `None` for an item whose dash is not the first thing on its line.
-fn extent(document: &Document, list: &Node, index: usize) -> Option<Extent> {
+pub(super) fn extent(document: &Document, list: &Node, index: usize) -> Option<Extent> {
     let text = document.text();
     let item = &list.items()[index];
     let dash = dash(text, item);

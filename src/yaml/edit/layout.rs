@@ -106,14 +106,15 @@ pub(super) fn extent(document: &Document, map: &Node, index: usize) -> Extent {
     let inline = !text[line..key].bytes().all(|b| b == b' ');
     let column = column(document, key);
     let bare = if inline { key } else { line };
-    let floor = match index {
-        0 => 0,
-        _ => line_end(text, content_end(&entries[index - 1])),
-    };
+    // The last line of the entry before may be blank: `|+` keeps those.
+    let floor = index
+        .checked_sub(1)
+        .map(|before| line_end(text, content_end(&entries[before])));
     let above = |start: usize| {
         let end = line_above(text, start)?;
         let start = line_start(text, end);
-        (start >= floor).then(|| (start, &text[start..end]))
+        let free = floor.is_none_or(|floor| start > floor);
+        free.then(|| (start, &text[start..end]))
     };
     let first_of_all = index == 0 && document.root().is_some_and(|root| std::ptr::eq(root, map));
     let mut start = bare;

@@ -2,23 +2,27 @@
 //!
 //! An [`Editor`] turns each wish into splices of the text and, independently, into a
 //! change of the tree that the text stands for. At the end the spliced text is read by
-//! libyaml and must give exactly that tree. Everything outside of the splices keeps its
+//! libyaml, and once more by this crate, and must give exactly that tree both times. Everything outside of the splices keeps its
 //! bytes: comments, quotes, indentation, blank lines, anchors, CRLF, a byte order mark,
 //! a missing last line break.
 //!
 //! Refused: a target behind an alias or inherited through `<<`, a value whose anchor is
 //! used elsewhere, a key that stands twice, explicit `?` keys, Go templates.
 
+mod aliases;
 mod copy;
 mod error;
 mod expected;
 mod items;
 mod layout;
 mod literal;
+mod order;
 mod parts;
 mod plan;
 mod proof;
+mod reading;
 mod remove;
+mod token;
 mod walk;
 
 #[cfg(test)]
@@ -29,12 +33,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::emit::Scalars;
 use super::node::{Node, Span};
 use super::path::{Path, Step};
 use super::stream::{Document, Stream};
+pub use aliases::{Aliases, same_values};
 pub use error::EditError;
 use expected::Tree;
 use items::ItemPlan;
+use order::OrderPlan;
 pub use parts::{Wish, set_strings};
 use plan::{Fresh, Place};
 
@@ -106,7 +113,8 @@ impl<'s> Editor<'s> {
         path: &Path,
         text: &str,
     ) -> Result<(), EditError> {
-        self.set(document, path, &Value::String(text.to_owned()), &Place::End)
+        let value = Value::String(text.to_owned());
+        self.set(document, path, (&value, Scalars::Json), &Place::End)
     }
 
     /// Writes any value: replaces what is there, or adds it as [`Editor::set_string`] does.
@@ -120,7 +128,23 @@ impl<'s> Editor<'s> {
         path: &Path,
         value: &Value,
     ) -> Result<(), EditError> {
-        self.set(document, path, value, &Place::End)
+        self.set(document, path, (value, Scalars::Json), &Place::End)
+    }
+
+    /// As [`Editor::set_value`], of a value with its scalars as written
+    /// ([`super::Written`]), a new key standing right behind `sibling` when that is there.
+    ///
+    /// # Errors
+    /// Every [`EditError`]; the text is as before.
+    pub fn set_written(
+        &mut self,
+        document: usize,
+        path: &Path,
+        value: &Value,
+        sibling: Option<&str>,
+    ) -> Result<(), EditError> {
+        let place = self.behind(sibling)?;
+        self.set(document, path, (value, Scalars::Written), &place)
     }
 
     /// As [`Editor::set_value`], a new key standing right behind `sibling` when that is there.
@@ -134,15 +158,23 @@ impl<'s> Editor<'s> {
         value: &Value,
         sibling: &str,
     ) -> Result<(), EditError> {
+        let place = self.behind(Some(sibling))?;
+        self.set(document, path, (value, Scalars::Json), &place)
+    }
+
+    /// The place behind a sibling.
+    fn behind(&mut self, sibling: Option<&str>) -> Result<Place, EditError> {
+        let Some(sibling) = sibling else {
+            return Ok(Place::End);
+        };
         // One that was added just now is found in the text as it is with it.
         if self.added.iter().any(|(_, name)| name == sibling) {
             self.flush()?;
         }
-        let place = Place::Near {
+        Ok(Place::Near {
             before: vec![sibling.to_owned()],
             after: Vec::new(),
-        };
-        self.set(document, path, value, &place)
+        })
     }
 
     /// Removes an entry with the comments that stand right above it, or a list's item. The last entry
@@ -180,13 +212,34 @@ impl<'s> Editor<'s> {
         });
         let Some((from, node)) = copied else {
             let (value, place) = source.by_value()?;
-            return self.set(document, path, &value, &place);
+            return self.set(document, path, (&value, Scalars::Written), &place);
         };
         let tree = Tree::of_node(from, node)?;
         self.settle(path)?;
         let path = &*items::numbered(self.stream(), document, path)?;
         self.apply(document, |stream| source.plan(stream, document, path))?;
-        self.expected[document].set(path, tree);
+        self.expected[document].set_as(path, &source.key_texts(), tree);
+        Ok(())
+    }
+
+    /// Puts a scalar in the place of another one as it is written in another text: with its
+    /// tag and its style. Comments around it stay, and so does an anchor that was there.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`] when one of the two is not a scalar; else every [`EditError`].
+    pub fn copy_scalar(
+        &mut self,
+        document: usize,
+        path: &Path,
+        from: &'s Stream,
+        from_document: usize,
+    ) -> Result<(), EditError> {
+        let there = items::numbered(from, from_document, path)?;
+        let token = token::Token::find(from, from_document, &there)?;
+        self.settle(path)?;
+        let path = &*items::numbered(self.stream(), document, path)?;
+        self.apply(document, |stream| token.plan(stream, document, path))?;
+        self.expected[document].set(path, Tree::of_node(token.document, token.node)?);
         Ok(())
     }
 
@@ -212,7 +265,8 @@ impl<'s> Editor<'s> {
         let list = items::numbered(self.stream(), document, &list)?;
         match source.plan(self.stream(), document, &list)? {
             ItemPlan::First(value) => {
-                self.set(document, &list.index(0), &value, &Place::End)?;
+                let value = (&value, Scalars::Written);
+                self.set(document, &list.index(0), value, &Place::End)?;
             }
             ItemPlan::Replace(at, planned, tree) => {
                 self.take(planned);
@@ -221,6 +275,31 @@ impl<'s> Editor<'s> {
             ItemPlan::Insert(at, planned, tree) => {
                 self.take(planned);
                 self.expected[document].insert(&list, at, tree);
+            }
+        }
+        self.flush()
+    }
+
+    /// Brings the named items of a list in this order, each with the comments above it;
+    /// all other items stay where they are.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`] when there is no such list; else every [`EditError`].
+    pub fn order_items(
+        &mut self,
+        document: usize,
+        list: &Path,
+        names: &[Step],
+    ) -> Result<(), EditError> {
+        self.flush()?;
+        let list = &*items::numbered(self.stream(), document, list)?;
+        match order::plan(self.stream(), document, list, names)? {
+            OrderPlan::Moved(planned, order) => {
+                self.take(planned);
+                self.expected[document].order(list, &order);
+            }
+            OrderPlan::Anew(value) => {
+                self.set(document, list, (&value, Scalars::Written), &Place::End)?;
             }
         }
         self.flush()
@@ -242,8 +321,12 @@ impl<'s> Editor<'s> {
         }
         let text = self.spliced()?;
         let written = || {
-            readable(&text)?;
-            proof::prove(&text, &self.expected)
+            let stream = readable(&text)?;
+            reading::prove(&stream, &self.expected)?;
+            match reading::reuses_anchors(&stream) {
+                true => Ok(()),
+                false => proof::prove(&text, &self.expected),
+            }
         };
         if text.len() < SHARED {
             self.agreed()?;
@@ -278,22 +361,29 @@ impl<'s> Editor<'s> {
         &mut self,
         document: usize,
         path: &Path,
-        value: &Value,
+        (value, scalars): (&Value, Scalars),
         place: &Place,
     ) -> Result<(), EditError> {
         self.settle(path)?;
         let path = &*items::numbered(self.stream(), document, path)?;
-        let fresh = Fresh::of_value(value);
+        let fresh = Fresh { value, scalars };
         self.apply(document, |stream| {
             plan::set(stream, document, path, (&fresh, place))
         })?;
-        self.expected[document].set(path, Tree::Value(value.clone()));
+        let tree = match scalars {
+            Scalars::Json => Tree::Value(value.clone()),
+            Scalars::Written => Tree::Written(value.clone()),
+        };
+        self.expected[document].set(path, tree);
         Ok(())
     }
 
     /// Refuses a text that the two parsers read differently before anything is edited: what
     /// one of them sees at a place is something else for the other.
     fn agreed(&self) -> Result<(), EditError> {
+        if reading::reuses_anchors(self.original) {
+            return Ok(());
+        }
         let documents = self.original.documents().iter();
         let read: Vec<Tree<'_>> = documents.map(Tree::of_document).collect::<Result<_, _>>()?;
         proof::prove(self.original.text(), &read).map_err(|error| match error {
@@ -443,6 +533,21 @@ fn joined(mut splices: Vec<Splice>) -> Vec<Splice> {
 /// of its own below the header; none for any other node.
 pub fn literal_indent(document: &Document, node: &Node) -> Option<usize> {
     literal::Lines::of(document.text(), node).map(|lines| lines.indent)
+}
+
+/// What an entry of a block mapping covers: its lines, and the comments that are its own.
+pub(super) fn entry_extent(document: &Document, map: &Node, index: usize) -> Span {
+    if map.flow {
+        let entry = &map.entries()[index];
+        let end = layout::content_end(entry);
+        let start = entry.key.start();
+        return Span { start, end };
+    }
+    let extent = layout::extent(document, map, index);
+    Span {
+        start: extent.start,
+        end: extent.end,
+    }
 }
 
 fn cut(text: &str, start: usize, end: usize, new: impl Into<String>) -> Splice {

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::emit;
+use super::super::emit::{self, Scalars};
 use super::super::node::{Entry, Node, NodeKind, Span, Style};
 use super::super::path::{Path, Step};
 use super::super::stream::Stream;
+use super::super::written::Written;
 use super::layout::{self, Block, column, extent, line_end, line_start};
 use super::literal;
 use super::walk::{Slot, Way};
@@ -47,6 +48,7 @@ impl Place {
 #[derive(Debug, Clone)]
 pub(super) struct Fresh<'v> {
     pub(super) value: &'v Value,
+    pub(super) scalars: Scalars,
 }
 
 /// A value that is about to be written.
@@ -76,14 +78,15 @@ pub(super) struct NewEntry {
     pub(super) gap_behind: usize,
 }
 
-impl<'v> Fresh<'v> {
-    pub(super) fn of_value(value: &'v Value) -> Fresh<'v> {
-        Fresh { value }
+impl Fresh<'_> {
+    /// Whether it is a string and nothing but that.
+    fn is_text(&self) -> bool {
+        self.scalars == Scalars::Json || Written::of(self.value).is_none()
     }
 
     fn body(&self) -> Body {
         let mut inline = String::new();
-        emit::flow(&mut inline, self.value);
+        emit::flow(&mut inline, self.value, self.scalars);
         let block = match self.value {
             Value::Object(map) if !map.is_empty() => true,
             Value::Array(items) => !items.is_empty(),
@@ -91,7 +94,7 @@ impl<'v> Fresh<'v> {
         };
         let block = block.then(|| {
             let mut text = String::new();
-            emit::block(&mut text, self.value, 0);
+            emit::block(&mut text, self.value, 0, self.scalars);
             Block::of_text(&text)
         });
         Body {
@@ -112,13 +115,13 @@ fn wrapped(steps: &[Step], value: &Value) -> Value {
 }
 
 /// The entry `name`, with the steps beyond it made as mappings and lists around the value.
-fn new_entry(name: &str, beyond: &[Step], value: &Value) -> NewEntry {
-    let value = wrapped(beyond, value);
+fn new_entry(name: &str, beyond: &[Step], fresh: &Fresh<'_>) -> NewEntry {
+    let value = wrapped(beyond, fresh.value);
     let mut text = String::new();
-    emit::entry(&mut text, name, &value, 0);
+    emit::entry(&mut text, (name, &value), 0, fresh.scalars);
     let mut inline = emit::styled(name, Style::Plain, true);
     inline.push_str(": ");
-    emit::flow(&mut inline, &value);
+    emit::flow(&mut inline, &value, fresh.scalars);
     NewEntry {
         name: name.to_owned(),
         inline,
@@ -148,7 +151,9 @@ pub(super) fn set(
         };
         way.not_shared(Some(span))?;
         let splices = match fresh.value {
-            Value::String(text) if node.scalar().is_some() && !node.span.is_empty() => {
+            Value::String(text)
+                if fresh.is_text() && node.scalar().is_some() && !node.span.is_empty() =>
+            {
                 vec![
                     literal::relined(&way, node, text)
                         .unwrap_or_else(|| restyled(&way, node, text)),
@@ -163,9 +168,9 @@ pub(super) fn set(
     }
     way.not_shared(None)?;
     match way.missing() {
-        Some(Step::Index(_)) => append(&way, way.beyond(), fresh.value),
+        Some(Step::Index(_)) => append(&way, way.beyond(), fresh),
         step => {
-            let mut entry = new_entry(&key_of(step), way.beyond(), fresh.value);
+            let mut entry = new_entry(&key_of(step), way.beyond(), fresh);
             if wrapped(way.beyond(), fresh.value).is_array() {
                 entry.block = entry.block.below(layout::list_step(way.document));
             }
@@ -411,15 +416,15 @@ fn inside_flow(way: &Way<'_>) -> bool {
 }
 
 /// Adds an item to the last list of a way.
-fn append(way: &Way<'_>, beyond: &[Step], value: &Value) -> Result<Planned, EditError> {
+fn append(way: &Way<'_>, beyond: &[Step], fresh: &Fresh<'_>) -> Result<Planned, EditError> {
     let list = way.last();
     let text = way.document.text();
     let newline = layout::newline(text);
-    let value = wrapped(beyond, value);
+    let value = wrapped(beyond, fresh.value);
     let mut item = String::new();
-    emit::flow(&mut item, &value);
+    emit::flow(&mut item, &value, fresh.scalars);
     let mut lines = String::new();
-    emit::block(&mut lines, &Value::Array(vec![value]), 0);
+    emit::block(&mut lines, &Value::Array(vec![value]), 0, fresh.scalars);
     let block = Block::of_text(&lines);
     let adds = Some((list.span.start, list.items().len().to_string()));
     let splices = match list.items().last() {

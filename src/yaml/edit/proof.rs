@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::node::{Node, NodeKind};
 use super::super::stream::Document;
+use super::super::written::{is_null, text_of};
 use super::EditError;
 use super::expected::{Field, Tree, content};
 
@@ -98,8 +99,18 @@ impl<'de> DeserializeSeed<'de> for Check<'_, '_> {
             Tree::Source(document, node) => Untouched(document, node).deserialize(reader),
             Tree::List(items) if items.is_empty() => exactly(&Value::Array(Vec::new()), reader),
             Tree::Map(fields) if fields.is_empty() => exactly(&Value::Object(Map::new()), reader),
-            Tree::Value(Value::Array(items)) if !items.is_empty() => reader.deserialize_seq(self),
-            Tree::Value(Value::Object(map)) if !map.is_empty() => reader.deserialize_map(self),
+            Tree::Value(Value::Array(items)) | Tree::Written(Value::Array(items))
+                if !items.is_empty() =>
+            {
+                reader.deserialize_seq(self)
+            }
+            Tree::Value(Value::Object(map)) | Tree::Written(Value::Object(map))
+                if !map.is_empty() =>
+            {
+                reader.deserialize_map(self)
+            }
+            Tree::Written(value @ (Value::Array(_) | Value::Object(_))) => exactly(value, reader),
+            Tree::Written(_) => reader.deserialize_str(self),
             Tree::List(_) => reader.deserialize_seq(self),
             Tree::Map(_) => reader.deserialize_map(self),
             Tree::Value(value) => exactly(value, reader),
@@ -122,15 +133,36 @@ impl<'de> Visitor<'de> for Check<'_, '_> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Tree::List(_) | Tree::Value(Value::Array(_)) => "a list",
+            Tree::Written(Value::Array(_)) => "a list",
+            Tree::Written(value) if !value.is_object() => "a scalar",
             _ => "a mapping",
         })
+    }
+
+    fn visit_str<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
+        let same = match self.0 {
+            Tree::Written(value) if is_null(value) => {
+                matches!(found, "" | "~" | "null" | "Null" | "NULL")
+            }
+            Tree::Written(value) => text_of(value).as_deref() == Some(found),
+            _ => false,
+        };
+        match same {
+            true => Ok(()),
+            false => Err(E::custom("another text")),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<(), A::Error> {
         match self.0 {
             Tree::List(items) => check_items(items.iter().map(Check), access),
             Tree::Value(Value::Array(items)) => {
-                check_items(items.iter().map(|item| Written(item.clone())), access)
+                let written = |item: &Value| Written(Tree::Value(item.clone()));
+                check_items(items.iter().map(written), access)
+            }
+            Tree::Written(Value::Array(items)) => {
+                let written = |item: &Value| Written(Tree::Written(item.clone()));
+                check_items(items.iter().map(written), access)
             }
             _ => Err(A::Error::custom("a list")),
         }
@@ -139,20 +171,21 @@ impl<'de> Visitor<'de> for Check<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<(), A::Error> {
         match self.0 {
             Tree::Map(fields) => check_fields(fields, access),
-            Tree::Value(Value::Object(map)) => check_object(map, access),
+            Tree::Value(Value::Object(map)) => check_object(map, Tree::Value, access),
+            Tree::Written(Value::Object(map)) => check_object(map, Tree::Written, access),
             _ => Err(A::Error::custom("a mapping")),
         }
     }
 }
 
 /// A value that an edit wrote.
-struct Written(Value);
+struct Written(Tree<'static>);
 
 impl<'de> DeserializeSeed<'de> for Written {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        Check(&Tree::Value(self.0)).deserialize(reader)
+        Check(&self.0).deserialize(reader)
     }
 }
 
@@ -280,6 +313,7 @@ fn check_fields<'de, A: MapAccess<'de>>(
 
 fn check_object<'de, A: MapAccess<'de>>(
     map: &Map<String, Value>,
+    tree: fn(Value) -> Tree<'static>,
     mut access: A,
 ) -> Result<(), A::Error> {
     let mut count = 0;
@@ -288,7 +322,7 @@ fn check_object<'de, A: MapAccess<'de>>(
             return Err(A::Error::custom(format!("an unexpected key {}", key.0)));
         };
         count += 1;
-        access.next_value_seed(Written(value.clone()))?;
+        access.next_value_seed(Written(tree(value.clone())))?;
     }
     if count == map.len() {
         return Ok(());

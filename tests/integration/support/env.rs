@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 
+use super::hints;
+
 /// 2026-01-01 00:00 UTC, when every test begins.
 pub const BEGINNING: i64 = 1_767_225_600;
 
@@ -111,9 +113,12 @@ impl Env {
         outcome.stdout.trim_end().to_owned()
     }
 
-    /// Runs our executable.
+    /// Runs our executable, and what it offers.
+    #[track_caller]
     pub fn gitops<A: AsRef<OsStr>>(&self, dir: &Path, args: &[A]) -> Outcome {
-        Self::finish(self.gitops_command(dir).args(args))
+        let outcome = Self::finish(self.gitops_command(dir).args(args));
+        hints::follow(self, dir, &outcome);
+        outcome
     }
 
     /// Our executable, to be changed before it runs.

@@ -5,6 +5,7 @@ pub mod env;
 pub mod faults;
 pub mod gitea;
 pub mod githttp;
+pub mod hints;
 pub mod http;
 pub mod images;
 pub mod process;

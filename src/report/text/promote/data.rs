@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::ops::backport;
 use crate::product::shown_path;
-use crate::promotion::{Item, Plan, Refusal};
+use crate::promotion::{Author, Item, Plan, Refusal};
+use crate::repo::CommitInfo;
 use crate::template::RenderedChange;
+use crate::yaml::shown;
 
 /// The plan as data.
 pub fn plan_data(plan: &Plan) -> Value {
@@ -32,6 +34,7 @@ pub fn backport_data(plan: &backport::Plan) -> Value {
         "target": {"environment": plan.into.0.as_str(), "commit": plan.into.1.to_string()},
         "changes": plan.items.iter().map(item_data).collect::<Vec<_>>(),
         "left": plan.left.iter().map(item_data).collect::<Vec<_>>(),
+        "conflicts": plan.conflicts.iter().map(item_data).collect::<Vec<_>>(),
         "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
         "digest": plan.digest,
     })
@@ -48,7 +51,7 @@ fn rendered_data(change: &RenderedChange) -> Value {
 
 fn item_data(item: &Item) -> Value {
     let difference = &item.difference;
-    let value = |value: &Option<Value>| value.as_ref().map(|it| item.shown(it));
+    let value = |value: &Option<Value>| value.as_ref().map(|it| shown(&item.shown(it)));
     let mut data = json!({
         "unit": item.unit.to_string(),
         "path": shown_path(&difference.path),
@@ -57,18 +60,25 @@ fn item_data(item: &Item) -> Value {
         "base": value(&difference.base),
         "target": value(&difference.ours),
         "source": value(&difference.theirs),
-        "changedBy": item.changed_by.as_ref().map(|commit| json!({
-            "commit": commit.id.to_string(),
-            "email": commit.author.email,
-            "time": crate::report::rfc3339(commit.author.seconds, commit.author.offset_minutes),
-            "subject": commit.message.subject,
-        })),
+        "changedBy": item.changed_by.as_ref().and_then(Author::commit).map(commit_data),
     });
+    if let Some(Author::OlderThan(commit)) = &item.changed_by {
+        data["changedBefore"] = commit.id.to_string().into();
+    }
     // Hidden values look alike though they differ.
     if item.hides() {
         data["hidden"] = true.into();
     }
     data
+}
+
+fn commit_data(commit: &CommitInfo) -> Value {
+    json!({
+        "commit": commit.id.to_string(),
+        "email": commit.author.email,
+        "time": crate::report::rfc3339(commit.author.seconds, commit.author.offset_minutes),
+        "subject": commit.message.subject,
+    })
 }
 
 fn refusal_data(refusal: &Refusal) -> Value {
@@ -84,6 +94,9 @@ fn refusal_data(refusal: &Refusal) -> Value {
             "guard": "incomplete", "missing": missing,
             "alsoChanges": also_changes.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
         }),
+        Refusal::OffBranch { commit } => {
+            json!({"guard": "order", "offBranch": commit.to_string()})
+        }
         Refusal::Order { expected } => {
             json!({"guard": "order", "expected": expected.as_ref().map(ToString::to_string)})
         }

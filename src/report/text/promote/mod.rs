@@ -1,21 +1,22 @@
 //! What a person reads of a promotion or a backport before it is written.
 
 mod data;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use crate::ops::backport;
 use crate::product::{Repository, shown_path};
-use crate::promotion::{Class, UnitId};
-use crate::promotion::{Decision, Item, Plan, Refusal};
+use crate::promotion::{Author, Class, Decision, Item, Plan, Refusal, UnitId, is_place};
 use crate::repo::CommitInfo;
 use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
 use crate::template::RenderedChange;
 
+use values::{arrow, both_sides, decided, taken};
+
 pub use data::{backport_data, plan_data};
+pub use values::values;
 
 /// How many key paths of one unit are listed before the rest is folded.
 const LISTED: usize = 6;
@@ -48,7 +49,7 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
             table.row([
                 Cell::new(Tone::Warning, word),
                 item.shown_label().into(),
-                two_sides(item).into(),
+                decided(item).into(),
             ]);
         }
         text.push_str(&table.render(style));
@@ -74,7 +75,7 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
 }
 
 fn headline(plan: &Plan, style: &Style) -> String {
-    let name = plan.noun();
+    let name = plan.heading();
     let versions = match &plan.version {
         (Some(from), Some(to)) if from != to => format!(" {from} → {to}"),
         (_, Some(version)) => format!(" {version}"),
@@ -104,7 +105,9 @@ fn changes(plan: &Plan) -> Table {
         let version = plan
             .versions
             .iter()
-            .find(|change| matches!(unit, UnitId::Component(name) if *name == change.component));
+            .find(|change| matches!(unit, UnitId::Component(name) if *name == change.component))
+            // Where a pin's places differ, each is listed.
+            .filter(|_| !items.iter().any(|item| is_place(&item.difference.path)));
         let what = match (version.map(|change| (&change.from, &change.to)), unit) {
             (Some((Some(from), Some(to))), _) => format!("{from} → {to}"),
             (Some((None, Some(to))), _) => format!("{to} (new)"),
@@ -115,26 +118,24 @@ fn changes(plan: &Plan) -> Table {
                     .iter()
                     .find(|(template, _)| template == name.as_str())
                     .map_or(0, |(_, users)| *users);
-                format!("used by {}", count(users, "component"))
+                match whole_unit(&items) {
+                    Some("removed") => "removed".to_owned(),
+                    Some("new") => format!("new, used by {}", count(users, "component")),
+                    _ => format!("used by {}", count(users, "component")),
+                }
             }
-            (None, _) => whole(&items).unwrap_or_default(),
+            (None, _) => whole_unit(&items).unwrap_or_default().to_owned(),
         };
         table.row([Cell::from(unit.to_string()), what.into()]);
         let shown: Vec<_> = items
             .iter()
             .filter(|item| !item.difference.path.is_root())
-            .filter(|item| {
-                version.is_none()
-                    || !matches!(
-                        item.difference.path.to_string().as_str(),
-                        "image" | "version"
-                    )
-            })
+            .filter(|item| version.is_none() || !values::is_version(item))
             .collect();
         for item in shown.iter().take(LISTED) {
             table.row([
                 Cell::from(format!("  {}", shown_path(&item.difference.path))),
-                Cell::from(change_text(item)),
+                Cell::from(taken(item)),
             ]);
         }
         if shown.len() > LISTED {
@@ -147,85 +148,11 @@ fn changes(plan: &Plan) -> Table {
     table
 }
 
-fn whole(items: &[&Item]) -> Option<String> {
-    let item = items.iter().find(|item| item.difference.path.is_root())?;
-    Some(match (&item.difference.ours, &item.difference.theirs) {
-        (None, Some(_)) => "new".to_owned(),
-        (Some(_), None) => "removed".to_owned(),
-        _ => "changed".to_owned(),
-    })
-}
-
-/// Whether its values say nothing to a person: ids of files, and whole files.
-fn is_opaque(item: &Item) -> bool {
-    match item.unit {
-        UnitId::Template(_) => true,
-        UnitId::File(_) => item.difference.path.is_root(),
-        UnitId::Product | UnitId::Component(_) => false,
-    }
-}
-
-fn change_text(item: &Item) -> String {
-    let difference = &item.difference;
-    if is_opaque(item) {
-        return whole(&[item]).unwrap_or_else(|| match (&difference.ours, &difference.theirs) {
-            (None, _) => "new".to_owned(),
-            (_, None) => "removed".to_owned(),
-            _ => "changed".to_owned(),
-        });
-    }
-    match (&difference.ours, &difference.theirs) {
-        (None, Some(new)) => format!("+ {}", short(item, new)),
-        (Some(old), None) => format!("- {}", short(item, old)),
-        (Some(old), Some(new)) => {
-            let (old, new) = (short(item, old), short(item, new));
-            let differ = differ(item, &old, &new);
-            format!("{old} → {new}{differ}")
-        }
-        (None, None) => String::new(),
-    }
-}
-
-/// What is said of values that look alike because they are hidden.
-fn differ(item: &Item, one: &str, other: &str) -> &'static str {
-    match one == other && item.hides() {
-        true => " (the values differ)",
-        false => "",
-    }
-}
-
-/// A value for one line: image references by tag, long ones cut.
-fn short(item: &Item, value: &Value) -> String {
-    let text = match item.shown(value) {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let text = clean(&text).into_owned();
-    match text.char_indices().nth(48) {
-        Some((index, _)) => format!("{}…", &text[..index]),
-        None => text,
-    }
-}
-
-/// A diverged value: an image by its tag only.
-fn brief(item: &Item, value: Option<&Value>) -> String {
-    let Some(value) = value else {
-        return "absent".to_owned();
-    };
-    if is_opaque(item) {
-        return "changed".to_owned();
-    }
-    let tag = (item.difference.path.to_string() == "image")
-        .then(|| {
-            value
-                .as_str()?
-                .parse::<crate::image::Reference>()
-                .ok()?
-                .tag()
-                .map(ToString::to_string)
-        })
-        .flatten();
-    tag.unwrap_or_else(|| short(item, value))
+/// What becomes of a unit as a whole, where all of it changes.
+fn whole_unit(items: &[&Item]) -> Option<&'static str> {
+    let mut items = items.iter();
+    let item = items.find(|item| item.difference.path.is_root())?;
+    Some(values::whole(item))
 }
 
 /// What is said where nothing is to be written.
@@ -244,30 +171,6 @@ pub fn nothing(plan: &Plan) -> String {
         "{target} has everything of {source} but what was rolled back there: {}",
         away.join(", ")
     )
-}
-
-/// The target's and the source's value of a difference, each in a few words.
-pub fn values(item: &Item) -> (String, String) {
-    let difference = &item.difference;
-    (
-        brief(item, difference.ours.as_ref()),
-        brief(item, difference.theirs.as_ref()),
-    )
-}
-
-fn two_sides(item: &Item) -> String {
-    let (ours, theirs) = values(item);
-    match item.decision {
-        Decision::Overwrite => {
-            let differ = differ(item, &ours, &theirs);
-            format!("{ours} → {theirs}{differ}")
-        }
-        _ if item.difference.theirs.is_none() => "stays; the source does not have it".to_owned(),
-        _ => {
-            let differ = differ(item, &ours, &theirs);
-            format!("stays {ours}, the source has {theirs}{differ}")
-        }
-    }
 }
 
 /// `10 files: app 9, network 1 (@acme/network)`.
@@ -299,6 +202,23 @@ pub fn rendered(changes: &[RenderedChange], repository: &Repository) -> String {
         })
         .collect();
     format!("{}: {}", count(changes.len(), "file"), parts.join(", "))
+}
+
+/// What a backport can't carry, because both sides changed it.
+pub fn conflicts(plan: &backport::Plan, style: &Style) -> String {
+    let (from, into) = (&plan.hotfixed.0, &plan.into.0);
+    let mut text = format!("{from} and {into} both changed what was to be carried\n");
+    let mut table = Table::new(2);
+    for item in &plan.conflicts {
+        let (ours, theirs) = values(item);
+        table.row([
+            Cell::new(Tone::Bad, "conflict"),
+            item.shown_label().into(),
+            format!("{from} {ours}, {into} {theirs}").into(),
+        ]);
+    }
+    text.push_str(&table.render(style));
+    text
 }
 
 /// What stands in the way, one line each, without the advice.
@@ -355,6 +275,13 @@ pub fn refusals(plan: &Plan, style: &Style) -> String {
                     "{target} is promoted from {expected}, not from {source}"
                 );
             }
+            Refusal::OffBranch { commit } => {
+                let _ = writeln!(
+                    text,
+                    "{source} never had {}: it is not in the history of its branch",
+                    commit.short()
+                );
+            }
             Refusal::Validation { errors } => {
                 let _ = writeln!(
                     text,
@@ -385,31 +312,24 @@ pub fn refusals(plan: &Plan, style: &Style) -> String {
 fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Style) -> Table {
     let mut table = Table::new(2);
     for item in items {
-        let difference = &item.difference;
-        let (ours, theirs) = (
-            brief(item, difference.ours.as_ref()),
-            brief(item, difference.theirs.as_ref()),
-        );
-        let differ = differ(item, &ours, &theirs);
-        let (word, tone, values) = match difference.class {
-            Class::Hotfix => (
-                "hotfix",
-                Tone::Warning,
-                format!("{theirs} → {ours}{differ}"),
-            ),
-            _ => (
-                "conflict",
-                Tone::Bad,
-                format!(
-                    "{} {ours}, {} {theirs}{differ}",
-                    plan.target.0, plan.source.0
-                ),
-            ),
+        let (word, tone, values) = match item.difference.class {
+            Class::Hotfix => {
+                let (ours, theirs) = values(item);
+                ("hotfix", Tone::Warning, arrow(item, &theirs, &ours))
+            }
+            _ => {
+                let (target, source) = (plan.target.0.as_str(), plan.source.0.as_str());
+                ("conflict", Tone::Bad, both_sides(item, target, source))
+            }
         };
-        let who = item
-            .changed_by
-            .as_ref()
-            .map_or_else(String::new, |commit| who(commit, style));
+        let who = match &item.changed_by {
+            Some(Author::Commit(commit)) => who(commit, style),
+            Some(Author::OlderThan(commit)) => {
+                let time = ago(commit.committer.seconds, style.now);
+                format!("older than {}, {time}", commit.id.short())
+            }
+            None => String::new(),
+        };
         table.row([
             Cell::new(tone, word),
             item.shown_label().into(),
@@ -446,8 +366,7 @@ pub fn backport(plan: &backport::Plan, repository: &Repository, style: &Style) -
     let mut table = Table::new(2);
     for item in &plan.items {
         let (ours, theirs) = values(item);
-        let differ = differ(item, &ours, &theirs);
-        table.row([item.shown_label(), format!("{theirs} → {ours}{differ}")]);
+        table.row([item.shown_label(), arrow(item, &theirs, &ours)]);
     }
     text.push_str(&table.render(style));
     let rendered = rendered(&plan.rendered, repository);

@@ -131,3 +131,63 @@ fn aliases_in_a_copied_block_are_written_out() {
     );
     assert_eq!(made, "base: 1\nuse:\n  w: 3\n  x: 1\nother: 2\n");
 }
+
+/// A text with every scalar of the other one put in its place, and nothing else.
+fn scalars(text: &str, from: &str, paths: &[&str]) -> Result<String, EditError> {
+    let (text, from) = (Stream::parse(text).unwrap(), Stream::parse(from).unwrap());
+    let mut editor = Editor::new(&text).unwrap();
+    for path in paths {
+        editor.copy_scalar(0, &path.parse().unwrap(), &from, 0)?;
+    }
+    editor.finish()
+}
+
+#[test]
+fn scalars_come_as_they_are_written() {
+    let from = "a: 1.10\nb: !Sub \"x\"\nc: 0600\nd: 12:30:45\ne: 'it''s'\nf: |+\n    two\n      lines\n\ng:\nh: {i: x:y, j: \"k\"}\n";
+    let to = "a: 1.1 # why\nb: !Ref x\nc: '384'\nd: \"0\"\ne: &an e\nf: old\ng: 1 # note\nh: {i: 1, j: 2}\n";
+    let all = ["a", "b", "c", "d", "e", "f", "g", "h.i", "h.j"];
+    assert_eq!(
+        scalars(to, from, &all).unwrap(),
+        "a: 1.10 # why\nb: !Sub \"x\"\nc: 0600\nd: 12:30:45\ne: &an 'it''s'\nf: |+\n    two\n      lines\n\ng: # note\nh: {i: x:y, j: \"k\"}\n"
+    );
+    // Where its lines cannot stand, a text is quoted.
+    assert_eq!(
+        scalars("f: old # why\n", from, &["f"]).unwrap(),
+        "f: \"two\\n  lines\\n\\n\" # why\n"
+    );
+    assert_eq!(
+        scalars("f: {g: old}\n", "f:\n  g: |\n    a\n", &["f.g"]).unwrap(),
+        "f: {g: \"a\\n\"}\n"
+    );
+    assert_eq!(
+        scalars(
+            "- - x: old\n",
+            "- - x: |-\n      a\n       b\n",
+            &["[0][0].x"]
+        )
+        .unwrap(),
+        "- - x: |-\n      a\n       b\n"
+    );
+}
+
+#[test]
+fn keys_that_kubernetes_reads_otherwise_arrive() {
+    for (from, path) in [
+        ("y: 1\n", "true"),
+        ("1.10: x\n", "[\"1.1\"]"),
+        ("a: {0x10: 1}\n", "a"),
+    ] {
+        let copied = copy("z: 1\n", from, path);
+        assert_eq!(copied, format!("z: 1\n{from}"));
+    }
+}
+
+#[test]
+fn blank_lines_that_a_text_keeps_are_no_gap_behind_it() {
+    let from = "k: |+\n  text\n\nafter: 1\n";
+    assert_eq!(
+        copy(&copy("a: 1\n", from, "k"), from, "after"),
+        format!("a: 1\n{from}")
+    );
+}

@@ -88,7 +88,11 @@ impl Looks {
                         }
                         other => {
                             let mut line = String::new();
-                            super::super::super::emit::flow(&mut line, other);
+                            super::super::super::emit::flow(
+                                &mut line,
+                                other,
+                                super::super::super::emit::Scalars::Json,
+                            );
                             out.push_str(&format!(" {line}{remark}\n"));
                         }
                     }
@@ -110,7 +114,11 @@ impl Looks {
             Value::Null if self.next(2) == 0 => out.push_str(&format!("{remark}\n")),
             other => {
                 let mut line = String::new();
-                super::super::super::emit::flow(&mut line, other);
+                super::super::super::emit::flow(
+                    &mut line,
+                    other,
+                    super::super::super::emit::Scalars::Json,
+                );
                 out.push_str(&format!(" {line}{remark}\n"));
             }
         }

@@ -1,0 +1,174 @@
+//! The shape of a unit: its text with every scalar value masked. Comments, blank lines and
+//! the order of keys are its shape, values are not. Pure.
+//!
+//! Owns when a target's text may become the source's. Refuses nothing: a template and a
+//! file that is one value have no shape, their ids say it all.
+
+use super::{Side, UnitId};
+use crate::image::Digest;
+use crate::yaml::{Path, Span, Stream, entry_span, masked};
+
+/// What becomes of the text around a unit's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextRule {
+    /// It becomes the source's, and nothing else than values comes with that.
+    Follows,
+    /// It was edited on the target and stays; values are spliced into it.
+    Spliced,
+    /// It becomes the source's, which changed it: that is a change of its own.
+    Changed,
+}
+
+/// What becomes of a text, by the shapes of the source and of the target, and that of the
+/// source as it was promoted. The record remembers the source's shape, never that of the
+/// edited text: else the edit would be what was promoted, and the next promotion would
+/// take it away.
+pub fn text_follows(record_shape: Option<&str>, source: &str, target: &str) -> TextRule {
+    match record_shape {
+        _ if source == target => TextRule::Follows,
+        Some(promoted) if promoted == target => TextRule::Changed,
+        _ => TextRule::Spliced,
+    }
+}
+
+/// The shape of a text, `sha256:<hex>`; what is not YAML is taken byte for byte.
+pub fn shape(text: &str) -> String {
+    match Stream::parse(text) {
+        Ok(stream) => digest(&masked(&stream, whole(text), &[])),
+        Err(_) => digest(text),
+    }
+}
+
+/// The shape of a unit on one side, without what belongs to the environment; `None` for a
+/// unit that has none.
+pub fn unit_shape(side: &Side, unit: &UnitId, owned: &[Path]) -> Option<String> {
+    match unit {
+        UnitId::Template(_) => None,
+        UnitId::Component(name) => {
+            let tree = side.state.product.as_ref()?;
+            let node = tree.components.get(name)?;
+            let stream = tree.files.get(&node.file)?;
+            let document = stream.documents().get(node.document)?;
+            let span = match node.path.is_root() {
+                true => document.span(),
+                false => entry_span(document, &node.path)?,
+            };
+            Some(digest(&masked(stream, span, &[])))
+        }
+        UnitId::Product => {
+            let tree = side.state.product.as_ref()?;
+            let stream = tree.files.get(&tree.product.file)?;
+            let document = stream.documents().first()?;
+            let own = tree.components.values();
+            let own = own.filter(|node| node.file == tree.product.file);
+            let mut cuts: Vec<Span> = own
+                .filter_map(|node| entry_span(document, &node.path))
+                .collect();
+            cuts.sort_by_key(|span| span.start);
+            Some(digest(&around(stream, &cuts)))
+        }
+        UnitId::File(path) => {
+            side.files.get(path)?;
+            let file = side.path(path.as_str())?;
+            let text = side.state.snapshot.text(&file).ok()??;
+            let stream = Stream::parse(text).ok()?;
+            Some(digest(&masked(&stream, whole(text), owned)))
+        }
+    }
+}
+
+/// The masked text without some parts, which do not overlap.
+fn around(stream: &Stream, cuts: &[Span]) -> String {
+    let mut out = String::new();
+    let mut start = 0;
+    let ends = cuts.iter().map(|cut| (cut.start, cut.end));
+    let len = stream.text().len();
+    for (end, next) in ends.chain([(len, len)]) {
+        out.push_str(&masked(stream, Span { start, end }, &[]));
+        start = next;
+    }
+    out
+}
+
+fn whole(text: &str) -> Span {
+    Span {
+        start: 0,
+        end: text.len(),
+    }
+}
+
+fn digest(text: &str) -> String {
+    Digest::sha256(text.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::yaml::{Editor, Written};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn values_are_no_part_of_a_shape_and_all_else_is() {
+        let text =
+            "# cart\ncart: # one\n  image: a:1\n  list: [1, \"x\"]\n  none:\n  b: |\n    t\n";
+        for same in [
+            text.replace("a:1", "'b:2'"),
+            text.replace("[1, \"x\"]", "[yes, y]"),
+            text.replace("none:", "none: 1"),
+            text.replace("|\n    t", "t"),
+            text.replace("a:1", "!Sub a"),
+        ] {
+            assert_eq!(shape(text), shape(&same), "{same}");
+        }
+        for other in [
+            text.replace("# cart", "# Cart"),
+            text.replace("# one", "# two"),
+            text.replace("  image: a:1\n", "\n  image: a:1\n"),
+            text.replace("[1, \"x\"]", "[1]"),
+            text.replace("none", "nothing"),
+            text.replace("image: a:1", "image: &a a:1"),
+        ] {
+            assert_ne!(shape(text), shape(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_text_follows_while_it_is_the_one_that_was_promoted() {
+        for (promoted, source, target, rule) in [
+            (Some("a"), "a", "a", TextRule::Follows),
+            (Some("a"), "b", "a", TextRule::Changed),
+            (Some("a"), "a", "b", TextRule::Spliced),
+            (Some("a"), "b", "c", TextRule::Spliced),
+            (Some("a"), "b", "b", TextRule::Follows),
+            (None, "a", "a", TextRule::Follows),
+            (None, "a", "b", TextRule::Spliced),
+        ] {
+            let found = text_follows(promoted, source, target);
+            assert_eq!(found, rule, "{promoted:?} {source} {target}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn no_scalar_that_is_written_changes_a_shape(
+            old in "\\PC{1,8}", new in "[ -~]{1,8}", number in "[0-9][0-9.]{0,4}",
+        ) {
+            let old = json!(old);
+            let text = format!("# c\na:\n  - b: {old}\n    c: [{old}]\n");
+            let stream = Stream::parse(&text).unwrap();
+            for value in [json!(new), Written { tag: "", is_string: false, text: &number }.value()] {
+                let value: Value = value;
+                let mut editor = Editor::new(&stream).unwrap();
+                editor.set_written(0, &"a[0].b".parse().unwrap(), &value, None).unwrap();
+                editor.set_written(0, &"a[0].c[0]".parse().unwrap(), &value, None).unwrap();
+                if let Ok(edited) = editor.finish() {
+                    prop_assert_eq!(shape(&edited), shape(&text), "{}", edited);
+                }
+            }
+        }
+    }
+}
