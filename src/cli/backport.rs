@@ -173,25 +173,11 @@ fn one(
         report: text::backport_data(&plan),
     };
     done.report["published"] = serde_json::Value::Null;
-    if let Some(lower) = plan.downgrades.first() {
+    if let Some(refused) = refused(context, &plan) {
         if !text_wanted {
             report(args, context, &done.report)?;
         }
-        let message = format!(
-            "{} would go back from {} to {} on {}",
-            lower.component, lower.from, lower.to, plan.into.0
-        );
-        return Err(
-            Failure::new(FailureKind::Refused, anyhow::Error::msg(message))
-                .fact(format!("{} was not written", plan.into.0))
-                .hint("leave it out with --only, or add --allow-downgrade"),
-        );
-    }
-    if !plan.conflicts.is_empty() {
-        if !text_wanted {
-            report(args, context, &done.report)?;
-        }
-        return Err(conflicts(context, &plan));
+        return Err(refused);
     }
     if plan.items.is_empty() {
         if text_wanted {
@@ -224,10 +210,8 @@ fn one(
         writing::announce(context, &published);
         if published.is_in_force() {
             let next = CommandLine::gitops(["promote", environment.as_str()]);
-            context.ui.hint(Hint::command(
-                "the next promotion finds it already there",
-                next,
-            ));
+            let words = "the next promotion finds it already there";
+            context.ui.hint(Hint::command(words, next));
         }
     }
     done.outcome = match published.is_in_force() {
@@ -236,6 +220,21 @@ fn one(
     };
     done.report["published"] = writing::published_data(&published);
     Ok(done)
+}
+
+/// Why nothing of a plan is carried: a version would go back, or both sides changed it.
+fn refused(context: &Context, plan: &backport::Plan) -> Option<Failure> {
+    if let Some(lower) = plan.downgrades.first() {
+        let message = format!(
+            "{} would go back from {} to {} on {}",
+            lower.component, lower.from, lower.to, plan.into.0
+        );
+        let failure = Failure::new(FailureKind::Refused, anyhow::Error::msg(message))
+            .fact(format!("{} was not written", plan.into.0))
+            .hint("leave it out with --only, or add --allow-downgrade");
+        return Some(failure);
+    }
+    (!plan.conflicts.is_empty()).then(|| conflicts(context, plan))
 }
 
 /// What both sides changed can't be carried by itself.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum as _, ValueHint};
 
-use super::edge::context::Context;
+use super::edge::context::{Context, enter};
 use super::edge::failure::{Exit, Failure, FailureKind};
 use super::edge::program::Program;
 use crate::ops::demo::{self, DemoError, Moment, Playground};
@@ -58,6 +58,15 @@ const fn later(remark: &'static str, words: &'static [&'static str], code: u8) -
     }
 }
 
+const fn last(remark: &'static str, words: &'static [&'static str]) -> Step {
+    Step {
+        remark,
+        words,
+        code: 0,
+        moment: Moment::Last,
+    }
+}
+
 const WALK: &[Step] = &[
     step("what runs where", &["status"]),
     step(
@@ -96,21 +105,22 @@ const WALK: &[Step] = &[
         3,
     ),
     later(
-        "staging has never heard of the fix, so it goes back first",
-        &["backport", "prod", "--yes"],
+        "staging and dev have never heard of the fix, so it goes back first",
+        &["backport", "prod", "--through", "dev", "--yes"],
         0,
     ),
     later("now nothing is lost", &["promote", "prod", "--yes"], 0),
-    later(
+    last(
+        "and the next release of that service is one like any other",
+        &["bump-image", "checkoutservice", "--env", "dev", "--yes"],
+    ),
+    last("", &["promote", "staging", "--yes"]),
+    last("", &["promote", "prod", "--yes"]),
+    last(
         "and when it was not a good idea after all",
         &["rollback", "prod", "--yes"],
-        0,
     ),
-    later(
-        "who did what, from the commits alone",
-        &["history", "prod"],
-        0,
-    ),
+    last("who did what, from the commits alone", &["history", "prod"]),
 ];
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -136,10 +146,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     context
         .ui
         .answer(&prompt(context, &["cd", &shown.to_string_lossy()]));
+    let ending = ending(context, &shown);
+    enter(&playground.clone).map_err(|error| {
+        let error = anyhow::Error::new(error).context("the playground cannot be entered");
+        Failure::new(FailureKind::Usage, error)
+    })?;
     for step in WALK {
         walk(step, &playground, context)?;
     }
-    context.ui.answer(&ending(context, &shown));
+    context.ui.answer(&ending);
     Ok(Exit::Ok)
 }
 
@@ -163,7 +178,7 @@ fn walk(step: &Step, playground: &Playground, context: &Context) -> Result<(), F
         Program::Direct => program.name(),
         _ => "",
     };
-    let mut argv: Vec<OsString> = vec![name.into(), "-C".into(), playground.clone.clone().into()];
+    let mut argv: Vec<OsString> = vec![name.into()];
     if let Some(color) = context.global.color.to_possible_value() {
         argv.push(format!("--color={}", color.get_name()).into());
     }
@@ -226,8 +241,7 @@ fn folder_to_add(context: &Context) -> Option<PathBuf> {
 
 /// Commands for after the walk.
 const NEXT: &[(&str, &str)] = &[
-    ("GITOPS promote staging", "dev lacks the fix still"),
-    ("GITOPS backport staging", "so carry it on to dev"),
+    ("GITOPS status", "what is held back where"),
     ("GITOPS render prod", "what a cluster would get"),
     (
         "git show origin/env/prod",

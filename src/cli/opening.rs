@@ -4,7 +4,7 @@
 use super::edge::context::Context;
 use super::edge::failure::{Failure, FailureKind};
 use super::edge::hint::{CommandLine, Hint};
-use crate::config::Origin;
+use crate::config::{ConfigError, Origin};
 use crate::git::{GitError, Listener, Notice};
 use crate::ops::estate::{Estate, EstateError, OpenOptions};
 use crate::ops::get_ready;
@@ -156,10 +156,16 @@ pub(super) fn environment(word: &str) -> Result<EnvironmentName, Failure> {
 pub(super) fn estate_failure(error: EstateError) -> Failure {
     match error {
         EstateError::Git(error) => git_failure(error),
-        EstateError::Config(_) => Failure::new(FailureKind::Usage, error).hint(Hint::command(
-            "describe the environments in gitops.yaml; to see a proposal",
-            CommandLine::gitops(["init"]),
-        )),
+        EstateError::Config(ConfigError::Absent) => {
+            Failure::new(FailureKind::Usage, error).hint(Hint::command(
+                "describe the environments in gitops.yaml; to see a proposal",
+                CommandLine::gitops(["init"]),
+            ))
+        }
+        EstateError::Config(ConfigError::OnlyInWorkTree) => Failure::new(FailureKind::Usage, error)
+            .hint("commit it and push it to the default branch, then run this again"),
+        // It names the place.
+        EstateError::Config(ConfigError::Wrong { .. }) => Failure::new(FailureKind::Usage, error),
         EstateError::Unborn {
             ref branch,
             ref begins_from,

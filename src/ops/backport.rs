@@ -114,6 +114,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
             .collect(),
         overrides: &Overrides::default(),
         items: &items,
+        texts: &[],
+        sources: &edits,
         rendered: &outcome.edits,
     }
     .digest();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::file_bytes::{Extent, Rules, moved};
 use super::promoted_files::shared_name;
 use super::splice::splice;
-use super::{Facts, Item, PlanError, Side, pins};
+use super::{Facts, Item, PlanError, Side, pins, texts};
 use super::{UnitId, listed};
 use crate::product::NodeRef;
 use crate::repo::{Edit, RepoPath};
@@ -70,18 +70,18 @@ impl Move {
     }
 }
 
-fn rules(facts: &Facts) -> Rules<'_> {
-    Rules {
-        owned: facts.repository.promotion.environment_owned.as_slice(),
-        edited: &facts.edited_texts,
-    }
+fn rules<'a>(facts: &'a Facts, edited: &'a BTreeSet<UnitId>) -> Rules<'a> {
+    let owned = facts.repository.promotion.environment_owned.as_slice();
+    Rules { owned, edited }
 }
 
-/// The edits of the promoted files, by path in the repository.
+/// The edits of the promoted files, by path in the repository. Units in `edited` keep
+/// their text around the values.
 pub(crate) fn result(
     facts: &Facts,
     items: &[Item],
     scope: Scope<'_>,
+    edited: &BTreeSet<UnitId>,
 ) -> Result<BTreeMap<RepoPath, Edit>, PlanError> {
     let (from, to) = (&facts.source, &facts.target);
     let mut edits = BTreeMap::new();
@@ -93,7 +93,7 @@ pub(crate) fn result(
         let taken: Vec<_> = items.iter().filter(|item| item.decision.takes()).collect();
         edits.extend(pins::edits(&facts.repository, (from, to), &taken)?);
     }
-    let both = (from, to, rules(facts));
+    let both = (from, to, rules(facts, edited));
     match scope {
         Scope::Everything => moved(both, items, None, Extent::File, &mut edits)?,
         Scope::Units(chosen) => moved(both, items, Some(chosen), Extent::File, &mut edits)?,
@@ -103,15 +103,21 @@ pub(crate) fn result(
         return Ok(edits);
     }
     match scope {
-        Scope::Everything if facts.edited_texts.iter().any(is_manifest_unit) => {
-            partial(from, to, &beside_edits(facts, items), &mut edits)?;
+        Scope::Everything if edited.iter().any(is_manifest_unit) => {
+            partial(from, to, &beside_edits(facts, items, edited), &mut edits)?;
         }
         Scope::Everything => {
             let mut moves = kept(items);
             moves.extend(orders(from, to, items));
             whole(from, to, &moves, &mut edits)?;
         }
-        Scope::Units(_) => partial(from, to, &taken(facts, items), &mut edits)?,
+        Scope::Units(chosen) => {
+            let mut moves = taken(facts, items, edited);
+            moves.extend(texts_of(facts, items, edited, &|unit| {
+                chosen.contains(unit)
+            }));
+            partial(from, to, &moves, &mut edits)?;
+        }
         Scope::Images => partial(from, to, &images(items), &mut edits)?,
     }
     Ok(edits)
@@ -132,7 +138,8 @@ pub(crate) fn backported(
         let items: Vec<_> = items.iter().collect();
         edits.extend(pins::edits(&facts.repository, (from, to), &items)?);
     }
-    let both = (from, to, rules(facts));
+    let edited = texts::edited(facts, &[]);
+    let both = (from, to, rules(facts, &edited));
     moved(both, items, None, Extent::Values, &mut edits)?;
     if without_product {
         return Ok(edits);
@@ -181,7 +188,7 @@ fn orders(from: &Side, to: &Side, items: &[Item]) -> Vec<Move> {
 
 /// What a partial promotion brings into the target's manifests: whole blocks,
 /// with their comments, where nothing in them is kept.
-fn taken(facts: &Facts, items: &[Item]) -> Vec<Move> {
+fn taken(facts: &Facts, items: &[Item], edited: &BTreeSet<UnitId>) -> Vec<Move> {
     let from = &facts.source;
     let mut moves: Vec<Move> = Vec::new();
     let units: BTreeSet<&UnitId> = items
@@ -194,7 +201,7 @@ fn taken(facts: &Facts, items: &[Item]) -> Vec<Move> {
         if !of_unit().any(|item| item.decision.takes()) {
             continue;
         }
-        let edited = facts.edited_texts.contains(unit) && facts.target.units.contains_key(unit);
+        let edited = edited.contains(unit) && facts.target.units.contains_key(unit);
         let block = matches!(unit, UnitId::Component(_))
             && !edited
             && from.units.contains_key(unit)
@@ -217,20 +224,33 @@ fn taken(facts: &Facts, items: &[Item]) -> Vec<Move> {
 
 /// What a whole promotion brings where the text of some unit was edited on the target:
 /// values there, and blocks of components everywhere else.
-fn beside_edits(facts: &Facts, items: &[Item]) -> Vec<Move> {
-    let mut moves = taken(facts, items);
+fn beside_edits(facts: &Facts, items: &[Item], edited: &BTreeSet<UnitId>) -> Vec<Move> {
+    let mut moves = taken(facts, items, edited);
+    moves.extend(texts_of(facts, items, edited, &|_| true));
+    moves
+}
+
+/// The blocks of components of which nothing but the text changes.
+fn texts_of(
+    facts: &Facts,
+    items: &[Item],
+    edited: &BTreeSet<UnitId>,
+    chosen: &dyn Fn(&UnitId) -> bool,
+) -> Vec<Move> {
     let (from, to) = (&facts.source, &facts.target);
     let follows = |unit: &&UnitId| {
         let mut own = items.iter().filter(|item| item.unit == **unit);
         matches!(unit, UnitId::Component(_))
+            && chosen(unit)
             && to.units.contains_key(*unit)
-            && !facts.edited_texts.contains(*unit)
+            && !edited.contains(*unit)
             && own.all(|item| item.decision == super::Decision::AlreadyThere)
             && listed::reordered(&to.units[*unit], &from.units[*unit]).is_empty()
     };
     let blocks = from.units.keys().filter(follows);
-    moves.extend(blocks.map(|unit| Move::entry(unit, &Path::root())));
-    moves
+    blocks
+        .map(|unit| Move::entry(unit, &Path::root()))
+        .collect()
 }
 
 /// What a promotion of images brings: the texts alone.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::gate::Overrides;
-use super::{Decision, Facts, Item, UnitId, canonical};
+use super::{Decision, Facts, Item, TextLine, UnitId, canonical};
 use crate::image::Digest;
 use crate::product::CommitAction;
 use crate::repo::{Edit, EntryKind, RepoPath, blob_id};
@@ -32,6 +32,10 @@ pub(crate) struct Approved<'a> {
     pub(crate) overrides: &'a Overrides,
     /// Every difference with its decision.
     pub(crate) items: &'a [Item],
+    /// What becomes of the text around values.
+    pub(crate) texts: &'a [TextLine],
+    /// The promoted files that change, among them files as a whole.
+    pub(crate) sources: &'a BTreeMap<RepoPath, Edit>,
     /// The rendered files that change.
     pub(crate) rendered: &'a BTreeMap<RepoPath, Edit>,
 }
@@ -65,7 +69,13 @@ impl Approved<'_> {
         );
         block(&mut text, self.hiding());
         block(&mut text, self.changes());
-        block(&mut text, self.files());
+        let texts = self.texts.iter().map(|line| {
+            let what = if line.follows { "follows" } else { "spliced" };
+            ("text", vec![line.unit.to_string(), what.to_owned()])
+        });
+        block(&mut text, texts);
+        block(&mut text, self.plain_files());
+        block(&mut text, files("rendered", self.rendered));
         Digest::sha256(text.as_bytes()).to_string()
     }
 
@@ -100,28 +110,45 @@ impl Approved<'_> {
         })
     }
 
-    /// The rendered files that change.
-    fn files(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
-        self.rendered.iter().map(|(path, edit)| {
-            let path = path.to_string();
-            match edit {
-                Edit::Write { bytes, executable } => {
-                    let id = blob_id(bytes).to_string();
-                    ("rendered", vec![path, mode(*executable), id])
-                }
-                Edit::Reuse { id, kind } => {
-                    let mode = match kind {
-                        EntryKind::Symlink => "120000".to_owned(),
-                        EntryKind::Submodule => "160000".to_owned(),
-                        EntryKind::File => mode(false),
-                        EntryKind::Executable => mode(true),
-                    };
-                    ("rendered", vec![path, mode, id.to_string()])
-                }
-                Edit::Delete => ("delete", vec![path]),
-            }
-        })
+    /// The promoted files that are not part of a manifest, with the bytes they get.
+    fn plain_files(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+        let (source, target) = (&self.facts.source, &self.facts.target);
+        let units = source.units.keys().chain(target.units.keys());
+        let plain: BTreeMap<RepoPath, Edit> = units
+            .flat_map(|unit| match unit {
+                UnitId::File(path) => [source.path(path.as_str()), target.path(path.as_str())],
+                _ => [None, None],
+            })
+            .flatten()
+            .filter_map(|path| Some((path.clone(), self.sources.get(&path)?.clone())))
+            .collect();
+        files("file", &plain).collect::<Vec<_>>().into_iter()
     }
+}
+
+fn files<'e>(
+    name: &'static str,
+    edits: &'e BTreeMap<RepoPath, Edit>,
+) -> impl Iterator<Item = (&'static str, Vec<String>)> + 'e {
+    edits.iter().map(move |(path, edit)| {
+        let path = path.to_string();
+        match edit {
+            Edit::Write { bytes, executable } => {
+                let id = blob_id(bytes).to_string();
+                (name, vec![path, mode(*executable), id])
+            }
+            Edit::Reuse { id, kind } => {
+                let mode = match kind {
+                    EntryKind::Symlink => "120000".to_owned(),
+                    EntryKind::Submodule => "160000".to_owned(),
+                    EntryKind::File => mode(false),
+                    EntryKind::Executable => mode(true),
+                };
+                (name, vec![path, mode, id.to_string()])
+            }
+            Edit::Delete => ("delete", vec![path]),
+        }
+    })
 }
 
 fn mode(executable: bool) -> String {

@@ -1,12 +1,12 @@
 //! All that a plan is made from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::files::{FileRules, Shares};
 use super::left_out::LeftOut;
 use super::pins::{self, Arriving};
 use super::promoted_files::{PromotedFiles, is_at_root, own_path};
-use super::{Pasts, PlanError, Record, UnitId, Units};
+use super::{Pasts, PlanError, Record, Text, UnitId, Units};
 use crate::product::pins::Pin;
 use crate::product::{ComponentName, EnvironmentState, ProductTree, Repository, UnitError};
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
@@ -71,9 +71,8 @@ pub struct Facts {
     /// Files that the patterns mean, that the target has not as they are, and that
     /// cannot be promoted: with the reason.
     pub left_out: Vec<String>,
-    /// Units whose text around the values was edited on the target: there only values
-    /// move, and the edit stays.
-    pub edited_texts: BTreeSet<UnitId>,
+    /// Units whose text around the values is not the same on both sides.
+    pub texts: BTreeMap<UnitId, Text>,
     /// Pins that the target does not have yet, and that come with promoted files.
     pub arriving: Vec<Arriving>,
 }

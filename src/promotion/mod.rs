@@ -6,6 +6,7 @@
 //! clusters: whoever gathers [`Facts`] does. State is copied by unit and key path;
 //! branches are never merged and commits never replayed.
 
+mod adoption;
 mod aliases;
 mod answers;
 mod author;
@@ -50,6 +51,7 @@ mod selection;
 mod settle;
 mod shape;
 mod splice;
+mod texts;
 mod units;
 mod versions;
 mod warnings;
@@ -91,5 +93,6 @@ pub use rolled_back::RolledBack;
 pub use selection::{SelectError, UnitSelector};
 pub use settle::{Answer, Decision, settle};
 pub use shape::{TextRule, shape, text_follows, unit_shape};
+pub use texts::{Text, TextLine};
 pub use units::{UnitId, Units, share_units, units};
 pub(crate) use versions::{templates, version, versions};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::UnitId;
 use super::bytes::Scope;
-use super::{Facts, Item, PlanError, Refusal, bytes, items};
+use super::{Facts, Item, PlanError, Refusal, bytes, items, texts};
 use crate::product::{ComponentName, TemplateName};
 use crate::repo::{Edit, RepoPath};
 use crate::template::Rerendered;
@@ -121,7 +121,12 @@ fn render(
     items: &[Item],
     chosen: &BTreeSet<UnitId>,
 ) -> Result<Rerendered, PlanError> {
-    let edits = bytes::result(facts, items, Scope::Units(chosen))?;
+    let edits = bytes::result(
+        facts,
+        items,
+        Scope::Units(chosen),
+        &texts::edited(facts, &[]),
+    )?;
     facts.rerender(&edits)
 }
 

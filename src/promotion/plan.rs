@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Decision, Item, StaleFile, UnitId};
+use super::{Decision, Item, StaleFile, TextLine, UnitId};
 use crate::image::Reference;
 use crate::product::{ComponentName, EnvironmentName};
 use crate::repo::{CommitId, Edit, RepoPath};
@@ -90,6 +90,11 @@ pub struct Plan {
     pub proof: Option<String>,
     /// Rendered files on the target that are not what they should be.
     pub stale: Vec<StaleFile>,
+    /// What becomes of the text around the values, where both sides have another one.
+    pub texts: Vec<TextLine>,
+    /// Rendered files that were edited by hand and that the plan was told what to do
+    /// with: kept, or overwritten.
+    pub edited: Vec<(RepoPath, Decision)>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<String>,
     /// Why nothing may be written; empty: it may.

@@ -4,24 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::adoption::adoption;
 use super::bytes::Scope;
 use super::decisions::decide;
 use super::digest::Approved;
 use super::items::{is_of_image, items};
-use super::records::record_edits;
 use super::selection::UnitSelector;
 use super::versions::{product_name, templates, version, versions};
 use super::{
-    Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, UnitId, bytes, gate,
-    images, only, rename, warnings,
+    Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, TextLine, UnitId,
+    Unreached, bytes, gate, images, only, records, rename, texts, warnings,
 };
 use crate::product::CommitAction;
-use crate::repo::RepoPath;
+use crate::repo::{Edit, RepoPath};
 use crate::template::Rerendered;
 
 /// Makes the plan for `request` from `facts`.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     let chosen = chosen(request, facts)?;
+    if request.adopt {
+        return adopt(request, facts, chosen.as_ref());
+    }
     let mut items = items(facts, chosen.as_ref());
     if request.images_only {
         items.retain(is_of_image);
@@ -32,17 +35,20 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         (Some(chosen), false) => Scope::Units(chosen),
         (None, false) => Scope::Everything,
     };
-    let mut result = bytes::result(facts, &items, scope)?;
+    let edited = texts::edited(facts, &request.overwrite);
+    let mut result = bytes::result(facts, &items, scope, &edited)?;
     result.extend(rename::overrides(facts, &items)?);
-    let ((records, mut warnings), outcome) = rayon::join(
+    let ((mut records, mut warnings), outcome) = rayon::join(
         || {
             let everything = matches!(scope, Scope::Everything);
-            let records = record_edits(request, facts, &items, chosen.as_ref());
+            let records = records::changed(request, facts, &items, chosen.as_ref());
             (records, warnings::of(facts, &items, everything))
         },
         || facts.rerender(&result),
     );
-    warnings.extend(unreached.iter().map(ToString::to_string));
+    let is_text = |it: &&Unreached| it.flag == "--overwrite" && facts.texts.contains_key(&it.unit);
+    let unreached = unreached.iter().filter(|it| !is_text(it));
+    warnings.extend(unreached.map(ToString::to_string));
     let outcome = match (outcome, &chosen) {
         (Err(PlanError::Result(error)), Some(chosen)) if !request.images_only => {
             let Some(refusal) = only::incomplete(facts, &items, chosen)? else {
@@ -52,29 +58,64 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         }
         (outcome, _) => outcome?,
     };
-    let mut edits = result;
     let mut outcome = outcome;
-    keep_edited(request, facts, &mut outcome);
-    edits.extend(outcome.edits.clone());
-    edits.extend(records);
+    let edited = settle_edited(request, facts, &mut outcome);
+    let texts = texts::lines(request, facts, chosen.as_ref(), &outcome);
+    if facts.at_tip.is_none() {
+        records::add_texts(facts, &items, &texts, &mut records);
+    }
+    texts::remember(facts, &texts, &mut records);
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
+    let plan = finish(request, facts, (items, texts), &result, outcome);
+    let mut edits = result;
+    edits.extend(plan.edits.clone());
+    edits.extend(records::written(facts, &records));
     Ok(Plan {
         warnings,
         refusals,
         edits,
-        ..finish(request, facts, items, outcome)
+        edited,
+        ..plan
     })
 }
 
-/// Leaves rendered files alone that were edited by hand and are to be kept.
-fn keep_edited(request: &Request, facts: &Facts, outcome: &mut Rerendered) {
+/// The plan of an adoption: records, and nothing else.
+fn adopt(
+    request: &Request,
+    facts: &Facts,
+    chosen: Option<&BTreeSet<UnitId>>,
+) -> Result<Plan, PlanError> {
+    let (items, records) = adoption(request, facts, chosen)?;
+    let none = BTreeMap::new();
+    let nothing = facts.rerender(&none)?;
+    let mut plan = finish(request, facts, (items, Vec::new()), &none, nothing);
+    plan.edits = records::written(facts, &records);
+    plan.rendered.clear();
+    plan.proof = None;
+    plan.refusals.extend(gate::order(facts, &request.overrides));
+    Ok(plan)
+}
+
+/// Decides about the rendered files that were edited by hand and that the plan would
+/// change: those to be kept are left alone. Returns those with an answer.
+fn settle_edited(
+    request: &Request,
+    facts: &Facts,
+    outcome: &mut Rerendered,
+) -> Vec<(RepoPath, Decision)> {
+    let edited = facts.stale.iter().filter(|file| file.edited);
+    let paths = edited.map(|file| &file.path);
+    let mut settled = Vec::new();
+    for path in paths.filter(|path| outcome.edits.contains_key(*path)) {
+        if names_file(&request.keep, path) {
+            settled.push((path.clone(), Decision::Keep));
+        } else if names_file(&request.overwrite, path) {
+            settled.push((path.clone(), Decision::Overwrite));
+        }
+    }
     let kept = |path: &RepoPath| {
-        let mut edited = facts.stale.iter().filter(|file| file.edited);
-        let named = request
-            .keep
-            .iter()
-            .any(|word| word == "all" || word == path.as_str());
-        named && edited.any(|file| file.path == *path)
+        let mut settled = settled.iter();
+        settled.any(|(it, decision)| it == path && *decision == Decision::Keep)
     };
     let before = outcome.edits.len();
     outcome.edits.retain(|path, _| !kept(path));
@@ -83,10 +124,23 @@ fn keep_edited(request: &Request, facts: &Facts, outcome: &mut Rerendered) {
         // What is committed then is not what the sources render to.
         outcome.proof = None;
     }
+    settled
+}
+
+/// Whether an answer names a rendered file, or everything.
+fn names_file(words: &[String], path: &RepoPath) -> bool {
+    let mut words = words.iter();
+    words.any(|word| word == "all" || word == path.as_str())
 }
 
 /// What a plan says of its items and of what they render to.
-fn finish(request: &Request, facts: &Facts, items: Vec<Item>, outcome: Rerendered) -> Plan {
+fn finish(
+    request: &Request,
+    facts: &Facts,
+    (items, texts): (Vec<Item>, Vec<TextLine>),
+    sources: &BTreeMap<RepoPath, Edit>,
+    outcome: Rerendered,
+) -> Plan {
     let (source, target) = (&facts.source.state, &facts.target.state);
     let product = outcome.product.as_ref();
     let digest = Approved {
@@ -95,6 +149,8 @@ fn finish(request: &Request, facts: &Facts, items: Vec<Item>, outcome: Rerendere
         request: request.approved(),
         overrides: &request.overrides,
         items: &items,
+        texts: &texts,
+        sources,
         rendered: &outcome.edits,
     }
     .digest();
@@ -113,9 +169,11 @@ fn finish(request: &Request, facts: &Facts, items: Vec<Item>, outcome: Rerendere
         known: outcome.known,
         proof: outcome.proof,
         stale: facts.stale.clone(),
+        edited: Vec::new(),
         items,
+        texts,
         refusals: Vec::new(),
-        edits: BTreeMap::new(),
+        edits: outcome.edits,
         digest,
     }
 }
@@ -128,7 +186,14 @@ fn unfinished(
     refusal: Refusal,
 ) -> Result<Plan, PlanError> {
     let nothing = facts.rerender(&BTreeMap::new())?;
-    let mut plan = finish(request, facts, items, nothing);
+    let mut plan = finish(
+        request,
+        facts,
+        (items, Vec::new()),
+        &BTreeMap::new(),
+        nothing,
+    );
+    plan.edits.clear();
     plan.refusals.push(refusal);
     Ok(plan)
 }
@@ -180,12 +245,7 @@ fn refusals(
         .stale
         .iter()
         .filter(|file| file.edited && outcome.edits.contains_key(&file.path))
-        .filter(|file| {
-            !request
-                .overwrite
-                .iter()
-                .any(|word| word == file.path.as_str())
-        })
+        .filter(|file| !names_file(&request.overwrite, &file.path))
         .map(|file| file.path.clone())
         .collect();
     if !lost.is_empty() {

@@ -4,36 +4,78 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::items::judged;
+use super::next_record::stamp;
 use super::{
-    Decision, Extent, Facts, Item, Line, Pasts, Promoted, Record, Request, Tip, Unit, UnitId,
-    judge, same, unit_shape,
+    Decision, Extent, Facts, Item, Line, Pasts, Promoted, Record, Request, TextLine, Tip, Unit,
+    UnitId, judge, same, unit_shape,
 };
 use crate::repo::{Edit, RepoPath};
 
-/// The records of units whose content or decisions change.
-pub(super) fn record_edits(
+/// The records of units whose content, decisions or text change.
+pub(super) fn changed(
     request: &Request,
     facts: &Facts,
     items: &[Item],
     chosen: Option<&BTreeSet<UnitId>>,
-) -> BTreeMap<RepoPath, Edit> {
+) -> BTreeMap<UnitId, Record> {
     let mut by_unit: BTreeMap<&UnitId, Vec<&Item>> = BTreeMap::new();
     for item in items {
         by_unit.entry(&item.unit).or_default().push(item);
     }
-    let mut edits = BTreeMap::new();
+    let mut records = BTreeMap::new();
     for (unit, items) in &by_unit {
         let record = next_record(request, facts, unit, items);
-        let new = record.filter(|new| facts.records.get(*unit) != Some(new));
-        if let Some((new, path)) = new.zip(facts.target.record_path(unit)) {
-            edits.insert(path, Edit::write(new.to_text()));
+        if let Some(new) = record.filter(|new| facts.records.get(*unit) != Some(new)) {
+            records.insert((*unit).clone(), new);
         }
     }
     if !request.images_only {
-        edits.extend(level(facts, &by_unit, chosen));
-        edits.extend(arriving(facts, &by_unit, chosen));
+        records.extend(level(facts, &by_unit, chosen));
+        records.extend(arriving(facts, &by_unit, chosen));
     }
-    edits
+    records
+}
+
+/// Adds the records of units of which nothing but the text follows.
+pub(super) fn add_texts(
+    facts: &Facts,
+    items: &[Item],
+    lines: &[TextLine],
+    records: &mut BTreeMap<UnitId, Record>,
+) {
+    let none = Pasts::default();
+    for line in lines.iter().filter(|line| line.follows) {
+        let unit = &line.unit;
+        let (None, Some(value)) = (records.get(unit), facts.source.units.get(unit)) else {
+            continue;
+        };
+        let record = match facts.records.get(unit) {
+            Some(old) => {
+                let mut next = old.clone();
+                stamp(
+                    &mut next,
+                    &judged(facts, unit, &none),
+                    &facts.target.state.commit,
+                );
+                next
+            }
+            None if items.iter().any(|item| item.unit == *unit) => continue,
+            None => first(facts, unit, value),
+        };
+        records.insert(unit.clone(), record);
+    }
+}
+
+/// The records as files of the target.
+pub(super) fn written(
+    facts: &Facts,
+    records: &BTreeMap<UnitId, Record>,
+) -> BTreeMap<RepoPath, Edit> {
+    let files = records.iter().filter_map(|(unit, record)| {
+        let path = facts.target.record_path(unit)?;
+        Some((path, Edit::write(record.to_text())))
+    });
+    files.collect()
 }
 
 /// The records of units that two branches without a common past have alike: nothing else
@@ -42,7 +84,7 @@ fn level(
     facts: &Facts,
     by_unit: &BTreeMap<&UnitId, Vec<&Item>>,
     chosen: Option<&BTreeSet<UnitId>>,
-) -> Vec<(RepoPath, Edit)> {
+) -> Vec<(UnitId, Record)> {
     let (source, target) = (&facts.source, &facts.target);
     // Once something was promoted, records that are missing come with the next change.
     let is_first = facts.records.is_empty();
@@ -65,12 +107,12 @@ fn level(
         .iter()
         .filter(|(unit, value)| is_level(unit, value));
     level
-        .filter_map(|(unit, value)| {
+        .map(|(unit, value)| {
             let record = Record {
                 shape: unit_shape(source, unit, owned),
                 ..first(facts, unit, value)
             };
-            Some((target.record_path(unit)?, Edit::write(record.to_text())))
+            (unit.clone(), record)
         })
         .collect()
 }
@@ -139,7 +181,7 @@ fn arriving(
     facts: &Facts,
     by_unit: &BTreeMap<&UnitId, Vec<&Item>>,
     chosen: Option<&BTreeSet<UnitId>>,
-) -> Vec<(RepoPath, Edit)> {
+) -> Vec<(UnitId, Record)> {
     let comes = |file: &RepoPath| {
         let unit = UnitId::File(file.clone());
         let mut items = by_unit.get(&unit).into_iter().flatten();
@@ -150,11 +192,9 @@ fn arriving(
         .arriving
         .iter()
         .filter(|pin| pin.files.iter().all(comes));
-    all.filter_map(|pin| {
+    all.map(|pin| {
         let (unit, content) = &pin.unit;
-        let record = first(facts, unit, content);
-        let path = facts.target.record_path(unit)?;
-        Some((path, Edit::write(record.to_text())))
+        (unit.clone(), first(facts, unit, content))
     })
     .collect()
 }

@@ -18,6 +18,8 @@ pub struct Request {
     pub keep: Vec<String>,
     /// Diverged units or key paths whose value on the target is dropped.
     pub overwrite: Vec<String>,
+    /// Whether the target is adopted as it is: only records are written.
+    pub adopt: bool,
     /// Why something is kept or overwritten.
     pub reason: Option<String>,
     /// Guards that a person skips, each with the reason.
@@ -44,6 +46,7 @@ impl Request {
         let yes = |flag: &'static str| (flag, "yes".to_owned());
         fields.extend(self.images_only.then(|| yes("images-only")));
         fields.extend(self.rev.then(|| yes("rev")));
+        fields.extend(self.adopt.then(|| yes("adopt")));
         fields.extend(self.reason.clone().map(|reason| ("reason", reason)));
         fields
     }

@@ -62,7 +62,8 @@ impl RolledBack<'_> {
                 path: it.path,
                 value: it.ours,
                 reason: self.reason.map(str::to_owned),
-                commit: Some(self.onto.clone()),
+                // The commit that does it is not made yet.
+                commit: None,
                 is_doubtful: false,
             });
         }

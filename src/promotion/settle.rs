@@ -23,6 +23,8 @@ pub enum Decision {
     Refused,
     /// The target is ahead of the source, and stays.
     Leave,
+    /// Nothing is done about it now: it comes with the next promotion.
+    Wait,
     /// Not decided: nothing may be written.
     Ask,
 }

@@ -6,6 +6,8 @@
 
 use super::{Side, UnitId};
 use crate::image::Digest;
+use crate::product::ProductTree;
+use crate::repo::Snapshot;
 use crate::yaml::{Path, Span, Stream, entry_span, masked};
 
 /// What becomes of the text around a unit's values.
@@ -42,10 +44,21 @@ pub fn shape(text: &str) -> String {
 /// The shape of a unit on one side, without what belongs to the environment; `None` for a
 /// unit that has none.
 pub fn unit_shape(side: &Side, unit: &UnitId, owned: &[Path]) -> Option<String> {
+    let state = (side.state.product.as_ref(), &side.state.snapshot);
+    shape_in(side, state, unit, owned)
+}
+
+/// The same for a side with other files in place of its own.
+pub(super) fn shape_in(
+    side: &Side,
+    (tree, snapshot): (Option<&ProductTree>, &Snapshot),
+    unit: &UnitId,
+    owned: &[Path],
+) -> Option<String> {
     match unit {
         UnitId::Template(_) => None,
         UnitId::Component(name) => {
-            let tree = side.state.product.as_ref()?;
+            let tree = tree?;
             let node = tree.components.get(name)?;
             let stream = tree.files.get(&node.file)?;
             let document = stream.documents().get(node.document)?;
@@ -56,7 +69,7 @@ pub fn unit_shape(side: &Side, unit: &UnitId, owned: &[Path]) -> Option<String> 
             Some(digest(&masked(stream, span, &[])))
         }
         UnitId::Product => {
-            let tree = side.state.product.as_ref()?;
+            let tree = tree?;
             let stream = tree.files.get(&tree.product.file)?;
             let document = stream.documents().first()?;
             let own = tree.components.values();
@@ -70,7 +83,7 @@ pub fn unit_shape(side: &Side, unit: &UnitId, owned: &[Path]) -> Option<String> 
         UnitId::File(path) => {
             side.files.get(path)?;
             let file = side.path(path.as_str())?;
-            let text = side.state.snapshot.text(&file).ok()??;
+            let text = snapshot.text(&file).ok()??;
             let stream = Stream::parse(text).ok()?;
             Some(digest(&masked(&stream, whole(text), owned)))
         }

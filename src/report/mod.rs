@@ -17,7 +17,7 @@ pub use clean::{clean, clean_lines};
 pub use contrast::{contrast, one_line, one_line_beside};
 pub use style::{Style, Tone};
 pub use table::{Cell, Table};
-pub use time::{ago, lapse, rfc3339};
+pub use time::{ago, date, lapse, rfc3339};
 
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -49,6 +49,12 @@ pub fn rfc3339(seconds: i64, offset_minutes: i32) -> String {
     }
 }
 
+/// The day of `seconds` since 1970 in UTC, `2026-01-31`.
+pub fn date(seconds: i64) -> String {
+    let moment = rfc3339(seconds, 0);
+    moment.split('T').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

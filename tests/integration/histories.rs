@@ -408,10 +408,15 @@ impl World {
         let diverged = self.diverged();
         let before = self.tip();
         let mut words = vec!["promote", "staging", "--yes"];
-        for name in &diverged {
+        let kept = |name: &&str| match self.dev.contains_key(name) {
+            true => format!("{name}.values"),
+            false => (*name).to_owned(),
+        };
+        let keeps: Vec<String> = diverged.iter().map(kept).collect();
+        for (name, keep) in diverged.iter().zip(&keeps) {
             match decision {
                 Diverged::Refused => {}
-                Diverged::Kept => words.extend(["--keep", name]),
+                Diverged::Kept => words.extend(["--keep", keep]),
                 Diverged::Overwritten => words.extend(["--overwrite", name]),
             }
         }
@@ -666,7 +671,12 @@ fn no_history_makes_a_promotion_lose_or_touch_what_it_should_not() {
     let lived = runner().run(&(styles, steps), |(styles, steps)| {
         let lived = std::panic::catch_unwind(|| {
             let mut world = World::new(styles);
-            // From here on both sides are known to have been the same once.
+            // From here on each unit has a record, so history may be written again.
+            for number in 0..world.dev.len() {
+                world.happens(&Happens::Bump(number));
+            }
+            world.happens(&Happens::Default);
+            world.happens(&Happens::Template);
             world.happens(&Happens::Promote(Diverged::Refused));
             for step in &steps {
                 world.happens(step);

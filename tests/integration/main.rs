@@ -11,6 +11,7 @@
     reason = "what is missing in a test is a failed test"
 )]
 
+mod adoption;
 mod architecture;
 mod authors;
 mod backport_through;
@@ -31,6 +32,7 @@ mod demo;
 mod diff;
 mod every_site;
 mod existing_kustomize;
+mod explained_plans;
 mod flux_pins;
 mod forge;
 mod found_pins;

@@ -24,8 +24,6 @@ fn a_sha256_repository_lives_a_whole_life() {
         line.expect("the image").trim().to_owned()
     };
     run(&["promote", "staging"]);
-    let before = web("env/staging");
-
     let bumped = run(&["bump-image", "--env", "dev", "--semver", "^1"]);
     says(&bumped, &["web  v1.0.0 → v1.1.0", "pushed to origin"]);
     run(&["promote", "staging"]);
@@ -41,19 +39,20 @@ fn a_sha256_repository_lives_a_whole_life() {
         "{trailers}"
     );
 
-    run(&["rollback", "staging"]);
-    assert_eq!(web("env/staging"), before);
-    let words = [
+    registry.push("shop/web", "v1.2.0");
+    run(&[
         "bump-image",
-        "web=v1.0.0",
+        "web=v1.2.0",
         "--env",
         "prod",
         "--hotfix",
         "now",
-        "--allow-downgrade",
-    ];
-    run(&words);
+    ]);
+    let (promoted, at) = (web("env/staging"), tip("env/staging"));
     run(&["backport", "prod"]);
+    assert_eq!(web("env/staging"), web("env/prod"));
+    run(&["rollback", "staging", "--to", &at]);
+    assert_eq!(web("env/staging"), promoted);
     let status = fixture.run(&["status"]).code(0);
     says(&status, &["prod"]);
     says(

@@ -310,9 +310,7 @@ fn one_after_the_other_is_the_same_as_both_at_once() {
     fixture
         .run(&["promote", "staging", "--only", "payment", "--yes"])
         .code(0);
-    let one_by_one = fixture
-        .env
-        .git(&fixture.origin, &["rev-parse", "env/staging^{tree}"]);
+    let one_by_one = promoted_files(&fixture, "env/staging");
     fixture.env.git(
         &fixture.origin,
         &["update-ref", "refs/heads/env/staging", &tip],
@@ -320,12 +318,8 @@ fn one_after_the_other_is_the_same_as_both_at_once() {
     fixture
         .run(&["promote", "staging", "--only", "cart,payment", "--yes"])
         .code(0);
-    assert_eq!(
-        fixture
-            .env
-            .git(&fixture.origin, &["rev-parse", "env/staging^{tree}"]),
-        one_by_one
-    );
+    // The records differ: each names the commit that its promotion was made on.
+    assert_eq!(promoted_files(&fixture, "env/staging"), one_by_one);
 }
 
 #[test]
@@ -409,6 +403,7 @@ fn a_hotfix_in_a_rendered_file_is_refused_too() {
 #[test]
 fn a_rendering_that_was_behind_when_history_was_squashed_is_nobodys_hotfix() {
     let fixture = shop::branches();
+    edit_and_render(&fixture, "dev", "bump cart", CART, "shop/cart:v1.0.1");
     fixture.run(&["promote", "staging", "--yes"]).code(0);
     // One hotfix is rendered, the next one is not.
     edit_and_render(
@@ -428,7 +423,7 @@ fn a_rendering_that_was_behind_when_history_was_squashed_is_nobodys_hotfix() {
         fixture.env.git(&fixture.origin, &words);
     };
     squash();
-    edit_and_render(&fixture, "dev", "bump cart", CART, CART_NEW);
+    edit_and_render(&fixture, "dev", "bump cart", "shop/cart:v1.0.1", CART_NEW);
     let promote = ["promote", "staging", "--keep", "all", "--yes"];
     let before = fixture.remote_tip("env/staging").unwrap();
     fixture.run(&promote).code(0);
@@ -436,14 +431,21 @@ fn a_rendering_that_was_behind_when_history_was_squashed_is_nobodys_hotfix() {
     for part in [CART_NEW, "containerPort: 7071", "\"5s\""] {
         assert!(rendered.contains(part), "{part} is not in\n{rendered}");
     }
-    // What neither says is somebody's, whatever became of history.
+    // What neither says is somebody's, whatever became of history, and an answer about
+    // everything is about that too.
     let reset = ["update-ref", "refs/heads/env/staging", &before];
     fixture.env.git(&fixture.origin, &reset);
     let more = ("replicas: 1", "replicas: 9");
     edit_file(&fixture, "env/staging", path, "more of it", more);
     squash();
-    let outcome = fixture.run(&promote).code(3);
+    let keep = ["promote", "staging", "--keep", "cart.values", "--yes"];
+    let outcome = fixture.run(&keep).code(3);
     assert!(outcome.stderr.contains(path), "{}", outcome.stderr);
+    let outcome = fixture.run(&promote).code(0);
+    let line = format!("kept  {path}");
+    assert!(outcome.stdout.contains(&line), "{}", outcome.stdout);
+    let rendered = fixture.file_at("env/staging", path).unwrap();
+    assert!(rendered.contains("replicas: 9"), "{rendered}");
 }
 
 #[test]
@@ -594,10 +596,13 @@ spec: {output: files}
             name,
             "a component without an image",
             "  components:\n",
-            "  components:\n    billing:\n      template: vm\n      version: 4.2.1\n",
+            "  components:\n    billing:\n      template: vm\n      version: 4.2.0\n",
         );
     }
-    fixture.run(&["promote", "staging", "--yes"]).code(0);
+    edit_and_render(&fixture, "dev", "bump billing", "4.2.0", "4.2.1");
+    fixture
+        .run(&["promote", "staging", "--overwrite", "all", "--yes"])
+        .code(0);
     let tip = fixture.remote_tip("env/dev");
     edit_and_render(&fixture, "staging", "old one", "4.2.1", "4.1.9");
     let outcome = fixture.run(&["backport", "staging", "--yes"]).code(3);

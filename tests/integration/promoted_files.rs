@@ -688,7 +688,7 @@ fn what_was_rolled_back_stays_away_until_it_changes() {
     assert_eq!(on(&fixture, "env/prod", "web.yaml"), before);
     let again = fixture.run(&["promote", "prod", "--yes"]).code(0);
     assert!(
-        again.stdout.contains("rolled back there: web, web.yaml"),
+        again.stdout.contains("taken back there: web, web.yaml"),
         "{}",
         again.stdout
     );

@@ -128,10 +128,13 @@ fn a_commit_is_written_without_touching_anything_else() {
         git(&["ls-tree", "-r", "--format=%(objectmode) %(path)", id]),
         "100755 copy\n100644 keep\n100644 new/folder/file\n100644 product.yaml"
     );
+    let written = git(&["log", "-1", "--format=%an %ad %P%n%B", "--date=iso", id]);
+    let (message, wrote) = written.rsplit_once("\nGitops-Wrote: sha256:").unwrap();
     assert_eq!(
-        git(&["log", "-1", "--format=%an %ad %P%n%B", "--date=iso", id]),
+        message,
         format!("Ada 2026-01-01 01:00:00 +0100 {tip}\nchange\n\nwhy\n\nGitops-Action: test")
     );
+    assert_eq!(wrote.len(), 64, "{wrote}");
     assert_eq!(git(&["status", "--porcelain"]), "");
     assert_eq!(git(&["for-each-ref", "--contains", id]), "");
     fixture.fsck();

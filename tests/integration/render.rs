@@ -220,7 +220,7 @@ fn what_a_component_that_is_gone_was_rendered_to_goes_and_foreign_files_stay() {
     let (before, _) = product.split_once("    web:\n").unwrap();
     fixture.commit("env/dev", "web goes", &[("product.yaml", Some(before))]);
     let done = fixture.run(&["render", "dev", "--write", "--yes"]).code(0);
-    assert!(done.stdout.contains("removed"), "{}", done.stdout);
+    assert!(done.stderr.contains("removed"), "{}", done.stderr);
     let list = ["ls-tree", "-r", "--name-only", "env/dev", "manifests"];
     let files = fixture.env.git(&fixture.origin, &list);
     assert!(!files.contains("web"), "{files}");

@@ -216,6 +216,15 @@ pub(in crate::cli) fn current_directory() -> io::Result<PathBuf> {
     std::env::current_dir()
 }
 
+/// Makes another folder the current one of this process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the walk of the demo types its commands in the playground"
+)]
+pub(in crate::cli) fn enter(folder: &Path) -> io::Result<()> {
+    std::env::set_current_dir(folder)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where the clock is read"

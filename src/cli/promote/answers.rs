@@ -13,16 +13,29 @@ pub(super) fn ask(context: &Context, prepared: &Prepared) -> Result<Option<Reque
     let plan = &prepared.plan;
     let (source, target) = (&plan.source.0, &plan.target.0);
     let mut request = prepared.request.clone();
-    for item in plan.undecided() {
+    let asked: Vec<&Item> = plan.undecided().collect();
+    for (number, item) in asked.iter().enumerate() {
         let (ours, theirs) = text::values(item);
-        let choices = [
+        let mut choices = vec![
             format!("keep {ours}, as in {target}"),
             format!("take {theirs}, as in {source}"),
             "stop here, and write nothing".to_owned(),
         ];
+        if number + 1 < asked.len() {
+            choices.push(format!("keep this and all the rest, as in {target}"));
+            choices.push(format!("take this and all the rest, as in {source}"));
+        }
         match context.ui.choose(&question(item), &choices, 0)? {
             0 => request.keep.push(item.label()),
             1 => request.overwrite.push(item.label()),
+            3 => {
+                request.keep.push("all".to_owned());
+                break;
+            }
+            4 => {
+                request.overwrite.push("all".to_owned());
+                break;
+            }
             _ => return Ok(None),
         }
     }

@@ -55,6 +55,13 @@ fn diverged(plan: &Plan, again: &CommandLine) -> Vec<Hint> {
         format!("keep the values of {target}"),
         again.clone().option("--keep", ["all"]),
     )];
+    if plan.undecided().all(|item| item.marks.is_base_unknown) {
+        let adopt = again.clone().without("--images-only").without("--rev");
+        hints.push(Hint::command(
+            format!("take {target} as it is, and be asked about that no more"),
+            adopt.flag("--adopt"),
+        ));
+    }
     let hotfixes: BTreeSet<String> = plan
         .undecided()
         .filter(|item| item.difference.class == Class::Hotfix)

@@ -38,6 +38,7 @@ Examples:
   kubectl gitops promote prod --keep payment --reason 'slow bank'
                                                         a hotfix on prod stays
   kubectl gitops promote prod-eu,prod-us                both, or neither
+  kubectl gitops promote prod --adopt                   what prod has is meant so; ask no more
   kubectl gitops promote prod --tag                     and a tag prod/shop-1.4.0
   kubectl gitops promote prod --plan-out plan.json      a plan to approve, and
   kubectl gitops promote --apply plan.json              just that one, written")]
@@ -60,12 +61,15 @@ pub(super) struct Args {
     /// Promote images and versions of components, and nothing else of them
     #[arg(long)]
     images_only: bool,
-    /// Leave the target's value where both sides diverged: UNIT or UNIT.key.path
+    /// Leave the target's value: of UNIT, of UNIT.key.path, or all that would be asked
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
     keep: Vec<String>,
-    /// Take the source's value where both sides diverged: UNIT or UNIT.key.path
+    /// Take the source's value where both sides diverged: UNIT, UNIT.key.path, or all
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
     overwrite: Vec<String>,
+    /// Take the target as it is: record what both sides have, and write nothing else
+    #[arg(long, conflicts_with_all = ["rev", "images_only", "keep", "overwrite", "release", "tag"])]
+    adopt: bool,
     /// Why something is kept or overwritten; recorded
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -84,7 +88,7 @@ pub(super) struct Args {
     plan_out: Option<PathBuf>,
     /// Apply a plan file; refused if the plan has changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "target", "from", "rev", "only", "images_only", "keep", "overwrite", "reason", "release", "overrides",
+        "target", "from", "rev", "only", "images_only", "keep", "overwrite", "adopt", "reason", "release", "overrides",
         "plan_out", "message",
     ])]
     apply: Option<PathBuf>,
@@ -183,7 +187,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         all.iter().copied().partition(|one| one.plan.is_empty());
     if args.output.format == Format::Text {
         for one in &nothing {
-            context.ui.answer(&text::nothing(&one.plan));
+            context.ui.answer(&match args.adopt {
+                true => text::nothing_to_adopt(&one.plan),
+                false => text::nothing(&one.plan),
+            });
             for warning in &one.plan.warnings {
                 context.ui.warn(warning);
             }
@@ -453,6 +460,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
         images_only: args.images_only,
         keep: args.keep.clone(),
         overwrite: args.overwrite.clone(),
+        adopt: args.adopt,
         reason: args.reason.clone(),
         overrides,
         release: args.release.clone(),

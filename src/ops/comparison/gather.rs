@@ -10,8 +10,8 @@ use crate::ops::edited::stale_files;
 use crate::ops::estate::Estate;
 use crate::product::{ENVIRONMENT_FILE, EnvironmentName, EnvironmentState, ProductTree};
 use crate::promotion::{
-    AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Side, TextRule, UnitId, Units,
-    align, pin_units, text_follows, understand, unit_shape,
+    AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Side, Text, UnitId, Units, align,
+    pin_units, same, understand, unit_shape,
 };
 use crate::repo::{CommitId, Edit};
 use crate::template::Before;
@@ -37,17 +37,7 @@ pub(in crate::ops) fn gather_also(
     also: Option<(&BTreeSet<UnitId>, &CommitId)>,
 ) -> Result<Facts, GatherError> {
     let repository = estate.repository().clone();
-    let entry = estate.environment(target)?;
-    let source = match source {
-        Some(source) => source.clone(),
-        None => entry
-            .promote_from
-            .clone()
-            .ok_or_else(|| GatherError::NoSource(target.clone()))?,
-    };
-    if source == *target {
-        return Err(GatherError::SameEnvironment(source));
-    }
+    let source = source_of(estate, target, source)?;
     let is_off_branch = match revision {
         Some(revision) => !estate.git.reaches(&estate.tip(&source)?, revision)?,
         None => false,
@@ -59,17 +49,14 @@ pub(in crate::ops) fn gather_also(
             source.state.entry.name.clone(),
         ));
     }
-    let name = &source.state.entry.name;
-    let from_here = |record: &Record| record.from.as_ref().is_some_and(|(from, _)| from == name);
-    let unrecorded = source
-        .units
-        .keys()
-        .chain(target.units.keys())
-        .any(|unit| !records.get(unit).is_some_and(from_here));
-    let (common, history_cut) = match unrecorded {
+    let owned = repository.promotion.environment_owned.as_slice();
+    // A first promotion between branches without a common past says what both have alike.
+    let is_first = records.is_empty() || also.is_some();
+    let common = match is_first || is_past_needed((&source, &target), &records, owned) {
         true => merge_base(estate, &source, &target, &rules)?,
         false => (None, false),
     };
+    let (common, history_cut) = common;
     let mut merge_base = common
         .as_ref()
         .map(|side| (side.state.commit.clone(), side.units.clone()));
@@ -97,8 +84,7 @@ pub(in crate::ops) fn gather_also(
         Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
         Some(Before::Committed) | None => Vec::new(),
     };
-    let owned = repository.promotion.environment_owned.as_slice();
-    let edited_texts = edited_texts((&source, &target), common.as_ref(), &records, owned);
+    let texts = texts((&source, &target), common.as_ref(), &records, owned);
     let left_out = source.left_out(&repository);
     let left_out = left_out.not_as_in(&target.left_out(&repository));
     Ok(Facts {
@@ -116,8 +102,46 @@ pub(in crate::ops) fn gather_also(
         stale,
         left: rules.left,
         left_out,
-        edited_texts,
+        texts,
         arriving,
+    })
+}
+
+/// The environment to promote from: the one that is named, or the target's own.
+fn source_of(
+    estate: &Estate,
+    target: &EnvironmentName,
+    named: Option<&EnvironmentName>,
+) -> Result<EnvironmentName, GatherError> {
+    let source = match named {
+        Some(source) => source.clone(),
+        None => estate
+            .environment(target)?
+            .promote_from
+            .clone()
+            .ok_or_else(|| GatherError::NoSource(target.clone()))?,
+    };
+    match source == *target {
+        true => Err(GatherError::SameEnvironment(source)),
+        false => Ok(source),
+    }
+}
+
+/// Whether some unit differs of which no record says what the source had of it before, so
+/// that the branches' common past has to.
+fn is_past_needed(
+    (source, target): (&Side, &Side),
+    records: &BTreeMap<UnitId, Record>,
+    owned: &[Path],
+) -> bool {
+    let name = &source.state.entry.name;
+    let from_here = |record: &Record| record.from.as_ref().is_some_and(|(from, _)| from == name);
+    let recorded = |unit: &UnitId| records.get(unit).is_some_and(from_here);
+    let units = source.units.keys().chain(target.units.keys());
+    let mut unrecorded = units.filter(|unit| !recorded(unit));
+    unrecorded.any(|unit| {
+        !same(source.units.get(unit), target.units.get(unit))
+            || unit_shape(source, unit, owned) != unit_shape(target, unit, owned)
     })
 }
 
@@ -151,34 +175,31 @@ fn at_tip(compared: &Compared<'_>) -> Result<Option<AtTip>, GatherError> {
     }))
 }
 
-/// The units whose text around the values was edited on the target since it was promoted,
-/// or since both branches had it. Where neither is known, the target's text stays.
-fn edited_texts(
+/// The units whose text around the values differs, with the source's as it was promoted,
+/// or as both branches had it. Where neither is known, the target's text stays.
+fn texts(
     (source, target): (&Side, &Side),
     common: Option<&Side>,
     records: &BTreeMap<UnitId, Record>,
     owned: &[Path],
-) -> BTreeSet<UnitId> {
+) -> BTreeMap<UnitId, Text> {
     let both = target.units.keys();
     let both = both.filter(|unit| source.units.contains_key(*unit));
-    let edited = both.filter(|unit| {
-        let record = records.get(*unit);
-        // The first format remembers no text; there it follows the source.
-        if record.is_some_and(|record| record.shape.is_none() && record.damage.is_none()) {
-            return false;
-        }
+    let texts = both.filter_map(|unit| {
+        let record = records.get(unit);
         let shape = |side: &Side| unit_shape(side, unit, owned);
-        let Some((theirs, ours)) = shape(source).zip(shape(target)) else {
-            return false;
+        let (theirs, ours) = shape(source).zip(shape(target))?;
+        // The first format remembers no text; there it follows the source.
+        let is_first_format =
+            record.is_some_and(|it| it.serial == 0 && it.shape.is_none() && it.damage.is_none());
+        let promoted = match is_first_format {
+            true => Some(ours.clone()),
+            false => record.and_then(|record| record.shape.clone()),
         };
-        if theirs == ours {
-            return false;
-        }
-        let promoted = record.and_then(|record| record.shape.clone());
         let known = promoted.or_else(|| common.and_then(shape));
-        text_follows(known.as_deref(), &theirs, &ours) == TextRule::Spliced
+        Some((unit.clone(), Text::judged(theirs, &ours, known)?))
     });
-    edited.cloned().collect()
+    texts.collect()
 }
 
 /// The units at the merge base of the two branches. Folders of one branch

@@ -20,14 +20,18 @@ use crate::promotion::{
 use crate::repo::{CommitId, RepoPath};
 use crate::yaml::Path;
 
-/// How many commits of a line are walked along at most. Specification: section 5.
+/// How many commits of a line are walked along at most; see `docs/limits.md`.
 const COMMITS: usize = 20_000;
 
-/// How many places in trees are looked up at most, which takes about two seconds.
+/// How many places in trees are looked up at most, which takes about two seconds; see
+/// `docs/limits.md`.
 const LOOKUPS: usize = 200_000;
 
-/// How many states of a unit are read at most: each is parsed.
+/// How many states of a unit are read at most: each is parsed; see `docs/limits.md`.
 const STATES: usize = 500;
+
+/// How many states of each side a partial clone is given at once; more come one by one.
+const AHEAD: usize = 64;
 
 /// What both sides hold, as they are compared.
 #[derive(Clone, Copy)]
@@ -67,6 +71,8 @@ impl Compared<'_> {
             }
         }
         let [onto, from] = stops;
+        let sides = [(self.target, &onto, true), (self.source, &from, false)];
+        self.fetch_ahead(&asked, sides)?;
         let mut target = self.walk(self.target, &asked, onto, true)?;
         let mut source = self.walk(self.source, &asked, from, false)?;
         let (one, other) = (&self.source.state.entry, &self.target.state.entry);
@@ -111,6 +117,52 @@ impl Compared<'_> {
         asked.collect()
     }
 
+    /// The files of these units on one side, and a folder that holds all of them.
+    fn watched(
+        &self,
+        side: &Side,
+        asked: &BTreeMap<&UnitId, Questions>,
+        is_target: bool,
+    ) -> (RepoPath, Vec<RepoPath>) {
+        let mut watched = BTreeSet::new();
+        for unit in asked.keys() {
+            watched.extend(self.files_of(side, unit));
+            watched.extend(side.record_path(unit).filter(|_| is_target));
+        }
+        let folder = match watched
+            .iter()
+            .all(|it| it.starts_with(&side.state.entry.path))
+        {
+            true => side.state.entry.path.clone(),
+            false => RepoPath::root(),
+        };
+        (folder, watched.into_iter().collect())
+    }
+
+    /// In a partial clone: brings what the newest states of both sides need, in one round
+    /// trip instead of one for each state.
+    fn fetch_ahead(
+        &self,
+        asked: &BTreeMap<&UnitId, Questions>,
+        sides: [(&Side, &BTreeSet<CommitId>, bool); 2],
+    ) -> Result<(), GatherError> {
+        if !self.estate.git.is_partial() {
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        for (side, stops, is_target) in sides {
+            let (folder, paths) = self.watched(side, asked, is_target);
+            let mut met = 0;
+            let line = line(side, &folder, &paths, stops);
+            self.estate.git.visit_line(line, &mut |step| {
+                wanted.push((&side.state.entry.name, step.commit.id));
+                met += 1;
+                Ok(met < AHEAD)
+            })?;
+        }
+        Ok(self.estate.fetch_ahead(&wanted)?)
+    }
+
     /// The past of these units on one side.
     fn walk(
         &self,
@@ -119,26 +171,8 @@ impl Compared<'_> {
         stops: BTreeSet<CommitId>,
         is_target: bool,
     ) -> Result<BTreeMap<UnitId, Past>, GatherError> {
-        let entry = &side.state.entry;
-        let mut watched = BTreeSet::new();
-        for unit in asked.keys() {
-            watched.extend(self.files_of(side, unit));
-            watched.extend(side.record_path(unit).filter(|_| is_target));
-        }
-        let paths: Vec<RepoPath> = watched.into_iter().collect();
-        let below = |path: &RepoPath| path.starts_with(&entry.path);
-        let folder = match paths.iter().all(below) {
-            true => entry.path.clone(),
-            false => RepoPath::root(),
-        };
-        let line = Line {
-            from: &side.state.commit,
-            folder: &folder,
-            paths: &paths,
-            stops: &stops,
-            commits: COMMITS,
-            lookups: LOOKUPS,
-        };
+        let (folder, paths) = self.watched(side, asked, is_target);
+        let line = line(side, &folder, &paths, &stops);
         let mut walk = Walk {
             compared: self,
             side,
@@ -211,10 +245,7 @@ impl Compared<'_> {
     fn units_at(&self, side: &Side, commit: &CommitId) -> Result<Option<Units>, GatherError> {
         let (estate, entry) = (self.estate, &side.state.entry);
         let known = Some(&side.state.snapshot);
-        let files = match estate.files_without_records(entry, commit, known) {
-            Ok(files) => files,
-            Err(error) => return Err(error.into()),
-        };
+        let files = estate.files_without_records(entry, commit, known)?;
         if files.under(&entry.path).next().is_none() {
             return Ok(None);
         }
@@ -247,6 +278,23 @@ impl Compared<'_> {
             }
         }
         Ok(Some(units))
+    }
+}
+
+/// A walk along the line of one side, within the bounds.
+fn line<'a>(
+    side: &'a Side,
+    folder: &'a RepoPath,
+    paths: &'a [RepoPath],
+    stops: &'a BTreeSet<CommitId>,
+) -> Line<'a> {
+    Line {
+        from: &side.state.commit,
+        folder,
+        paths,
+        stops,
+        commits: COMMITS,
+        lookups: LOOKUPS,
     }
 }
 

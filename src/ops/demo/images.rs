@@ -37,10 +37,12 @@ pub enum Moment {
     Start,
     /// Two more were built since.
     Later,
+    /// The service that was fixed has one more.
+    Last,
 }
 
 /// Images that are newer than the product: moment, service, tag, built.
-const NEWER: [(Moment, &str, &str, &str); 5] = [
+const NEWER: [(Moment, &str, &str, &str); 6] = [
     (
         Moment::Start,
         "cartservice",
@@ -61,6 +63,12 @@ const NEWER: [(Moment, &str, &str, &str); 5] = [
         "adservice",
         "v0.10.7",
         "2026-02-11T09:20:00Z",
+    ),
+    (
+        Moment::Last,
+        "checkoutservice",
+        "v0.10.8",
+        "2026-02-12T13:05:00Z",
     ),
 ];
 

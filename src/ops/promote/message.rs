@@ -79,6 +79,10 @@ fn draft<'a>(plan: &'a Plan, request: &'a Request) -> Draft<'a> {
 }
 
 fn subject(plan: &Plan, request: &Request) -> String {
+    if request.adopt {
+        let (source, target) = (&plan.source.0, &plan.target.0);
+        return format!("adopt {target} as it is, beside {source}");
+    }
     let product = plan.noun();
     let name = match &plan.version.1 {
         Some(version) => format!("{product} {version}"),

@@ -117,7 +117,7 @@ pub fn gather(
             stale: Vec::new(),
             left: Vec::new(),
             left_out,
-            edited_texts: BTreeSet::new(),
+            texts: BTreeMap::new(),
             arriving: Vec::new(),
         },
     };

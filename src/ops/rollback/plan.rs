@@ -41,7 +41,7 @@ fn by_unit(request: &Request, facts: &Facts) -> Result<Plan, RollbackError> {
         return Ok(finish(request, facts, items, Outcome::default()));
     }
     let scope = chosen.as_ref().map_or(Scope::Everything, Scope::Units);
-    let mut edits = promotion::edits(change, &items, scope)?;
+    let mut edits = promotion::edits(change, &items, scope, &BTreeSet::new())?;
     edits.extend(own);
     let mut outcome = rendered(facts, &edits, chosen.is_none())?;
     let (records, refused) = records(request, facts, chosen.as_ref());
@@ -79,6 +79,8 @@ fn finish(request: &Request, facts: &Facts, items: Vec<Item>, mut outcome: Outco
         request: approved(request, &then.commit),
         overrides: &Overrides::default(),
         items: &items,
+        texts: &[],
+        sources: &outcome.edits,
         rendered: &outcome.rendered,
     }
     .digest();
@@ -108,6 +110,8 @@ fn finish(request: &Request, facts: &Facts, items: Vec<Item>, mut outcome: Outco
             proof: outcome.proof,
             images: Vec::new(),
             stale: Vec::new(),
+            texts: Vec::new(),
+            edited: Vec::new(),
             warnings: outcome.warnings,
             refusals: Vec::new(),
             edits: outcome.edits,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::compare::{Base, compare};
-use super::super::{Decision, FileRules, TextRule, text_follows, unit_shape};
+use super::super::{Decision, FileRules, Text, texts, unit_shape};
 use super::*;
 use crate::confidential::Secrecy;
 use crate::product::{EnvironmentState, Repository};
@@ -70,14 +70,12 @@ fn promoted(base: [&str; 2], target: [&str; 2], source: [&str; 2]) -> [String; 2
         rules.apply(side);
     }
     let shape = |side: &Side, unit: &UnitId| unit_shape(side, unit, &[]);
-    let edited = from.units.keys().filter(|unit| {
-        let shapes = shape(&from, unit).zip(shape(&to, unit));
-        let promoted = shape(&was, unit);
-        shapes.is_some_and(|(source, target)| {
-            text_follows(promoted.as_deref(), &source, &target) == TextRule::Spliced
-        })
+    let texts = from.units.keys().filter_map(|unit| {
+        let (source, target) = shape(&from, unit).zip(shape(&to, unit))?;
+        let text = Text::judged(source, &target, shape(&was, unit))?;
+        Some((unit.clone(), text))
     });
-    let edited_texts = edited.cloned().collect();
+    let texts = texts.collect();
     let mut items = Vec::new();
     for (unit, theirs) in &from.units {
         let base = Base::Known(was.units.get(unit));
@@ -107,10 +105,11 @@ fn promoted(base: [&str; 2], target: [&str; 2], source: [&str; 2]) -> [String; 2
         stale: Vec::new(),
         left: Vec::new(),
         left_out: Vec::new(),
-        edited_texts,
+        texts,
         arriving: Vec::new(),
     };
-    let edits = result(&facts, &items, Scope::Everything).unwrap();
+    let edited = texts::edited(&facts, &[]);
+    let edits = result(&facts, &items, Scope::Everything, &edited).unwrap();
     let text =
         |path: &str, old: &str, new: &str| match edits.get(&path.parse::<RepoPath>().unwrap()) {
             None => old.to_owned(),

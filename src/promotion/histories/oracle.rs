@@ -52,6 +52,7 @@ impl Oracle {
 
     fn count(&mut self, decision: Decision) {
         let name = match decision {
+            Decision::Wait => "wait",
             Decision::Take => "take",
             Decision::AlreadyThere => "already there",
             Decision::Keep => "keep",

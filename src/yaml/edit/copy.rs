@@ -258,10 +258,11 @@ fn flow_entry(document: &Document, entry: &Entry) -> Option<String> {
     Some(format!("{key}: {}", flow_value(document, &entry.value)?))
 }
 
-/// A node on one line, scalars as they are written; none when it has an alias, an anchor or a tag.
+/// A node on one line, scalars as they are written; none when it has an alias, an anchor, or
+/// a tag that can't be repeated there.
 fn flow_value(document: &Document, node: &Node) -> Option<String> {
     if node.properties.is_some() {
-        return None;
+        return tagged_scalar(document, node);
     }
     match &node.kind {
         NodeKind::Alias { .. } => None,
@@ -281,6 +282,17 @@ fn flow_value(document: &Document, node: &Node) -> Option<String> {
             Some(format!("{{{}}}", entries?.join(", ")))
         }
     }
+}
+
+/// A scalar with its tag, where the tag means the same in every document and nothing else
+/// is in front of the scalar.
+fn tagged_scalar(document: &Document, node: &Node) -> Option<String> {
+    let scalar = node.scalar().filter(|_| !node.span.is_empty())?;
+    let tag = document.text()[node.start()..node.span.start].trim();
+    let name = tag.strip_prefix("!!").or_else(|| tag.strip_prefix('!'))?;
+    let is_simple = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
+    let is_repeatable = !name.is_empty() && name.chars().all(is_simple);
+    is_repeatable.then(|| format!("{tag} {}", flow_scalar(document, node, scalar)))
 }
 
 /// A scalar on one line without its tag and anchor, as it is written where that can stand

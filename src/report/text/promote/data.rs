@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::marks::lowers;
 use crate::ops::backport;
 use crate::product::shown_path;
-use crate::promotion::{Author, Item, Plan, Refusal};
+use crate::promotion::{Author, Item, Marks, Plan, Refusal};
 use crate::repo::CommitInfo;
 use crate::template::RenderedChange;
 use crate::yaml::shown;
@@ -21,6 +22,12 @@ pub fn plan_data(plan: &Plan) -> Value {
             "component": change.component.as_str(), "from": change.from, "to": change.to,
         })).collect::<Vec<_>>(),
         "rendered": plan.rendered.iter().map(rendered_data).collect::<Vec<_>>(),
+        "edited": plan.edited.iter().map(|(path, decision)| json!({
+            "path": path.as_str(), "decision": decision,
+        })).collect::<Vec<_>>(),
+        "texts": plan.texts.iter().map(|line| json!({
+            "unit": line.unit.to_string(), "follows": line.follows,
+        })).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "refusals": plan.refusals.iter().map(refusal_data).collect::<Vec<_>>(),
         "digest": plan.digest,
@@ -65,11 +72,40 @@ fn item_data(item: &Item) -> Value {
     if let Some(Author::OlderThan(commit)) = &item.changed_by {
         data["changedBefore"] = commit.id.to_string().into();
     }
+    explain(&mut data, &item.marks);
+    if lowers(item) {
+        data["lowersVersion"] = true.into();
+    }
     // Hidden values look alike though they differ.
     if item.hides() {
         data["hidden"] = true.into();
     }
     data
+}
+
+/// What explains the class; what does not apply is left out.
+fn explain(data: &mut Value, marks: &Marks) {
+    if marks.is_base_unknown {
+        data["baseUnknown"] = true.into();
+    }
+    if let Some(commit) = &marks.behind {
+        data["sourceHadItUntil"] = commit.to_string().into();
+    }
+    if marks.is_back {
+        data["back"] = true.into();
+    }
+    if marks.is_taken_back {
+        data["takenBack"] = true.into();
+    }
+    if let Some(commit) = &marks.taken_back {
+        data["takenBackBy"] = commit.to_string().into();
+    }
+    if let Some(name) = &marks.ahead_of {
+        data["cameFrom"] = name.as_str().into();
+    }
+    if let Some(seconds) = marks.searched_to {
+        data["searchedTo"] = crate::report::rfc3339(seconds, 0).into();
+    }
 }
 
 fn commit_data(commit: &CommitInfo) -> Value {

@@ -1,6 +1,7 @@
 //! What a person reads of a promotion or a backport before it is written.
 
 mod data;
+mod marks;
 mod values;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,11 @@ use std::fmt::Write as _;
 use crate::ops::backport;
 use crate::product::{Repository, shown_path};
 use crate::promotion::{Author, Class, Decision, Item, Plan, Refusal, UnitId, is_place};
-use crate::repo::CommitInfo;
+use crate::repo::{CommitInfo, RepoPath};
 use crate::report::{Cell, Style, Table, Tone, ago, clean, count};
 use crate::template::RenderedChange;
 
+use marks::{remark, searched, with_remark};
 use values::{arrow, both_sides, decided, taken};
 
 pub use data::{backport_data, plan_data};
@@ -42,17 +44,31 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
         ("kept", Decision::Keep),
         ("kept earlier", Decision::Kept),
         ("dropped", Decision::Overwrite),
-        ("rolled back", Decision::Refused),
+        ("held back", Decision::Refused),
+        ("ahead", Decision::Leave),
+        ("next time", Decision::Wait),
     ] {
         let mut table = Table::new(2);
         for item in plan.items.iter().filter(|item| item.decision == decision) {
-            table.row([
+            let cells = vec![
                 Cell::new(Tone::Warning, word),
                 item.shown_label().into(),
                 decided(item).into(),
+            ];
+            table.row(with_remark(cells, remark(item, plan)));
+        }
+        for (path, _) in plan.edited.iter().filter(|(_, made)| *made == decision) {
+            table.row([
+                Cell::new(Tone::Warning, word),
+                path.to_string().into(),
+                "edited by hand".into(),
             ]);
         }
         text.push_str(&table.render(style));
+    }
+    text.push_str(&texts(plan).render(style));
+    if let Some(searched) = searched(plan) {
+        let _ = writeln!(text, "  {searched}");
     }
     for warning in &plan.warnings {
         let _ = writeln!(
@@ -72,6 +88,27 @@ pub fn plan(plan: &Plan, repository: &Repository, style: &Style) -> String {
         );
     }
     text
+}
+
+/// What becomes of the text around values.
+fn texts(plan: &Plan) -> Table {
+    let mut table = Table::new(2);
+    let source = &plan.source.0;
+    for line in &plan.texts {
+        let (tone, what) = match line.follows {
+            true => (Tone::Plain, format!("comments and layout follow {source}")),
+            false => (
+                Tone::Warning,
+                format!("comments and layout stay; {source} has others"),
+            ),
+        };
+        table.row([
+            Cell::new(tone, "text"),
+            line.unit.to_string().into(),
+            what.into(),
+        ]);
+    }
+    table
 }
 
 fn headline(plan: &Plan, style: &Style) -> String {
@@ -126,17 +163,25 @@ fn changes(plan: &Plan) -> Table {
             }
             (None, _) => whole_unit(&items).unwrap_or_default().to_owned(),
         };
-        table.row([Cell::from(unit.to_string()), what.into()]);
+        let of_version = items.iter().find(|item| {
+            item.difference.path.is_root() || version.is_some() && values::is_version(item)
+        });
+        let cells = vec![Cell::from(unit.to_string()), what.into()];
+        table.row(with_remark(
+            cells,
+            of_version.map_or_else(String::new, |item| remark(item, plan)),
+        ));
         let shown: Vec<_> = items
             .iter()
             .filter(|item| !item.difference.path.is_root())
             .filter(|item| version.is_none() || !values::is_version(item))
             .collect();
         for item in shown.iter().take(LISTED) {
-            table.row([
+            let cells = vec![
                 Cell::from(format!("  {}", shown_path(&item.difference.path))),
                 Cell::from(taken(item)),
-            ]);
+            ];
+            table.row(with_remark(cells, remark(item, plan)));
         }
         if shown.len() > LISTED {
             table.row([Cell::new(
@@ -158,18 +203,38 @@ fn whole_unit(items: &[&Item]) -> Option<&'static str> {
 /// What is said where nothing is to be written.
 pub fn nothing(plan: &Plan) -> String {
     let (source, target) = (&plan.source.0, &plan.target.0);
-    let items = plan.items.iter();
-    let mut away: Vec<String> = items
-        .filter(|item| item.decision == Decision::Refused)
-        .map(|item| item.unit.to_string())
-        .collect();
-    away.dedup();
-    if away.is_empty() {
-        return format!("{target} already has everything of {source}");
+    let of = |decisions: &[Decision]| -> String {
+        let items = plan.items.iter();
+        let items = items.filter(|item| decisions.contains(&item.decision));
+        let mut units: Vec<String> = items.map(|item| item.unit.to_string()).collect();
+        units.dedup();
+        units.join(", ")
+    };
+    let texts = plan.texts.iter().filter(|line| !line.follows);
+    let texts: Vec<String> = texts.map(|line| line.unit.to_string()).collect();
+    let mut others = Vec::new();
+    for (what, units) in [
+        ("what was taken back there", of(&[Decision::Refused])),
+        ("what is kept there", of(&[Decision::Keep, Decision::Kept])),
+        ("what came from elsewhere", of(&[Decision::Leave])),
+        ("comments and layout", texts.join(", ")),
+    ] {
+        if !units.is_empty() {
+            others.push(format!("{what}: {units}"));
+        }
     }
+    let but = match others.is_empty() {
+        true => String::new(),
+        false => format!(", but for {}", others.join("; ")),
+    };
+    format!("{target} already has everything of {source}{but}")
+}
+
+/// What is said where an adoption has nothing to record.
+pub fn nothing_to_adopt(plan: &Plan) -> String {
     format!(
-        "{target} has everything of {source} but what was rolled back there: {}",
-        away.join(", ")
+        "nothing to adopt: a promotion from {} to {} asks about nothing",
+        plan.source.0, plan.target.0
     )
 }
 
@@ -232,21 +297,9 @@ pub fn refusals(plan: &Plan, style: &Style) -> String {
                 text.push_str(&diverged(plan.undecided(), plan, style).render(style));
             }
             Refusal::RenderedHotfix { paths } => {
-                let _ = writeln!(
-                    text,
-                    "{} on {target} edited by hand would be lost",
-                    count(paths.len(), "rendered file")
-                );
-                let mut table = Table::new(2);
-                for file in plan.stale.iter().filter(|file| paths.contains(&file.path)) {
-                    table.row([
-                        file.path.to_string(),
-                        file.changed_by
-                            .as_ref()
-                            .map_or_else(String::new, |commit| who(commit, style)),
-                    ]);
-                }
-                text.push_str(&table.render(style));
+                let lost = count(paths.len(), "rendered file");
+                let _ = writeln!(text, "{lost} on {target} edited by hand would be lost");
+                text.push_str(&edited_by_hand(plan, paths, style).render(style));
             }
             Refusal::Incomplete {
                 missing,
@@ -309,6 +362,17 @@ pub fn refusals(plan: &Plan, style: &Style) -> String {
     text.trim_end().to_owned()
 }
 
+/// Rendered files with who edited them.
+fn edited_by_hand(plan: &Plan, paths: &[RepoPath], style: &Style) -> Table {
+    let mut table = Table::new(2);
+    for file in plan.stale.iter().filter(|file| paths.contains(&file.path)) {
+        let by = file.changed_by.as_ref();
+        let by = by.map_or_else(String::new, |commit| who(commit, style));
+        table.row([file.path.to_string(), by]);
+    }
+    table
+}
+
 fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Style) -> Table {
     let mut table = Table::new(2);
     for item in items {
@@ -322,7 +386,7 @@ fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Styl
                 ("conflict", Tone::Bad, both_sides(item, target, source))
             }
         };
-        let who = match &item.changed_by {
+        let mut who = match &item.changed_by {
             Some(Author::Commit(commit)) => who(commit, style),
             Some(Author::OlderThan(commit)) => {
                 let time = ago(commit.committer.seconds, style.now);
@@ -330,6 +394,11 @@ fn diverged<'a>(items: impl Iterator<Item = &'a Item>, plan: &Plan, style: &Styl
             }
             None => String::new(),
         };
+        let remark = remark(item, plan);
+        if !who.is_empty() && !remark.is_empty() {
+            who.push_str("; ");
+        }
+        who.push_str(&remark);
         table.row([
             Cell::new(tone, word),
             item.shown_label().into(),

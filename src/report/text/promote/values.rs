@@ -59,7 +59,7 @@ pub(super) fn taken(item: &Item) -> String {
 pub(super) fn decided(item: &Item) -> String {
     let (ours, theirs) = values(item);
     match item.decision {
-        Decision::Overwrite => arrow(item, &ours, &theirs),
+        Decision::Overwrite | Decision::Wait => arrow(item, &ours, &theirs),
         _ if item.difference.theirs.is_none() => "stays; the source does not have it".to_owned(),
         _ if is_replaced_file(item) => "stays; the source has another version".to_owned(),
         _ => format!(
