@@ -192,6 +192,7 @@ fn one(
     let first = backport::planned(&plan, &request, estate, &facts).map_err(message)?;
     writing::preview(context, &first);
     if args.write.dry_run {
+        writing::dry_run(context, &args.write, estate, &first)?;
         return Ok(done);
     }
     let mut replan = || {

@@ -211,7 +211,7 @@ fn write(
     let first = planned(plan)?;
     writing::preview(context, &first);
     if args.write.dry_run {
-        writing::ready(context, &args.write, estate, &first)?;
+        writing::dry_run(context, &args.write, estate, &first)?;
         return data(args, context, plan, None).map(|()| Exit::Ok);
     }
     let again = Again {

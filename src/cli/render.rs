@@ -170,6 +170,9 @@ fn write(
         .planned(estate, message)
         .map_err(|error| failure(error.into()))?;
     if !announce(args, context, estate, first)? {
+        if args.writing.dry_run && !first.edits.is_empty() {
+            writing::dry_run(context, &args.writing, estate, &planned)?;
+        }
         return Ok(Exit::Ok);
     }
     writing::preview(context, &planned);

@@ -73,6 +73,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         rollback::planned(&plan, &request, &estate, entry).map_err(|error| fail(error.into()))?;
     writing::preview(context, &first);
     if args.write.dry_run {
+        writing::dry_run(context, &args.write, &estate, &first)?;
         return data(args, context, &plan, None).map(|()| Exit::Ok);
     }
     write(args, context, &estate, (&request, &plan, first))

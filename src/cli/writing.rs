@@ -12,8 +12,9 @@ use crate::git::LocalRef;
 use crate::ops::commit::TemplateError;
 use crate::ops::estate::Estate;
 use crate::ops::publish::{
-    Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef, Replanned,
-    Superseded, TagTemplate, TagTemplateError, check, is_proposed, publish_replanning,
+    Foreseen, Opening, Planned, Proposal, PublishError, PublishOptions, Published, PublishedRef,
+    Replanned, Superseded, TagTemplate, TagTemplateError, check, foresee, is_proposed,
+    publish_replanning,
 };
 use crate::product::{EnvironmentEntry, EnvironmentName};
 use crate::repo::{BranchName, RefName};
@@ -84,6 +85,39 @@ pub(super) fn ready(
         push: !args.no_push,
     };
     check(estate, &planned.changes, options).map_err(|error| publish_failure(error, context))
+}
+
+/// The end of a dry run: what would fail all the same, and where the plan would be
+/// proposed.
+pub(super) fn dry_run(
+    context: &Context,
+    args: &WriteArgs,
+    estate: &Estate,
+    planned: &Planned,
+) -> Result<(), Failure> {
+    ready(context, args, estate, planned)?;
+    let options = PublishOptions {
+        push: !args.no_push,
+    };
+    let foreseen = foresee(estate, &planned.changes, options)
+        .map_err(|error| publish_failure(error, context))?;
+    for it in foreseen {
+        let Foreseen { name, into, .. } = &it;
+        let mut said = match (&it.changed_by, it.already) {
+            (Some(commit), _) => format!(
+                "{name} has a commit of {}: {}; it stays as it is",
+                commit.author.email, commit.message.subject
+            ),
+            (None, true) => format!("it is proposed for {into} already, on {name}"),
+            (None, false) => format!("it would be proposed for {into} on {name}"),
+        };
+        if !it.older.is_empty() && !it.already {
+            let older: Vec<&str> = it.older.iter().map(BranchName::as_str).collect();
+            said.push_str(&format!(", in the place of {}", older.join(", ")));
+        }
+        context.ui.note(&said);
+    }
+    Ok(())
 }
 
 /// What `--tag` asks for.

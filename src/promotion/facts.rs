@@ -6,7 +6,7 @@ use super::files::{FileRules, Shares};
 use super::left_out::LeftOut;
 use super::pins::{self, Arriving};
 use super::promoted_files::{PromotedFiles, is_at_root, own_path};
-use super::{Pasts, PlanError, Record, Text, UnitId, Units};
+use super::{Pasts, PlanError, Record, Renames, Text, UnitId, Units};
 use crate::product::pins::Pin;
 use crate::product::{ComponentName, EnvironmentState, ProductTree, Repository, UnitError};
 use crate::repo::{CommitId, CommitInfo, Edit, RepoPath};
@@ -73,6 +73,8 @@ pub struct Facts {
     pub left_out: Vec<String>,
     /// Units whose text around the values is not the same on both sides.
     pub texts: BTreeMap<UnitId, Text>,
+    /// Components that the source renamed.
+    pub renames: Renames,
     /// Pins that the target does not have yet, and that come with promoted files.
     pub arriving: Vec<Arriving>,
 }
@@ -103,9 +105,10 @@ impl Facts {
         &self,
         edits: &BTreeMap<RepoPath, Edit>,
     ) -> Result<Rerendered, PlanError> {
-        let (target, source) = (&self.target.state, &self.source.state);
-        let before = self.rendering.as_ref();
-        rerender(&self.repository, target, before, edits, Some(source)).map_err(PlanError::Result)
+        let target = self.renames.original().unwrap_or(&self.target.state);
+        let (edits, before) = (self.renames.over(edits), self.rendering.as_ref());
+        let source = Some(&self.source.state);
+        rerender(&self.repository, target, before, &edits, source).map_err(PlanError::Result)
     }
 }
 

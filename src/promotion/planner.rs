@@ -13,7 +13,7 @@ use super::selection::UnitSelector;
 use super::versions::{product_name, templates, version, versions};
 use super::{
     Decision, Facts, Item, Plan, PlanError, Refusal, Request, SelectError, TextLine, UnitId,
-    Unreached, bytes, gate, images, only, records, rename, texts, warnings,
+    Unreached, bytes, gate, images, only, records, texts, warnings,
 };
 use crate::product::CommitAction;
 use crate::repo::{Edit, RepoPath};
@@ -21,6 +21,13 @@ use crate::template::Rerendered;
 
 /// Makes the plan for `request` from `facts`.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
+    let request = &Request {
+        only: facts.renames.translated(&request.only),
+        keep: facts.renames.translated(&request.keep),
+        overwrite: facts.renames.translated(&request.overwrite),
+        release: facts.renames.translated(&request.release),
+        ..request.clone()
+    };
     let chosen = chosen(request, facts)?;
     if request.adopt {
         return adopt(request, facts, chosen.as_ref());
@@ -36,8 +43,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
         (None, false) => Scope::Everything,
     };
     let edited = texts::edited(facts, &request.overwrite);
-    let mut result = bytes::result(facts, &items, scope, &edited)?;
-    result.extend(rename::overrides(facts, &items)?);
+    let result = bytes::result(facts, &items, scope, &edited)?;
+    let (target, images_only) = (&facts.target, request.images_only);
+    let names = &facts.renames;
+    let result = names.settled(target, chosen.as_ref(), images_only, result)?;
     let ((mut records, mut warnings), outcome) = rayon::join(
         || {
             let everything = matches!(scope, Scope::Everything);
@@ -67,9 +76,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, PlanError> {
     texts::remember(facts, &texts, &mut records);
     let refusals = refusals(request, facts, &items, chosen.as_ref(), &outcome)?;
     let plan = finish(request, facts, (items, texts), &result, outcome);
-    let mut edits = result;
+    let mut edits = names.written(result);
     edits.extend(plan.edits.clone());
     edits.extend(records::written(facts, &records));
+    names.forget(target, &records, &mut edits);
     Ok(Plan {
         warnings,
         refusals,

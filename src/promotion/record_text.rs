@@ -10,7 +10,7 @@ use super::record::{RefusedContent, Sighting, Writer};
 use super::seal::{self, Seal};
 use crate::product::EnvironmentName;
 use crate::repo::{CommitId, Location, RepoPath};
-use crate::yaml::{Path, Stream, to_yaml};
+use crate::yaml::{Path, Stream, to_yaml, to_yaml_as_written};
 
 /// The `kind` of a record file.
 const KIND: &str = "PromotionRecord";
@@ -45,6 +45,14 @@ impl Record {
             .ok_or_else(|| at(1, 1, "the record is empty".to_owned()))?;
         let value = document.value().map_err(yaml)?;
         let mut record = Self::from_value(value).map_err(|problem| at(1, 1, problem))?;
+        // What a newer version says stays as that wrote it.
+        if let Ok(Value::Object(mut written)) = document.written() {
+            for (key, value) in &mut record.unknown_fields {
+                if let Some(written) = written.remove(key) {
+                    *value = written;
+                }
+            }
+        }
         record.seal = match seal::check(text) {
             Some(seal) => seal,
             None if record.serial == 0 => Seal::Fits,
@@ -147,8 +155,12 @@ impl Record {
             "refused",
             (!refused.is_empty()).then_some(Value::Array(refused)),
         );
-        map.extend(self.unknown_fields.clone());
-        let text = to_yaml(&Value::Object(map));
+        let mut text = to_yaml(&Value::Object(map));
+        if !self.unknown_fields.is_empty() {
+            text.push_str(&to_yaml_as_written(&Value::Object(
+                self.unknown_fields.clone(),
+            )));
+        }
         match self.serial {
             // The first format has no seal.
             0 => text,

@@ -31,6 +31,13 @@ pub fn to_yaml(value: &Value) -> String {
     out
 }
 
+/// A map as block YAML, with scalars as they were written ([`Written`]).
+pub fn to_yaml_as_written(value: &Value) -> String {
+    let mut out = String::new();
+    block(&mut out, value, 0, Scalars::Written);
+    out
+}
+
 /// True when a string must be quoted to stay this string, in block style, for every reader.
 pub fn needs_quotes(text: &str) -> bool {
     !is_plain(text, false)

@@ -22,13 +22,13 @@ mod written;
 
 pub use decode::{DecodeError, Decoder, Field, Fields};
 pub use edit::{Aliases, EditError, Editor, Wish, literal_indent, same_values, set_strings};
-pub use emit::{needs_quotes, quote, to_yaml};
+pub use emit::{needs_quotes, quote, to_yaml, to_yaml_as_written};
 pub use error::{YamlError, YamlErrorKind};
 pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style};
 pub use parts::{Part, Parts};
 pub use path::{Path, PathError, Step, said_of, value_at};
 pub use scalar::Resolved;
-pub use shape::{entry_span, masked};
+pub use shape::{entry_key, entry_span, masked};
 pub use stream::{Document, Stream};
 pub use value::{parse_values, written_values};
 pub use written::{Written, from_record, is_null, plain, shown, str_of, text_of, to_record};

@@ -58,6 +58,18 @@ fn collect<'n>(node: &'n Node, whole: &[&Node], found: &mut Vec<&'n Node>) {
     }
 }
 
+/// Where the key of an entry is written.
+pub fn entry_key(document: &Document, path: &Path) -> Option<Span> {
+    let above = document.root()?.at(&path.parent()?)?;
+    let node = document.root()?.at(path)?;
+    let mut entries = above.entries().iter();
+    let entry = entries.find(|entry| std::ptr::eq(&raw const entry.value, node))?;
+    Some(Span {
+        start: entry.key.start(),
+        end: entry.key.end(),
+    })
+}
+
 /// The bytes of an entry with the comments that are its own.
 pub fn entry_span(document: &Document, path: &Path) -> Option<Span> {
     let above = document.root()?.at(&path.parent()?)?;

@@ -364,6 +364,59 @@ fn a_reviewers_commit_on_a_proposal_is_left_alone_and_named() {
 }
 
 #[test]
+fn a_dry_run_says_where_it_would_be_proposed_and_what_is_there() {
+    let fixture = proposing("none");
+    let dry = ["promote", "prod", "--dry-run"];
+    let yes = ["promote", "prod", "--yes"];
+    let branches = || {
+        let words = [
+            "for-each-ref",
+            "--format=%(refname:short)",
+            "refs/heads/gitops",
+        ];
+        fixture.env.git(&fixture.origin, &words)
+    };
+    let first = fixture.run(&dry).code(0);
+    let said = "it would be proposed for env/prod on gitops/promote/prod/";
+    assert!(first.stderr.contains(said), "{}", first.stderr);
+    assert_eq!(branches(), "", "a dry run writes nothing");
+    fixture.run(&yes).code(0);
+    let proposed = branches();
+    assert!(
+        first.stderr.contains(&proposed),
+        "{proposed}: {}",
+        first.stderr
+    );
+    let again = fixture.run(&dry).code(0);
+    let said = format!("it is proposed for env/prod already, on {proposed}");
+    assert!(again.stderr.contains(&said), "{}", again.stderr);
+    // A newer plan takes its place, unless a reviewer has been there.
+    shop::edit(
+        &fixture,
+        "env/staging",
+        "cart",
+        "cart:v1.1.0",
+        "cart:v1.2.0",
+    );
+    let newer = fixture.run(&dry).code(0);
+    let said = format!(", in the place of {proposed}");
+    assert!(newer.stderr.contains(&said), "{}", newer.stderr);
+    shop::edit(
+        &fixture,
+        "env/staging",
+        "cart",
+        "cart:v1.2.0",
+        "cart:v1.1.0",
+    );
+    let note = [("notes.md", Some("looked at\n"))];
+    fixture.commit(&proposed, "a review", &note);
+    let reviewed = fixture.run(&dry).code(0);
+    let said = format!("{proposed} has a commit of grace@example.com: a review; it stays as it is");
+    assert!(reviewed.stderr.contains(&said), "{}", reviewed.stderr);
+    fixture.fsck();
+}
+
+#[test]
 fn an_amended_proposal_is_a_reviewers_too() {
     let fixture = proposing("none");
     fixture.run(&["promote", "prod", "--yes"]).code(0);

@@ -107,19 +107,7 @@ fn bumps_of_different_components_in_one_file_all_land() {
         .map(|name| (name.as_str(), image(name), "v1.0.0", "semver: ^1"))
         .collect();
     let fixture = pinned(&pins);
-    let digest = format!("sha256:{}", "ab".repeat(32));
-    let tags = json!({"tags": {"v1.0.0": {"digest": digest}, "v1.1.0": {"digest": digest}}});
-    let repositories: serde_json::Map<String, serde_json::Value> = names
-        .iter()
-        .map(|name| (image(name), tags.clone()))
-        .collect();
-    let document = json!({
-        "apiVersion": "kubectl-gitops/v1alpha1",
-        "kind": "RegistryTags",
-        "asOf": "2026-03-10T00:00:00Z",
-        "repositories": repositories,
-    });
-    std::fs::write(fixture.env.join("tags.json"), document.to_string()).unwrap();
+    let tags = tags_of(&fixture, &names);
     let before = fixture.commits_on("main");
     let running: Vec<Child> = names
         .iter()
@@ -127,9 +115,7 @@ fn bumps_of_different_components_in_one_file_all_land() {
             let clone = fixture.clone_again(name, &[]);
             let mut command = fixture.env.gitops_command(&clone);
             command.args(["bump-image", name, "--env", "dev", "--yes"]);
-            command
-                .arg("--tags-from")
-                .arg(fixture.env.join("tags.json"));
+            command.arg("--tags-from").arg(&tags);
             let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
             command.spawn().unwrap()
         })
@@ -146,6 +132,75 @@ fn bumps_of_different_components_in_one_file_all_land() {
         WRITERS,
         "{kustomization}"
     );
+    fixture.fsck();
+}
+
+/// Tags of images for `--tags-from`: of each, one newer than the product has.
+fn tags_of(fixture: &Fixture, names: &[String]) -> std::path::PathBuf {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let tags = json!({"tags": {"v1.0.0": {"digest": digest}, "v1.1.0": {"digest": digest}}});
+    let repositories: serde_json::Map<String, serde_json::Value> = names
+        .iter()
+        .map(|name| (format!("registry.example.com/shop/{name}"), tags.clone()))
+        .collect();
+    let document = json!({
+        "apiVersion": "kubectl-gitops/v1alpha1",
+        "kind": "RegistryTags",
+        "asOf": "2026-03-10T00:00:00Z",
+        "repositories": repositories,
+    });
+    let path = fixture.env.join("tags.json");
+    std::fs::write(&path, document.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn bumps_and_promotions_of_one_product_all_land_at_the_first_call() {
+    const BUMPS: usize = 24;
+    const ALL: usize = 32;
+    let fixture = wide(ALL);
+    let names: Vec<String> = (0..ALL).map(|at| format!("service-{at:02}")).collect();
+    let tags = tags_of(&fixture, &names);
+    let before = fixture.commits_on("env/staging");
+    let clones: Vec<_> = names
+        .iter()
+        .map(|name| fixture.clone_again(name, &[]))
+        .collect();
+    let begun = Instant::now();
+    let start = |(at, name): (usize, &String)| {
+        let mut command = fixture.env.gitops_command(&clones[at]);
+        let bump = format!("{name}=v1.1.0");
+        match at < BUMPS {
+            true => command
+                .args([
+                    "bump-image",
+                    &bump,
+                    "--env",
+                    "staging",
+                    "--hotfix",
+                    "race",
+                    "--yes",
+                ])
+                .arg("--tags-from")
+                .arg(&tags),
+            false => command.args(["promote", "staging", "--only", name, "--yes"]),
+        };
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let running: Vec<Child> = names.iter().enumerate().map(start).collect();
+    for (name, child) in names.iter().zip(running) {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{name}: {}\n{said}", output.status);
+    }
+    println!("{ALL} writers: {:.1} s", begun.elapsed().as_secs_f64());
+    assert_eq!(fixture.commits_on("env/staging"), before + ALL);
+    let product = fixture.file_at("env/staging", "product.yaml").unwrap();
+    assert_eq!(product.matches(":v1.1.0").count(), ALL, "{product}");
+    let rendered = ["grep", "-c", ":v1.1.0", "env/staging", "--", "manifests"];
+    let rendered = fixture.env.git(&fixture.origin, &rendered);
+    assert_eq!(rendered.lines().count(), ALL, "{rendered}");
     fixture.fsck();
 }
 

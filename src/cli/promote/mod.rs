@@ -298,7 +298,7 @@ impl Writing<'_> {
         writing::preview(context, &first);
         let names: Vec<&str> = all.iter().map(|one| one.plan.target.0.as_str()).collect();
         if args.write.dry_run {
-            writing::ready(context, &args.write, estate, &first)?;
+            writing::dry_run(context, &args.write, estate, &first)?;
             for tag in first.changes.tags.iter().map(|tag| &tag.name) {
                 context
                     .ui

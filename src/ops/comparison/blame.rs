@@ -138,7 +138,14 @@ fn component(facts: &Facts, item: &Item) -> Option<(RepoPath, What)> {
     let own = facts.target.state.product.as_ref();
     let key = |path: &Path| path.join(&item.difference.path);
     if let Some(node) = own.and_then(|tree| tree.components.get(name)) {
-        let what = What::Key(Some(node.document), key(&node.path));
+        // Its history has the name that it had.
+        let place = match facts.renames.old(&item.unit) {
+            Some(UnitId::Component(old)) => {
+                node.path.parent().unwrap_or_default().key(old.as_str())
+            }
+            _ => node.path.clone(),
+        };
+        let what = What::Key(Some(node.document), key(&place));
         return Some((node.file.clone(), what));
     }
     let source = &facts.source.state;

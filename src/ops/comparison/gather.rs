@@ -10,8 +10,8 @@ use crate::ops::edited::stale_files;
 use crate::ops::estate::Estate;
 use crate::product::{ENVIRONMENT_FILE, EnvironmentName, EnvironmentState, ProductTree};
 use crate::promotion::{
-    AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Side, Text, UnitId, Units, align,
-    pin_units, same, understand, unit_shape,
+    AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Renames, Side, Text, UnitId, Units,
+    align, pin_units, same, understand, unit_shape,
 };
 use crate::repo::{CommitId, Edit};
 use crate::template::Before;
@@ -43,6 +43,7 @@ pub(in crate::ops) fn gather_also(
         None => false,
     };
     let (mut source, mut target, mut records) = read::both(estate, (&source, revision), target)?;
+    let renames = Renames::follow(&source, &mut target, &mut records, &repository)?;
     let (rules, arriving) = understand(&repository, &mut source, &mut target, &mut records)?;
     if source.units.is_empty() {
         return Err(GatherError::NothingPromoted(
@@ -60,6 +61,9 @@ pub(in crate::ops) fn gather_also(
     let mut merge_base = common
         .as_ref()
         .map(|side| (side.state.commit.clone(), side.units.clone()));
+    if let Some((_, units)) = &mut merge_base {
+        renames.rename(units);
+    }
     let base = merge_base.as_mut().map(|(_, units)| units);
     align(&mut source.units, &mut target.units, &mut records, base);
     let compared = Compared {
@@ -68,6 +72,7 @@ pub(in crate::ops) fn gather_also(
         target: &target,
         records: &records,
         rules: &rules,
+        renames: &renames,
         merge_base: merge_base.as_ref(),
         also,
     };
@@ -76,12 +81,13 @@ pub(in crate::ops) fn gather_also(
         Some(_) => at_tip(&compared)?,
         None => None,
     };
-    let (rendering, unrenderable) = match estate.rendered_before(&target.state) {
+    let as_it_is = renames.original().unwrap_or(&target.state);
+    let (rendering, unrenderable) = match estate.rendered_before(as_it_is) {
         Ok(rendering) => (rendering, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let stale = match &rendering {
-        Some(Before::Index(index)) => stale_files(estate, &target.state, index, &records)?,
+        Some(Before::Index(index)) => stale_files(estate, as_it_is, index, &records)?,
         Some(Before::Committed) | None => Vec::new(),
     };
     let texts = texts((&source, &target), common.as_ref(), &records, owned);
@@ -103,6 +109,7 @@ pub(in crate::ops) fn gather_also(
         left: rules.left,
         left_out,
         texts,
+        renames,
         arriving,
     })
 }

@@ -14,8 +14,8 @@ use crate::git::{GitError, Line, LineEnd, Selection, Step};
 use crate::ops::estate::Estate;
 use crate::product::{EnvironmentState, Known, PRODUCT_FILE, TEMPLATES_FOLDER};
 use crate::promotion::{
-    End, FileRules, Lines, Past, Pasts, Questions, Record, Side, State, Unit, UnitId, Units,
-    is_place, own_path, pin_units, questions, share_units,
+    End, FileRules, Lines, Past, Pasts, Questions, Record, Renames, Side, State, Unit, UnitId,
+    Units, is_place, own_path, pin_units, questions, share_units,
 };
 use crate::repo::{CommitId, RepoPath};
 use crate::yaml::Path;
@@ -41,6 +41,8 @@ pub(super) struct Compared<'a> {
     pub(super) target: &'a Side,
     pub(super) records: &'a BTreeMap<UnitId, Record>,
     pub(super) rules: &'a FileRules,
+    /// Components that the source renamed.
+    pub(super) renames: &'a Renames,
     /// The merge base of two branches, and the units there.
     pub(super) merge_base: Option<&'a (CommitId, Units)>,
     /// Further units whose past is wanted, and a commit of the target that it has to reach.
@@ -127,7 +129,10 @@ impl Compared<'_> {
         let mut watched = BTreeSet::new();
         for unit in asked.keys() {
             watched.extend(self.files_of(side, unit));
-            watched.extend(side.record_path(unit).filter(|_| is_target));
+            let old = self.renames.old(unit);
+            let records = [Some(*unit), old.as_ref()].into_iter().flatten();
+            let records = records.filter_map(|unit| side.record_path(unit));
+            watched.extend(records.filter(|_| is_target));
         }
         let folder = match watched
             .iter()
@@ -277,6 +282,7 @@ impl Compared<'_> {
                 Err(_) => return Ok(None),
             }
         }
+        self.renames.rename(&mut units);
         Ok(Some(units))
     }
 }
@@ -430,11 +436,14 @@ impl Walk<'_> {
 
     /// The records of the units in question at a commit; one that can't be read is none.
     fn records_at(&self, commit: &CommitId) -> Result<BTreeMap<UnitId, Arc<Record>>, GatherError> {
-        let paths = self.asked.keys().filter_map(|unit| {
-            let path = self.side.record_path(unit)?;
-            Some(((*unit).clone(), path))
-        });
-        let paths: Vec<(UnitId, RepoPath)> = paths.collect();
+        let mut paths: Vec<(UnitId, RepoPath)> = Vec::new();
+        for unit in self.asked.keys() {
+            // The old name first: a record under the new one counts more.
+            let old = self.compared.renames.old(unit);
+            let names = [old.as_ref(), Some(*unit)].into_iter().flatten();
+            let records = names.filter_map(|name| self.side.record_path(name));
+            paths.extend(records.map(|path| ((*unit).clone(), path)));
+        }
         let roots = paths.iter().map(|(_, path)| path.clone()).collect();
         let files = match self
             .compared

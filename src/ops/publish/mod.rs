@@ -23,6 +23,7 @@ use crate::repo::{
 use crate::template::KnownRendering;
 
 pub use error::{PublishError, Replanned};
+pub use proposal::Foreseen;
 pub use tagging::{TagTemplate, TagTemplateError};
 
 /// How often a moving branch is planned on again: each time somebody else's commit
@@ -193,6 +194,20 @@ pub fn check(
 /// Whether this update is proposed for its branch instead of written to it.
 pub fn is_proposed(estate: &Estate, update: &RefUpdate) -> bool {
     proposal::proposed_to(estate, update).is_some()
+}
+
+/// Looks where the updates of a plan would be proposed, for those that would be.
+///
+/// # Errors
+/// The remote can't be asked.
+pub fn foresee(
+    estate: &Estate,
+    changes: &ChangeSet,
+    options: PublishOptions,
+) -> Result<Vec<Foreseen>, PublishError> {
+    let updates = changes.updates.iter();
+    let all = updates.map(|update| proposal::foreseen(estate, update, options));
+    all.filter_map(Result::transpose).collect()
 }
 
 /// Publishes a plan. When a branch moved meanwhile, it is planned again on the

@@ -89,24 +89,83 @@ fn word(text: &str) -> String {
         .collect()
 }
 
-/// A branch of its own, on the remote or here.
-fn on_a_branch(
+/// Where an update would be proposed, and what is there.
+#[derive(Debug)]
+pub struct Foreseen {
+    /// The branch of the proposal.
+    pub name: BranchName,
+    /// The branch that it is for.
+    pub into: BranchName,
+    /// Whether the same change is proposed there already.
+    pub already: bool,
+    /// Somebody's commit on it, which stays as it is.
+    pub changed_by: Option<CommitInfo>,
+    /// Older proposals that it would take the place of.
+    pub older: Vec<BranchName>,
+}
+
+/// Looks where an update would be proposed; `None`: it would be written to its branch.
+///
+/// # Errors
+/// The remote can't be asked.
+pub(super) fn foreseen(
     estate: &Estate,
     update: &RefUpdate,
-    names: Names,
+    options: PublishOptions,
+) -> Result<Option<Foreseen>, PublishError> {
+    let Some(entry) = proposed_to(estate, update) else {
+        return Ok(None);
+    };
+    let names = Names::of(update, entry)?;
+    let remote = estate.remote.as_ref().filter(|_| options.push);
+    let of_review = estate.repository().pull_requests == PullRequests::Agit;
+    let seen = match remote.is_some() && of_review {
+        true => Seen::default(),
+        false => look(estate, update, &names, remote)?,
+    };
+    let older = seen.older.into_iter().filter_map(|(older, _)| match older {
+        Superseded::Branch(branch) => Some(branch),
+        Superseded::PullRequest(_) => None,
+    });
+    Ok(Some(Foreseen {
+        name: names.branch,
+        into: update.branch.clone(),
+        already: seen.already,
+        changed_by: seen.changed_by,
+        older: older.collect(),
+    }))
+}
+
+/// What is on the branch of a proposal, and beside it.
+#[derive(Default)]
+struct Seen {
+    /// Its tip.
+    there: Option<CommitId>,
+    /// Whether that is the same change.
+    already: bool,
+    /// Somebody's commit on it.
+    changed_by: Option<CommitInfo>,
+    /// Other proposals of its kind.
+    older: Vec<(Superseded, CommitId)>,
+}
+
+fn look(
+    estate: &Estate,
+    update: &RefUpdate,
+    names: &Names,
     remote: Option<&Remote>,
-) -> Result<Step, PublishError> {
+) -> Result<Seen, PublishError> {
     let Names { kind, branch } = names;
     let mut all = match remote {
-        Some(remote) => estate.git.ask_branches(remote, &kind)?,
+        Some(remote) => estate.git.ask_branches(remote, kind)?,
         None => estate.git.branches(None)?,
     };
-    all.retain(|name| name.as_str().starts_with(&kind));
+    all.retain(|name| name.as_str().starts_with(kind));
     if let Some(remote) = remote.filter(|_| !all.is_empty()) {
         estate.git.fetch(remote, &all)?;
     }
-    let there = match all.contains(&branch) {
-        true => estate.git.tip(remote, &branch)?,
+    let there = match all.contains(branch) {
+        true => estate.git.tip(remote, branch)?,
         false => None,
     };
     let already = match &there {
@@ -117,13 +176,35 @@ fn on_a_branch(
         Some(tip) if !already => reviewed(estate, tip, update)?,
         _ => None,
     };
-    let stays = already || changed_by.is_some();
     let mut older = Vec::new();
-    for other in all.into_iter().filter(|other| *other != branch) {
+    for other in all.into_iter().filter(|other| other != branch) {
         if let Some(tip) = estate.git.tip(remote, &other)? {
             older.push((Superseded::Branch(other), tip));
         }
     }
+    Ok(Seen {
+        there,
+        already,
+        changed_by,
+        older,
+    })
+}
+
+/// A branch of its own, on the remote or here.
+fn on_a_branch(
+    estate: &Estate,
+    update: &RefUpdate,
+    names: Names,
+    remote: Option<&Remote>,
+) -> Result<Step, PublishError> {
+    let Seen {
+        there,
+        already,
+        changed_by,
+        older,
+    } = look(estate, update, &names, remote)?;
+    let branch = names.branch;
+    let stays = already || changed_by.is_some();
     let new = match &there {
         Some(tip) if stays => tip.clone(),
         _ => estate.git.write_commit(update)?,

@@ -10,7 +10,9 @@ use crate::ops::history::{self, HistoryEntry, watched};
 use crate::ops::records::records;
 use crate::product::EnvironmentState;
 use crate::product::{EnvironmentEntry, EnvironmentName, PRODUCT_FILE, ProductTree};
-use crate::promotion::{self, LeftOut, Record, Side, UnitId, align, pin_units, understand};
+use crate::promotion::{
+    self, LeftOut, Record, Renames, Side, UnitId, align, pin_units, understand,
+};
 use crate::repo::{CommitId, CommitInfo, RepoPath};
 use crate::template::RenderedIndex;
 use crate::yaml::{Path, Stream};
@@ -118,6 +120,7 @@ pub fn gather(
             left: Vec::new(),
             left_out,
             texts: BTreeMap::new(),
+            renames: Renames::default(),
             arriving: Vec::new(),
         },
     };

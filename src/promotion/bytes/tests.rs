@@ -106,6 +106,7 @@ fn promoted(base: [&str; 2], target: [&str; 2], source: [&str; 2]) -> [String; 2
         left: Vec::new(),
         left_out: Vec::new(),
         texts,
+        renames: Default::default(),
         arriving: Vec::new(),
     };
     let edited = texts::edited(&facts, &[]);

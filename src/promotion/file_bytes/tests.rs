@@ -185,6 +185,16 @@ impl State {
     }
 }
 
+/// Another scalar, or the same text: one that only looks different is no change, and the
+/// target's style stays.
+fn unless_equal(old: &str, new: String) -> String {
+    let value = |text: &str| written_values(&format!("a: {text}\n")).unwrap();
+    match value(old) == value(&new) {
+        true => old.to_owned(),
+        false => new,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
@@ -204,6 +214,9 @@ proptest! {
     fn what_differs_in_scalars_alone_comes_byte_for_byte(
         old in state(), scalars in prop::collection::vec(scalar(), 4), anchor in scalar(),
     ) {
+        let scalars = old.scalars.iter().zip(scalars);
+        let scalars = scalars.map(|(old, new)| unless_equal(old, new)).collect();
+        let anchor = unless_equal(&old.anchor, anchor);
         let new = State { scalars, anchor, ..old.clone() };
         let text = promoted(&old.text(1), &old.text(7), &new.text(1));
         prop_assert_eq!(text, new.text(7));
