@@ -93,7 +93,7 @@ pub use request::Request;
 pub use rolled_back::RolledBack;
 pub use selection::{SelectError, UnitSelector};
 pub use settle::{Answer, Decision, settle};
-pub use shape::{TextRule, shape, text_follows, unit_shape};
+pub use shape::{TextRule, other_shapes, shape, text_follows, unit_shape};
 pub use texts::{Text, TextLine};
 pub use units::{UnitId, Units, share_units, units};
 pub(crate) use versions::{templates, version, versions};

@@ -4,11 +4,13 @@
 //! Owns when a target's text may become the source's. Refuses nothing: a template and a
 //! file that is one value have no shape, their ids say it all.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use super::{Side, UnitId};
 use crate::image::Digest;
-use crate::product::ProductTree;
-use crate::repo::Snapshot;
-use crate::yaml::{Path, Span, Stream, entry_span, masked};
+use crate::product::{ComponentName, ProductTree};
+use crate::repo::{RepoPath, Snapshot};
+use crate::yaml::{Path, Span, Stream, entry_span, entry_spans, masked};
 
 /// What becomes of the text around a unit's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,15 +71,7 @@ pub(super) fn shape_in(
             Some(digest(&masked(stream, span, &[])))
         }
         UnitId::Product => {
-            let tree = tree?;
-            let stream = tree.files.get(&tree.product.file)?;
-            let document = stream.documents().first()?;
-            let own = tree.components.values();
-            let own = own.filter(|node| node.file == tree.product.file);
-            let mut cuts: Vec<Span> = own
-                .filter_map(|node| entry_span(document, &node.path))
-                .collect();
-            cuts.sort_by_key(|span| span.start);
+            let (stream, cuts) = product_cuts(tree?)?;
             Some(digest(&around(stream, &cuts)))
         }
         UnitId::File(path) => {
@@ -87,6 +81,121 @@ pub(super) fn shape_in(
             let stream = Stream::parse(text).ok()?;
             Some(digest(&masked(&stream, whole(text), owned)))
         }
+    }
+}
+
+/// The shapes of the units of which both sides have another one: the source's and the
+/// target's. Linear in the size of the files, for it is asked about all units.
+pub fn other_shapes(
+    source: &Side,
+    target: &Side,
+    owned: &[Path],
+) -> BTreeMap<UnitId, (String, String)> {
+    let (theirs, ours) = (Blocks::of(source), Blocks::of(target));
+    let differs = |unit: &UnitId| match unit {
+        UnitId::Template(_) => false,
+        UnitId::Component(name) => theirs.component(name) != ours.component(name),
+        UnitId::Product => theirs.product() != ours.product(),
+        UnitId::File(path) => {
+            let id = |side: &Side| {
+                let entry = side.state.snapshot.entry(&side.path(path.as_str())?)?;
+                Some(entry.id.clone())
+            };
+            id(source) != id(target)
+        }
+    };
+    let both = target.units.keys();
+    let both = both.filter(|unit| source.units.contains_key(*unit) && differs(unit));
+    let shapes = both.filter_map(|unit| {
+        let shape = |side: &Side| unit_shape(side, unit, owned);
+        let (theirs, ours) = shape(source).zip(shape(target))?;
+        (theirs != ours).then(|| (unit.clone(), (theirs, ours)))
+    });
+    shapes.collect()
+}
+
+/// The text of a product manifest that belongs to no component, as parts.
+fn product_cuts(tree: &ProductTree) -> Option<(&Stream, Vec<Span>)> {
+    let stream = tree.files.get(&tree.product.file)?;
+    let blocks = component_spans(tree, &tree.product.file);
+    let mut cuts: Vec<Span> = blocks.into_iter().map(|(_, span)| span).collect();
+    cuts.sort_by_key(|span| span.start);
+    Some((stream, cuts))
+}
+
+/// Where the components of a file are written.
+fn component_spans<'t>(tree: &'t ProductTree, file: &RepoPath) -> Vec<(&'t ComponentName, Span)> {
+    let Some(stream) = tree.files.get(file) else {
+        return Vec::new();
+    };
+    let mut maps: BTreeSet<(usize, Path)> = BTreeSet::new();
+    let mut names: HashMap<&str, &ComponentName> = HashMap::new();
+    let mut spans = Vec::new();
+    for (name, node) in tree
+        .components
+        .iter()
+        .filter(|(_, node)| node.file == *file)
+    {
+        match node.path.parent() {
+            Some(parent) => {
+                maps.insert((node.document, parent));
+                names.insert(name.as_str(), name);
+            }
+            None => {
+                let document = stream.documents().get(node.document);
+                spans.extend(document.map(|document| (name, document.span())));
+            }
+        }
+    }
+    for (document, map) in maps {
+        let Some(document) = stream.documents().get(document) else {
+            continue;
+        };
+        let entries = entry_spans(document, &map).into_iter();
+        let known = entries.filter_map(|(key, span)| Some((*names.get(key.as_str())?, span)));
+        spans.extend(known);
+    }
+    spans
+}
+
+/// The texts of a side's components, as they are.
+struct Blocks<'s> {
+    side: &'s Side,
+    components: HashMap<&'s ComponentName, &'s str>,
+}
+
+impl<'s> Blocks<'s> {
+    fn of(side: &'s Side) -> Self {
+        let mut components = HashMap::new();
+        if let Some(tree) = &side.state.product {
+            let files: BTreeSet<&RepoPath> =
+                tree.components.values().map(|node| &node.file).collect();
+            for file in files {
+                let Some(stream) = tree.files.get(file) else {
+                    continue;
+                };
+                let spans = component_spans(tree, file).into_iter();
+                components.extend(spans.map(|(name, span)| (name, &stream.text()[span.range()])));
+            }
+        }
+        Self { side, components }
+    }
+
+    fn component(&self, name: &ComponentName) -> Option<&'s str> {
+        self.components.get(name).copied()
+    }
+
+    /// The product's manifest without its components.
+    fn product(&self) -> Option<String> {
+        let (stream, cuts) = product_cuts(self.side.state.product.as_ref()?)?;
+        let (text, mut out, mut start) = (stream.text(), String::new(), 0);
+        for cut in cuts {
+            out.push_str(text.get(start..cut.start).unwrap_or_default());
+            out.push('\0');
+            start = cut.end.max(start);
+        }
+        out.push_str(text.get(start..).unwrap_or_default());
+        Some(out)
     }
 }
 

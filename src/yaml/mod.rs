@@ -28,7 +28,7 @@ pub use node::{Entry, Node, NodeKind, Position, Properties, Scalar, Span, Style}
 pub use parts::{Part, Parts};
 pub use path::{Path, PathError, Step, said_of, value_at};
 pub use scalar::Resolved;
-pub use shape::{entry_key, entry_span, masked};
+pub use shape::{entry_key, entry_span, entry_spans, masked};
 pub use stream::{Document, Stream};
 pub use value::{parse_values, written_values};
 pub use written::{Written, from_record, is_null, plain, shown, str_of, text_of, to_record};

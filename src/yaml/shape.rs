@@ -17,7 +17,7 @@ pub fn masked(stream: &Stream, part: Span, whole: &[Path]) -> String {
             continue;
         };
         let owned: Vec<&Node> = whole.iter().filter_map(|path| root.at(path)).collect();
-        collect(root, &owned, &mut values);
+        collect(root, (part, &owned), &mut values);
     }
     let text = stream.text();
     let (mut out, mut at) = (String::new(), part.start);
@@ -41,18 +41,27 @@ pub fn masked(stream: &Stream, part: Span, whole: &[Path]) -> String {
     out
 }
 
-/// The values that are masked, in the order of the text.
-fn collect<'n>(node: &'n Node, whole: &[&Node], found: &mut Vec<&'n Node>) {
+/// The values of a part that are masked, in the order of the text.
+fn collect<'n>(node: &'n Node, (part, whole): (Span, &[&Node]), found: &mut Vec<&'n Node>) {
     if whole.iter().any(|other| std::ptr::eq(*other, node)) {
         found.push(node);
         return;
     }
     match &node.kind {
         NodeKind::Scalar(_) => found.push(node),
-        NodeKind::Sequence(items) => items.iter().for_each(|item| collect(item, whole, found)),
+        NodeKind::Sequence(items) => {
+            let first = items.partition_point(|item| item.end() < part.start);
+            let items = items[first..].iter();
+            let items = items.take_while(|item| item.start() <= part.end);
+            items.for_each(|item| collect(item, (part, whole), found));
+        }
         NodeKind::Mapping(entries) => {
-            let values = entries.iter().filter(|entry| !Entry::is_merge(entry));
-            values.for_each(|entry| collect(&entry.value, whole, found));
+            // One of many entries is asked about often: those before it are skipped.
+            let first = entries.partition_point(|entry| entry.value.end() < part.start);
+            let entries = entries[first..].iter();
+            let entries = entries.take_while(|entry| entry.key.start() <= part.end);
+            let values = entries.filter(|entry| !Entry::is_merge(entry));
+            values.for_each(|entry| collect(&entry.value, (part, whole), found));
         }
         NodeKind::Alias { .. } => {}
     }
@@ -68,6 +77,22 @@ pub fn entry_key(document: &Document, path: &Path) -> Option<Span> {
         start: entry.key.start(),
         end: entry.key.end(),
     })
+}
+
+/// The entries of the map at a path, by name, each with its bytes and the comments that
+/// are its own.
+pub fn entry_spans(document: &Document, map: &Path) -> Vec<(String, Span)> {
+    let Some(above) = document.root().and_then(|root| root.at(map)) else {
+        return Vec::new();
+    };
+    let entries = above.entries().iter().enumerate();
+    let spans = entries.filter_map(|(index, entry)| {
+        Some((
+            entry.name()?.into_owned(),
+            entry_extent(document, above, index),
+        ))
+    });
+    spans.collect()
 }
 
 /// The bytes of an entry with the comments that are its own.

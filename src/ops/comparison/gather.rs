@@ -11,7 +11,7 @@ use crate::ops::estate::Estate;
 use crate::product::{ENVIRONMENT_FILE, EnvironmentName, EnvironmentState, ProductTree};
 use crate::promotion::{
     AtTip, Facts, FileRules, PlanError, PromotedFiles, Record, Renames, Side, Text, UnitId, Units,
-    align, pin_units, same, understand, unit_shape,
+    align, other_shapes, pin_units, same, understand, unit_shape,
 };
 use crate::repo::{CommitId, Edit};
 use crate::template::Before;
@@ -53,7 +53,8 @@ pub(in crate::ops) fn gather_also(
     let owned = repository.promotion.environment_owned.as_slice();
     // A first promotion between branches without a common past says what both have alike.
     let is_first = records.is_empty() || also.is_some();
-    let common = match is_first || is_past_needed((&source, &target), &records, owned) {
+    let shapes = other_shapes(&source, &target, owned);
+    let common = match is_first || is_past_needed((&source, &target), &records, &shapes) {
         true => merge_base(estate, &source, &target, &rules)?,
         false => (None, false),
     };
@@ -90,7 +91,7 @@ pub(in crate::ops) fn gather_also(
         Some(Before::Index(index)) => stale_files(estate, as_it_is, index, &records)?,
         Some(Before::Committed) | None => Vec::new(),
     };
-    let texts = texts((&source, &target), common.as_ref(), &records, owned);
+    let texts = texts(shapes, common.as_ref(), &records, owned);
     let left_out = source.left_out(&repository);
     let left_out = left_out.not_as_in(&target.left_out(&repository));
     Ok(Facts {
@@ -134,12 +135,15 @@ fn source_of(
     }
 }
 
+/// The shapes of units that differ, the source's and the target's.
+type Shapes = BTreeMap<UnitId, (String, String)>;
+
 /// Whether some unit differs of which no record says what the source had of it before, so
 /// that the branches' common past has to.
 fn is_past_needed(
     (source, target): (&Side, &Side),
     records: &BTreeMap<UnitId, Record>,
-    owned: &[Path],
+    shapes: &Shapes,
 ) -> bool {
     let name = &source.state.entry.name;
     let from_here = |record: &Record| record.from.as_ref().is_some_and(|(from, _)| from == name);
@@ -147,8 +151,7 @@ fn is_past_needed(
     let units = source.units.keys().chain(target.units.keys());
     let mut unrecorded = units.filter(|unit| !recorded(unit));
     unrecorded.any(|unit| {
-        !same(source.units.get(unit), target.units.get(unit))
-            || unit_shape(source, unit, owned) != unit_shape(target, unit, owned)
+        !same(source.units.get(unit), target.units.get(unit)) || shapes.contains_key(unit)
     })
 }
 
@@ -185,17 +188,13 @@ fn at_tip(compared: &Compared<'_>) -> Result<Option<AtTip>, GatherError> {
 /// The units whose text around the values differs, with the source's as it was promoted,
 /// or as both branches had it. Where neither is known, the target's text stays.
 fn texts(
-    (source, target): (&Side, &Side),
+    shapes: Shapes,
     common: Option<&Side>,
     records: &BTreeMap<UnitId, Record>,
     owned: &[Path],
 ) -> BTreeMap<UnitId, Text> {
-    let both = target.units.keys();
-    let both = both.filter(|unit| source.units.contains_key(*unit));
-    let texts = both.filter_map(|unit| {
-        let record = records.get(unit);
-        let shape = |side: &Side| unit_shape(side, unit, owned);
-        let (theirs, ours) = shape(source).zip(shape(target))?;
+    let texts = shapes.into_iter().filter_map(|(unit, (theirs, ours))| {
+        let record = records.get(&unit);
         // The first format remembers no text; there it follows the source.
         let is_first_format =
             record.is_some_and(|it| it.serial == 0 && it.shape.is_none() && it.damage.is_none());
@@ -203,8 +202,9 @@ fn texts(
             true => Some(ours.clone()),
             false => record.and_then(|record| record.shape.clone()),
         };
-        let known = promoted.or_else(|| common.and_then(shape));
-        Some((unit.clone(), Text::judged(theirs, &ours, known)?))
+        let known = promoted.or_else(|| common.and_then(|side| unit_shape(side, &unit, owned)));
+        let text = Text::judged(theirs, &ours, known)?;
+        Some((unit, text))
     });
     texts.collect()
 }
