@@ -44,7 +44,7 @@ pub enum LineEnd {
     Stopped,
     /// At one of the bounds; when the last commit was made, in seconds since 1970.
     Bound(i64),
-    /// At the edge of a shallow clone, and there is no more to be had; likewise.
+    /// At the edge of a shallow clone that cannot be deepened; likewise.
     Shallow(i64),
 }
 

@@ -57,7 +57,7 @@ impl Hint {
         }
     }
 
-    /// The line for people, without its label; `before` stands in front of this program's
+    /// The line for people, without its label; `before` precedes this program's
     /// own words: its name and the options that say where it works.
     pub(in crate::cli) fn text(&self, before: &[String]) -> String {
         match &self.command {

@@ -10,6 +10,10 @@ use crate::product::secrecy;
 use crate::resource::Resource;
 use crate::yaml::{Path, Step};
 
+/// Lines of larger texts are not shown: all of a text is read to judge one of its lines.
+/// See `docs/limits.md`.
+const LARGEST: usize = 4 << 20;
+
 /// The identity of a text that stays where it is.
 type Place = (*const u8, usize);
 
@@ -23,6 +27,9 @@ pub(super) struct Excerpts {
 impl Excerpts {
     /// A line of a text that need not be well-formed; `None` where it must not be shown.
     pub(super) fn line(&self, text: &str, line: u32) -> Option<String> {
+        if text.len() > LARGEST {
+            return None;
+        }
         self.known(text, Lines::of, 0)
             .shown(text, line)
             .map(str::to_owned)
@@ -34,6 +41,9 @@ impl Excerpts {
             return None;
         }
         let text = one.text();
+        if text.len() > LARGEST {
+            return None;
+        }
         let lines = self.known(text, Lines::without_objects, 1);
         let line = lines.shown(text, line)?;
         (!self.concealed(one).is_in(line)).then(|| line.to_owned())
